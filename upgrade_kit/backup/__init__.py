@@ -1,0 +1,1 @@
+"""Makes a backup, proves it, and restores it."""

@@ -1,0 +1,97 @@
+"""Every error that upgrade-kit raises on purpose.
+
+    UpgradeKitError
+    ├── UsageError            the request itself cannot be carried out as put
+    │   └── VersionError      unknown version, downgrade, no path, cycle
+    ├── RulesError            a rules file is wrong (names file, key and reason)
+    ├── SiteError             the folder or one of its files cannot be read
+    ├── LogError              migrate.log cannot be read as one
+    ├── DatabaseError         the database cannot be opened, read or written
+    │   └── DriverMissingError   the driver is not installed (names the extra)
+    ├── BackupError           a backup could not be made, verified or restored
+    ├── JournalError          a journal is damaged or belongs elsewhere
+    └── ApplyError            an apply or undo was refused or stopped; nothing was written
+        ├── NotReadyError     the database is not at a version where the change may be written
+        └── RowChangedError   a row no longer holds the text that was shown
+
+Each message says what and where; ``hint`` says what to do next.
+"""
+
+from __future__ import annotations
+
+
+class UpgradeKitError(Exception):
+    """An error with a sentence for the person at the console.
+
+    Args:
+        message: what is wrong and where, one line.
+        hint: what to type or do next; may be empty.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}  {self.hint}" if self.hint else self.message
+
+
+class UsageError(UpgradeKitError):
+    """What was asked for cannot be done as it was put."""
+
+
+class VersionError(UsageError):
+    """A version is unknown, or there is no upgrade path between two versions."""
+
+
+class RulesError(UpgradeKitError):
+    """A rules file is wrong.
+
+    Args:
+        file: the file, as the person can find it.
+        key: dotted key inside the file, or ``""`` for the file as a whole.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, key: str, reason: str) -> None:
+        super().__init__(f"{file}: {key}: {reason}" if key else f"{file}: {reason}")
+        self.file = file
+        self.key = key
+        self.reason = reason
+
+
+class SiteError(UpgradeKitError):
+    """The site's folder, or a file in it, cannot be read as what it should be."""
+
+
+class LogError(UpgradeKitError):
+    """A migration log cannot be read as one."""
+
+
+class DatabaseError(UpgradeKitError):
+    """The database cannot be opened, read or written."""
+
+
+class DriverMissingError(DatabaseError):
+    """The Python driver for this vendor is not installed."""
+
+
+class BackupError(UpgradeKitError):
+    """A backup could not be made, verified or restored."""
+
+
+class JournalError(UpgradeKitError):
+    """A journal is damaged, or belongs to another database."""
+
+
+class ApplyError(UpgradeKitError):
+    """An apply or an undo was refused or stopped; nothing was written."""
+
+
+class NotReadyError(ApplyError):
+    """The database is not at a version where this change may be written."""
+
+
+class RowChangedError(ApplyError):
+    """A row no longer holds the text that was shown; nothing was written."""

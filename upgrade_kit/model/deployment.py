@@ -1,0 +1,253 @@
+"""What was observed of one site, by kind of fact. Holds no connection and no password."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from packaging.version import Version
+
+from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.rewrite import Procedure
+
+
+@dataclass(frozen=True, slots=True)
+class Unobserved:
+    """A fact that could not be known, and why.
+
+    Attributes:
+        reason: one sentence.
+        asked: False where nobody asked for it (no site folder was given), so that its absence is no fault.
+    """
+
+    reason: str
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """The application's code in the site's folder.
+
+    Attributes:
+        root: the folder that holds ``manage.py``.
+        version: what the files and git together say, or why not.
+        declared: ``VERSION`` in ``qatrack/settings.py``; tags and this line disagree in some releases.
+        described: what git says of the commit (a tag, or ``tag-N-gHASH``), or why not.
+        evidence: the sentences that led to ``version``.
+    """
+
+    root: Path
+    version: Version | Unobserved
+    declared: str | Unobserved
+    described: str | Unobserved
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSettings:
+    """``DATABASES['default']`` as the site's files state it. The password itself is not kept here.
+
+    Each value is ``Unobserved`` where it is computed at run time.
+    """
+
+    engine: str | Unobserved
+    name: str | Unobserved
+    user: str | Unobserved
+    host: str | Unobserved
+    port: str | Unobserved
+    options: tuple[tuple[str, str], ...] | Unobserved
+    has_password: bool | Unobserved
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``settings.py`` and ``local_settings.py``, parsed and never imported.
+
+    Attributes:
+        files: the files that were read, in the order in which the application reads them.
+        values: ``(name, value as Python text, "file:line")`` of each top-level name that is known.
+        unknown: ``(name, Unobserved)`` of each that is set but cannot be known.
+        database: the default database.
+        media_root: ``MEDIA_ROOT``.
+        python2_only: ``"file:line"`` of files that only Python 2 can parse.
+    """
+
+    files: tuple[Path, ...]
+    values: tuple[tuple[str, str, str], ...]
+    unknown: tuple[tuple[str, Unobserved], ...]
+    database: DatabaseSettings | Unobserved
+    media_root: Path | Unobserved
+    python2_only: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python that answered when asked."""
+
+    path: Path
+    version: Version
+    bits: int
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreters:
+    """The interpreters of this machine.
+
+    Attributes:
+        found: those that answered, newest first.
+        silent: ``(path, reason)`` of those that did not.
+    """
+
+    found: tuple[Interpreter, ...]
+    silent: tuple[tuple[str, str], ...]
+
+
+class SchemaState(StrEnum):
+    """Where a schema stands among the versions that the rules know."""
+
+    COMPLETE = "complete"  # at the end of one version's migrations
+    PARTIAL = "partial"  # half way between two versions
+    SKIPPED = "skipped"  # taken past a version that it had to go through; data is spoilt
+    EMPTY = "empty"  # no tables of QATrack+
+    FOREIGN = "foreign"  # tables, but not QATrack+'s, or a version that no rule knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What the migration history says.
+
+    Attributes:
+        state: see ``SchemaState``.
+        version: the node whose migrations are complete (for ``PARTIAL``: the one it comes from).
+        towards: for ``PARTIAL`` and ``SKIPPED`` the node it was going to, else ``None``.
+        span: the releases that this schema fits, for people (``"0.3.0.1 to 0.3.0.20"``).
+        missing: ``app.name`` of migrations of that node that are not applied.
+        unknown: ``app.name`` of applied migrations in QATrack+'s apps that no rule knows.
+        evidence: the sentences that led to this.
+    """
+
+    state: SchemaState
+    version: Version | None
+    towards: Version | None
+    span: str
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A database that answered.
+
+    Attributes:
+        url: where it is, without the password.
+        vendor: ``sqlite``, ``postgresql``, ``mysql`` or ``microsoft``.
+        server: product and version, as the server says it.
+        name: the database's name; for SQLite the absolute path.
+        file: the database's file where it is one.
+        size_bytes: its size, or why not.
+        read_only: True where the vendor enforces it for this session.
+        tables: names, sorted.
+        schema: what the migration history says, or why not.
+        procedures: every test that has a procedure or is an upload test, by test id, or why not.
+        orphans: unit test collections whose test list or cycle is gone: ``"id=.. unit=.. (model id)"``, or why not.
+        dangling: foreign keys that name a table that does not exist: ``"table -> missing table"``, or why not.
+        spoilt: columns whose every value is the column's own name: ``"table.column (n rows)"``, or why not.
+        has_default_site: whether ``django_site`` has row 1, or why not.
+    """
+
+    url: str
+    vendor: str
+    server: str
+    name: str
+    file: Path | None
+    size_bytes: int | Unobserved
+    read_only: bool
+    tables: tuple[str, ...]
+    schema: Schema | Unobserved
+    procedures: tuple[Procedure, ...] | Unobserved
+    orphans: tuple[str, ...] | Unobserved
+    dangling: tuple[str, ...] | Unobserved
+    spoilt: tuple[str, ...] | Unobserved
+    has_default_site: bool | Unobserved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """Free room where a step writes."""
+
+    path: Path
+    purpose: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """The volumes that the upgrade writes to, and what is there to copy.
+
+    Attributes:
+        volumes: one per distinct purpose.
+        uploads_bytes: size of the uploads folder in bytes, or why not.
+    """
+
+    volumes: tuple[Volume, ...]
+    uploads_bytes: int | Unobserved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """This machine, as far as the migration depends on it.
+
+    Attributes:
+        system: ``Windows``, ``Linux`` ...
+        preferred_encoding: what a Python started here would write text files in.
+    """
+
+    system: str
+    preferred_encoding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backups:
+    """The manifests that were found.
+
+    Attributes:
+        looked_in: folders and files that were searched.
+        current: verified backups of this very database as it stands now, newest first.
+        stale: ``(manifest, reason)`` of the others.
+    """
+
+    looked_in: tuple[Path, ...]
+    current: tuple[Backup, ...]
+    stale: tuple[tuple[Path, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One QATrack+ installation as observed at one moment.
+
+    Attributes:
+        site: the folder that was given, or ``None``.
+        observed_at: when, in UTC.
+        version: the site's version: the schema's, made precise by the checkout where both agree.
+        versions_agree: whether checkout and schema are of the same node; ``Unobserved`` where one is not known.
+    """
+
+    site: Path | None
+    observed_at: datetime
+    version: Version | Unobserved
+    versions_agree: bool | Unobserved
+    checkout: Checkout | Unobserved
+    settings: Settings | Unobserved
+    interpreters: Interpreters | Unobserved
+    database: Database | Unobserved
+    disk: Disk | Unobserved
+    machine: Machine
+    backups: Backups | Unobserved
+    migrate_log: MigrateLog | Unobserved

@@ -1,0 +1,128 @@
+"""A calculation procedure, and what is to happen to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from upgrade_kit.model.finding import Finding
+
+
+class Outcome(StrEnum):
+    """What rewrite-calcs says of one procedure."""
+
+    REWRITE = "rewrite"
+    UNCHANGED = "unchanged"
+    REVIEW = "review"
+    ERROR = "error"
+
+
+class Reads(StrEnum):
+    """What a procedure takes from the uploaded file."""
+
+    BYTES = "bytes"
+    TEXT = "text"
+    NAME = "name"
+    NOTHING = "nothing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Procedure:
+    """The text in ``qa_test.calculation_procedure`` of one test.
+
+    Attributes:
+        test_id: primary key in ``qa_test``.
+        slug: the test's macro name; not unique in the database.
+        name: the test's name; unique in the database.
+        type: ``upload``, ``composite``, ``scomposite``, ``simple`` ...
+        source: the text as stored, every byte of it; ``None`` for SQL NULL.
+    """
+
+    test_id: int
+    slug: str
+    name: str
+    type: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One located change.
+
+    Attributes:
+        line: 1-based; ``\\r\\n``, ``\\n`` and a lone ``\\r`` each end one line.
+        column: 1-based, in characters.
+        offset: 0-based character offset into the text before.
+        before: the text that is replaced.
+        after: the text that replaces it.
+        rule: id of the rule that asked for it.
+    """
+
+    line: int
+    column: int
+    offset: int
+    before: str
+    after: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """The answer for one procedure.
+
+    Attributes:
+        outcome: see ``Outcome``; only ``REWRITE`` is written without being asked for by name.
+        reads: what the procedure takes from the file.
+        reason: one line that a physicist understands.
+        before: the text as stored (``None`` for NULL).
+        source: the text after; the very same string unless there are edits.
+        edits: in order of offset. A ``REVIEW`` may carry the edits that it proposes.
+        findings: what else a person should know, with line and words to type.
+    """
+
+    outcome: Outcome
+    reads: Reads
+    reason: str
+    before: str | None
+    source: str | None
+    edits: tuple[Edit, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRewrite:
+    """One upload test of a site with its answer.
+
+    Attributes:
+        procedure: the test and its text.
+        rewrite: the answer.
+        listed: whether the migration's list (or, without a log, the database) names it.
+        selected: whether an apply writes it: outcome ``REWRITE`` and not excluded, or
+            ``REVIEW`` with proposed edits and named with ``include``.
+    """
+
+    procedure: Procedure
+    rewrite: Rewrite
+    listed: bool
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewritePlan:
+    """What rewrite-calcs shows, and what an apply may write: nothing that is not in here.
+
+    Attributes:
+        items: every upload test, in order of test id.
+        listed: how many tests the list names.
+        notes: where log and database disagree, one sentence each.
+    """
+
+    items: tuple[PlannedRewrite, ...]
+    listed: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> tuple[PlannedRewrite, ...]:
+        """The items that an apply writes."""
+        return tuple(item for item in self.items if item.selected)

@@ -1,0 +1,1 @@
+"""The version graph, a path through it, and the ordered steps. Pure: rules in, values out."""

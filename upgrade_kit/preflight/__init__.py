@@ -1,0 +1,1 @@
+"""Checks of a site before its upgrade. Pure: facts in, findings out."""

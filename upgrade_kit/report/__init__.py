@@ -1,0 +1,1 @@
+"""From values to text: tables for people, JSON for programs."""
