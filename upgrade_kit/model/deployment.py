@@ -155,8 +155,8 @@ class Database:
         tables: names, sorted.
         schema: what the migration history says, or why not.
         procedures: every test that has a procedure or is an upload test, by test id, or why not.
-        orphans: unit test collections whose test list or cycle is gone: ``"id=.. unit=.. (model id)"``, or why not.
-        dangling: foreign keys that name a table that does not exist: ``"table -> missing table"``, or why not.
+        orphans: unit test collections whose test list or cycle is gone, one description each, or why not.
+        dangling: foreign keys to a table that does not exist (``"table -> missing"``), or why not.
         spoilt: columns whose every value is the column's own name: ``"table.column (n rows)"``, or why not.
         has_default_site: whether ``django_site`` has row 1, or why not.
     """
@@ -236,7 +236,7 @@ class Deployment:
         site: the folder that was given, or ``None``.
         observed_at: when, in UTC.
         version: the site's version: the schema's, made precise by the checkout where both agree.
-        versions_agree: whether checkout and schema are of the same node; ``Unobserved`` where one is not known.
+        versions_agree: whether checkout and schema are of the same node; ``Unobserved`` if one is unknown.
     """
 
     site: Path | None

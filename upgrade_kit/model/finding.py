@@ -46,7 +46,7 @@ class Passed:
     """The check looked and found nothing wrong.
 
     Attributes:
-        seen: what it saw, for the table (``"Python 3.6.15, C:\\Python36\\python.exe"``).
+        seen: what it saw, for the table (``"Python 3.6.15 on PATH"``).
     """
 
     seen: str = ""

@@ -48,10 +48,10 @@ class Procedure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One located change.
+    r"""One located change.
 
     Attributes:
-        line: 1-based; ``\\r\\n``, ``\\n`` and a lone ``\\r`` each end one line.
+        line: 1-based; ``\r\n``, ``\n`` and a lone ``\r`` each end one line.
         column: 1-based, in characters.
         offset: 0-based character offset into the text before.
         before: the text that is replaced.
