@@ -1,0 +1,94 @@
+"""Read the command line, run one command, turn errors into one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from upgrade_kit.cli.exit import Exit
+
+COMMANDS = {
+    "path": "show the hops and steps from the site's version to the target",
+    "preflight": "check everything that an upgrade needs, then say GO or NO_GO",
+    "backup": "make a backup and prove it; also: backup verify, backup restore",
+    "rewrite-calcs": "show (and with --apply write) what calculation procedures must become for 0.3.0",
+    "demo": "build a sample 0.2.9.1 site in a temporary folder and walk it through all of the above",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        argv: the arguments after the program's name; ``None`` for the process's own.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--version"], ["-V"]):
+        from upgrade_kit import __version__  # noqa: PLC0415 - the answer that must not wait for a parser
+
+        sys.stdout.write(f"upgrade-kit {__version__}\n")
+        return Exit.DONE
+    return _dispatch(arguments)
+
+
+def _dispatch(argv: list[str]) -> int:
+    # Imported here and below: `--version` and `path` must start without what they do not use.
+    from argparse import ArgumentParser  # noqa: PLC0415
+    from importlib import import_module  # noqa: PLC0415
+
+    from upgrade_kit.cli.streams import Streams  # noqa: PLC0415
+    from upgrade_kit.errors import UpgradeKitError, UsageError  # noqa: PLC0415
+
+    parser = ArgumentParser(
+        prog="upgrade-kit",
+        description="Makes the upgrade of QATrack+ safe. Nothing is written unless --apply, backup or restore is typed.",
+        epilog="Exit status: 0 go or done; 1 findings, NO_GO, or changes to apply; 2 usage; "
+        "3 could not finish; 130 interrupted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    named = next((word for word in argv if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=_sentence(summary), allow_abbrev=False)
+        if name == named:
+            module = import_module(f"upgrade_kit.cli.{name.replace('-', '_')}")
+            module.add_arguments(command)
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:  # argparse has printed what it had to say
+        return stop.code if isinstance(stop.code, int) else Exit.USAGE
+    if arguments.version:
+        return main(["--version"])
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return Exit.USAGE
+
+    streams = Streams()
+    try:
+        return int(module.run(arguments, streams))
+    except UpgradeKitError as error:
+        _tell(streams, f"upgrade-kit: {error}")
+        return Exit.USAGE if isinstance(error, UsageError) else Exit.FAILED
+    except KeyboardInterrupt:
+        _tell(streams, "upgrade-kit: interrupted; what was not told as done was not done")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone, and there is nobody to tell
+        return Exit.FAILED
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
+def _tell(streams: object, line: str) -> None:
+    err = getattr(streams, "err", sys.stderr)
+    encoding = err.encoding or "utf-8"
+    text = " ".join(line.split())
+    err.write(text.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
+
+
+def run() -> None:
+    """Run the command line of this process (the console script's entry point)."""
+    sys.exit(main())

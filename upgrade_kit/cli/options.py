@@ -1,0 +1,41 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+
+def add_site_arguments(parser: ArgumentParser, *, versions: bool = True) -> None:
+    """Add SITE and ``--database``, and with ``versions`` also ``--from`` and ``--to``."""
+    parser.add_argument(
+        "site",
+        nargs="?",
+        metavar="SITE",
+        help="folder of the QATrack+ checkout (default: the current folder, unless --database is given)",
+    )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="sqlite:///file, mssql://user:password@host/name?driver=..., postgresql://..., mysql://...; "
+        "overrides the settings; the password may come from UPGRADE_KIT_PASSWORD",
+    )
+    if versions:
+        parser.add_argument("--from", dest="source", metavar="VERSION", help="version to start from")
+        parser.add_argument(
+            "--to", dest="target", metavar="VERSION", default="0.3.0", help="target (default: %(default)s)"
+        )
+
+
+def add_output_arguments(parser: ArgumentParser, *, formats: Sequence[str] = ("table", "json")) -> None:
+    """Add ``--format``, ``--output``, ``--no-color``, ``-v`` and ``-q``."""
+    parser.add_argument("--format", choices=formats, default=formats[0], help="default: %(default)s")
+    parser.add_argument("--output", metavar="FILE", help="write the answer here instead of standard output")
+    parser.add_argument("--no-color", action="store_true", help="no colour")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="tell more")
+    parser.add_argument("-q", "--quiet", action="store_true", help="tell only the answer")
+
+
+def default_site(site: str | None, database: str | None) -> str | None:
+    """Return the site folder that is meant: the current one where neither site nor database is given."""
+    return "." if site is None and database is None else site
