@@ -60,6 +60,7 @@ class Release:
         migrations: ``(app, names)`` pairs, in order; every migration of QATrack+'s own apps at this version.
         later_migrations: ``(first version, app, name)`` of what releases within the node added.
         source: document and section.
+        predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
     version: Version
@@ -74,6 +75,7 @@ class Release:
     migrations: tuple[tuple[str, tuple[str, ...]], ...]
     later_migrations: tuple[tuple[Version, str, str], ...]
     source: str
+    predecessors: tuple[Version, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

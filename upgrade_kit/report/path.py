@@ -1,0 +1,118 @@
+"""An upgrade path as plain text whose commands can be copied, and as the JSON of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from upgrade_kit.model.path import Effect, Step, UpgradePath
+
+SHELLS = ("powershell", "bash")
+
+_WIDTH = 79  # of prose; commands are never wrapped
+_EFFECTS = {
+    Effect.READ: "changes nothing of the site",
+    Effect.WRITE: "changes the site",
+    Effect.IRREVERSIBLE: "CANNOT BE TAKEN BACK",
+}
+
+
+def render_path(path: UpgradePath, *, shell: str) -> str:
+    """Return the path as numbered steps, in plain text.
+
+    Args:
+        path: the path to show.
+        shell: ``powershell`` or ``bash``: whose commands are shown.
+    """
+    return "\n".join(_lines(path, shell)) + "\n"
+
+
+def path_document(path: UpgradePath) -> dict[str, object]:
+    """Return the path as the document that ``path --format json`` prints."""
+    return {
+        "schema": 1,
+        "command": "path",
+        "path": [str(version) for version in path.versions],
+        "hops": [
+            {
+                "from": str(hop.source),
+                "to": str(hop.target),
+                "title": hop.title,
+                "steps": [_step_document(step) for step in hop.steps],
+            }
+            for hop in path.hops
+        ],
+    }
+
+
+def _step_document(step: Step) -> dict[str, object]:
+    return {
+        "id": step.id,
+        "title": step.title,
+        "effect": step.effect.value,
+        "commands": {"powershell": list(step.powershell), "bash": list(step.bash)},
+        "why": step.why,
+        "proof": step.proof,
+        "corrects": step.corrects,
+        "source": step.source,
+    }
+
+
+def _lines(path: UpgradePath, shell: str) -> Iterator[str]:
+    if not path.hops:
+        yield f"Nothing to do: the site is at {path.target.version} already."
+        return
+    steps = sum(len(hop.steps) for hop in path.hops)
+    yield f"Upgrade path: {' -> '.join(map(str, path.versions))}"
+    yield f"{_counted(len(path.hops), 'hop')}, {_counted(steps, 'step')}; commands for {_shell_name(shell)}"
+    yield from _paragraph(
+        "Stop at the first error and find its cause before the next step. "
+        "Where your folders differ from those below, type your own.",
+        "",
+    )
+    number = 0
+    for hop_number, hop in enumerate(path.hops, start=1):
+        heading = f"Hop {hop_number} of {len(path.hops)}: {hop.source} -> {hop.target}"
+        yield from ("", "", heading, "=" * len(heading))
+        yield from _paragraph(hop.title, "")
+        for step in hop.steps:
+            number += 1
+            yield ""
+            if step.effect is Effect.IRREVERSIBLE:
+                yield "!!! POINT OF NO RETURN: after the next step, only the backup leads back !!!"
+                yield ""
+            yield from _step_lines(number, step, shell)
+
+
+def _step_lines(number: int, step: Step, shell: str) -> Iterator[str]:
+    yield f"{number:2}. {step.title}"
+    yield f"    [{step.effect.value}] {_EFFECTS[step.effect]}  ({step.id})"
+    yield from _paragraph(step.why, "    ")
+    yield from _paragraph(step.corrects, "    ", label="GUIDE CORRECTED: ")
+    commands = step.powershell if shell == "powershell" else step.bash
+    if commands:
+        yield ""
+        yield from (f"        {line}" for line in commands)
+        yield ""
+    yield from _paragraph(step.proof, "    ", label="Done when: ")
+    yield from _paragraph(step.source, "    ", label="Source: ")
+
+
+def _paragraph(text: str, indent: str, *, label: str = "") -> Iterator[str]:
+    """Yield the text in lines of at most 79 characters, broken at spaces only."""
+    if not text:
+        return
+    line = indent + label.rstrip()
+    for word in text.split():
+        if len(line) + 1 + len(word) > _WIDTH and line.strip():
+            yield line
+            line = indent
+        line = f"{line} {word}" if line.strip() else indent + word
+    yield line
+
+
+def _shell_name(shell: str) -> str:
+    return "PowerShell" if shell == "powershell" else shell
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
