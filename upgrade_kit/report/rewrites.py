@@ -1,0 +1,255 @@
+"""What rewrite-calcs shows a person: the table, the findings, a diff per procedure, what to type next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from upgrade_kit.model.finding import Severity
+from upgrade_kit.model.migrate_log import FailedAttachment, MigrateLog
+from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, RewritePlan
+from upgrade_kit.report.diff import split_lines, unified_diff
+from upgrade_kit.report.document import summary
+from upgrade_kit.report.terminal import literal, table_box
+
+_UNDECIDED = (Outcome.REVIEW, Outcome.ERROR)
+_ORDER = (Outcome.REWRITE, *_UNDECIDED, Outcome.UNCHANGED)
+_OUTCOME_STYLE = {
+    Outcome.REWRITE: "green",
+    Outcome.UNCHANGED: "dim",
+    Outcome.REVIEW: "yellow",
+    Outcome.ERROR: "red",
+}
+_SEVERITY_STYLE = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.ERROR: "red"}
+_DIFF_STYLE = {"-": "red", "+": "green", "@": "cyan", "\\": "dim"}
+_SLUG_WIDTH = 24
+_FIRST_FEW = 3
+_TAB_WIDTH = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a report must know of the run besides its plan.
+
+    Attributes:
+        command: what to type for this run again, without ``--apply`` and without a password.
+        applied: whether the selected changes were written.
+        journal: path of the journal, if they were.
+        remarks: sentences to be read before the summary (``"No verified backup: ..."``).
+    """
+
+    command: str = "upgrade-kit rewrite-calcs"
+    applied: bool = False
+    journal: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+_DRY_RUN = Run()
+
+
+def render_rewrites(
+    plan: RewritePlan,
+    console: Console,
+    *,
+    forecast: str | None = None,
+    verbose: int = 0,
+    quiet: bool = False,
+    show_diffs: bool = True,
+    log: MigrateLog | None = None,
+    run: Run = _DRY_RUN,
+) -> None:
+    """Write the report of one run to a console.
+
+    Args:
+        plan: every upload test with its answer.
+        console: made by ``make_console``.
+        forecast: why nothing can be applied here yet; ``None`` where it can.
+        verbose: from 1 on also names, information, and every file that was not moved.
+        quiet: only the table, the remarks and the summary.
+        show_diffs: whether to show the changes line by line.
+        log: the migration's log, for its notes and the files that it failed to move.
+        run: what to type next, and whether the changes were written.
+    """
+    if forecast:
+        console.print(literal(console, f"Forecast: {forecast}", "bold yellow"))
+        console.print()
+    if plan.items:
+        console.print(_table(plan, console, verbose=verbose))
+        console.print()
+    if not quiet:
+        _print_findings(plan, console, verbose=verbose)
+        _print_section("Notes", (*plan.notes, *(log.notes if log else ())), console)
+        if log and log.failed_attachments:
+            _print_failed(log.failed_attachments, console, verbose=verbose)
+        if show_diffs:
+            _print_diffs(plan, console)
+    for remark in run.remarks:
+        console.print(literal(console, remark, "bold yellow"))
+    console.print(Text(_summary(plan, run, forecast=forecast), style="bold"))
+    if not quiet:
+        for line in _next_steps(plan, run, forecast=forecast):
+            console.print(literal(console, line), soft_wrap=True)
+
+
+def _table(plan: RewritePlan, console: Console, *, verbose: int) -> Table:
+    table = Table(box=table_box(console), show_edge=False, pad_edge=False)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("slug", overflow="fold", max_width=_SLUG_WIDTH)
+    if verbose:
+        table.add_column("test", overflow="fold", max_width=_SLUG_WIDTH)
+    table.add_column("reads", no_wrap=True)
+    table.add_column("reason", overflow="fold", ratio=1)
+    repeated = Counter(item.procedure.slug for item in plan.items)
+    for item in sorted(plan.items, key=lambda item: _ORDER.index(item.rewrite.outcome)):
+        procedure, rewrite = item.procedure, item.rewrite
+        slug = literal(console, procedure.slug)
+        if repeated[procedure.slug] > 1:
+            slug.append(f" (test {procedure.test_id})")
+        row = [Text(rewrite.outcome, style=_OUTCOME_STYLE[rewrite.outcome]), slug]
+        if verbose:
+            row.append(literal(console, f"{procedure.test_id} {procedure.name}"))
+        row += [Text(rewrite.reads), literal(console, rewrite.reason + _selection(item))]
+        table.add_row(*row)
+    return table
+
+
+def _selection(item: PlannedRewrite) -> str:
+    """Say where the selection differs from what the outcome alone would give."""
+    match item.rewrite.outcome, item.selected:
+        case Outcome.REWRITE, False:
+            return " (left out of this run)"
+        case Outcome.REVIEW, True:
+            return " (included by name)"
+        case _:
+            return ""
+
+
+def _print_section(title: str, lines: tuple[str, ...], console: Console) -> None:
+    if not lines:
+        return
+    console.print(Text(title, style="bold"))
+    for line in lines:
+        _print_indented(literal(console, line), console)
+    console.print()
+
+
+def _print_indented(text: Text, console: Console, by: int = 2) -> None:
+    text.overflow = "fold"
+    console.print(Padding(text, (0, 0, 0, by), expand=False))
+
+
+def _print_findings(plan: RewritePlan, console: Console, *, verbose: int) -> None:
+    found = [(item, finding) for item in plan.items for finding in item.rewrite.findings]
+    shown = [(item, finding) for item, finding in found if verbose or finding.severity != Severity.INFO]
+    if not found:
+        return
+    console.print(Text("Findings", style="bold"))
+    for item, finding in shown:
+        line = literal(console, item.procedure.slug)
+        line.append(f"  {finding.severity}", style=_SEVERITY_STYLE[finding.severity])
+        where = f"  {finding.where}" if finding.where and finding.where != item.procedure.slug else ""
+        rule = f"  [{finding.rule}]" if finding.rule else ""
+        line.append(literal(console, f"{where}  {finding.message}{rule}"))
+        _print_indented(line, console)
+        if finding.hint:
+            _print_indented(literal(console, finding.hint), console, by=6)
+    if len(found) > len(shown):
+        _print_indented(Text(f"{len(found) - len(shown)} for information only; -v shows them."), console)
+    console.print()
+
+
+def _print_failed(failed: tuple[FailedAttachment, ...], console: Console, *, verbose: int) -> None:
+    noun = "uploaded file" if len(failed) == 1 else "uploaded files"
+    shown = failed if verbose else failed[:_FIRST_FEW]
+    lines = [f"{one.file}  (test instance {one.test_instance_id}, {one.where})" for one in shown]
+    if len(failed) > len(shown):
+        lines.append(f"... and {len(failed) - len(shown)} more; -v shows them.")
+    lines.append(
+        "The checkout that migrated had no media/uploads/<test list instance>/<file> for them. If the whole "
+        "folder was missing, restore the backup, copy media/uploads into the checkout and migrate again; "
+        "otherwise attach the files by hand."
+    )
+    _print_section(f"{len(failed)} {noun} not moved by the migration", tuple(lines), console)
+
+
+def _print_diffs(plan: RewritePlan, console: Console) -> None:
+    for item in plan.items:
+        before, after = item.rewrite.before or "", item.rewrite.source or ""
+        if not item.rewrite.edits or before == after:
+            continue
+        procedure = item.procedure
+        title = literal(console, f"{procedure.slug}  {procedure.name}  (test {procedure.test_id})", "bold")
+        if item.rewrite.outcome is Outcome.REVIEW:
+            title.append("  proposed, " + ("included" if item.selected else "not written"), style="yellow")
+        console.print(title)
+        # The two file lines only repeat the title.
+        for line in split_lines(unified_diff(before, after, procedure.slug))[2:]:
+            console.print(_diff_line(line, console), soft_wrap=True)
+        console.print()
+
+
+def _diff_line(line: str, console: Console) -> Text:
+    """Return one line of a diff; what is invisible is spelt out where the change touches the line."""
+    mark, rest = line[0], line[1:]
+    content = rest.rstrip("\r\n")
+    style = _DIFF_STYLE.get(mark, "")
+    if mark not in "-+":
+        return literal(console, mark + content.expandtabs(_TAB_WIDTH), style)
+    text = Text(mark, style=style)
+    code = content.rstrip(" \t")
+    for position, part in enumerate(code.split("\t")):
+        if position:
+            text.append("<tab>", style="dim")
+        text.append(literal(console, part))
+    ending = content[len(code) :].replace(" ", "<space>").replace("\t", "<tab>")
+    ending += rest[len(content) :].rstrip("\n").replace("\r", "<CR>")
+    return text.append(ending, style="dim")
+
+
+def _summary(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
+    if not plan.items:
+        return "No upload tests: nothing to rewrite."
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in summary(plan).items() if number)
+    noun = "upload test" if len(plan.items) == 1 else "upload tests"
+    return f"{len(plan.items)} {noun} ({plan.listed} listed): {counts}. {_fate(plan, run, forecast=forecast)}"
+
+
+def _fate(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
+    changes = len(plan.changes)
+    if not changes:
+        return "Nothing to write."
+    if run.applied:
+        return f"{changes} written."
+    return f"{changes} to be written" + (" after the upgrade." if forecast else ". Nothing is written yet.")
+
+
+def _next_steps(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterator[str]:
+    if run.journal:
+        yield f"To take it back:  upgrade-kit rewrite-calcs --undo {_quoted(run.journal)}"
+    elif plan.changes and not run.applied and forecast is None:
+        yield f"To write it:  {run.command} --apply"
+    proposed = [item for item in plan.items if _is_proposed(item)]
+    if proposed and forecast is None and not run.applied:
+        option = f"--include {_quoted(proposed[0].procedure.slug)}"
+        yield f"To take a proposed change of a review too:  {run.command} {option} --apply"
+    undecided = sum(item.rewrite.outcome in _UNDECIDED and not item.selected for item in plan.items)
+    if undecided:
+        need = "needs a person" if undecided == 1 else "need a person"
+        if forecast is None:
+            yield f"{undecided} {need}: see the reason, edit the test in QATrack+'s admin, run this again."
+        else:
+            yield f"{undecided} {need}, after the upgrade: BIN_FILE does not exist before it."
+
+
+def _is_proposed(item: PlannedRewrite) -> bool:
+    return item.rewrite.outcome is Outcome.REVIEW and bool(item.rewrite.edits) and not item.selected
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if any(char.isspace() for char in word) else word

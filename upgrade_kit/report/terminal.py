@@ -1,0 +1,165 @@
+"""A console that never shows what its stream cannot: no stray colour, box character or encoding error.
+
+``rich`` is imported when a console is made, not before: a command that prints plain lines starts sooner.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import IO, TYPE_CHECKING, TextIO, cast
+
+if TYPE_CHECKING:
+    from rich.box import Box
+    from rich.console import Console
+    from rich.text import Text
+
+WIDTH_OFF_TERMINAL = 80
+
+# Controls, formatting characters (bidirectional overrides, byte order mark), lone surrogates, and the
+# separators that end a line in some viewers. Each of them could break a table or forge a line of it.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NAMED = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
+
+
+def make_console(stream: TextIO, *, color: bool | None = None, width: int | None = None) -> Console:
+    """Return a console that writes to a stream only what the stream can show.
+
+    Off a terminal there is no ANSI code and the width is fixed. Text is taken literally: square
+    brackets, ``:names:`` and numbers mean nothing. What the encoding cannot hold is written as a
+    backslash escape.
+
+    Args:
+        stream: where to write.
+        color: True for colour even off a terminal, False for none (``--no-color``, ``NO_COLOR``),
+            None to go by the terminal.
+        width: in characters; by default the terminal's own, or 80 off a terminal.
+    """
+    from rich.console import Console, detect_legacy_windows  # noqa: PLC0415 - see the module's docstring
+
+    terminal = _is_terminal(stream)
+    legacy = detect_legacy_windows()
+    plain = color is False or (color is None and (not terminal or legacy))
+    return Console(
+        file=cast("IO[str]", _ReplacingStream(stream)),
+        width=width if width is not None or terminal else WIDTH_OFF_TERMINAL,
+        color_system=None if plain else ("standard" if color else "auto"),
+        no_color=plain,
+        force_terminal=terminal or bool(color),
+        force_interactive=terminal,
+        force_jupyter=False,
+        legacy_windows=legacy and not plain,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
+def table_box(console: Console) -> Box:
+    """Return the lines of a table: light ones on a terminal that can show them, else ``-``."""
+    from rich.box import SIMPLE  # noqa: PLC0415 - see the module's docstring
+    from rich.console import detect_legacy_windows  # noqa: PLC0415 - see the module's docstring
+
+    dull = console.is_dumb_terminal or not console.is_terminal or detect_legacy_windows()
+    return _ascii_light() if dull or console.options.ascii_only else SIMPLE
+
+
+@cache
+def _ascii_light() -> Box:
+    from rich.box import Box  # noqa: PLC0415 - see the module's docstring
+
+    return Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
+
+
+def visible(text: str, encoding: str = "utf-8") -> str:
+    r"""Return text on one line, with what cannot be seen or encoded written as an escape.
+
+    A tab becomes ``\t``, a line feed ``\n``, an escape character ``\x1b``; printable characters
+    that the encoding holds stay as they are.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    escaped = "".join(_escape(char) if unicodedata.category(char) in _INVISIBLE else char for char in text)
+    return escaped.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def literal(console: Console, text: str, style: str = "") -> Text:
+    """Return text from outside (a name, a slug, a path) as one visible line for this console."""
+    from rich.text import Text  # noqa: PLC0415 - see the module's docstring
+
+    return Text(visible(text, known_encoding(console.encoding)), style=style)
+
+
+@contextmanager
+def progress(
+    stream: TextIO, description: str, *, color: bool | None = None
+) -> Iterator[Callable[[int, int | None], None]]:
+    """Show how far slow work has come, on a terminal only; elsewhere nothing is written.
+
+    Yields a function to be called with what is done and the total (``None`` where it is not known).
+    The line disappears when the work ends.
+    """
+    if not _is_terminal(stream):
+        yield lambda _done, _total: None
+        return
+    from rich.progress import (  # noqa: PLC0415 - see the module's docstring
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+    )
+
+    console = make_console(stream, color=color)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(markup=False))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(literal(console, description).plain, total=None)
+
+        def show(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show
+
+
+def known_encoding(name: str) -> str:
+    """Return an encoding's name if Python has it, else ``ascii``."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "ascii"
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal; one that is closed or cannot say is none."""
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def _escape(char: str) -> str:
+    if char.isascii():
+        return _NAMED.get(char) or f"\\x{ord(char):02x}"
+    return char.encode("ascii", "backslashreplace").decode("ascii")
+
+
+class _ReplacingStream:
+    """A stream that writes a backslash escape where its encoding has no such character."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = known_encoding(getattr(stream, "encoding", None) or "utf-8")
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text.encode(self.encoding, "backslashreplace").decode(self.encoding))
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return _is_terminal(self._stream)
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
