@@ -41,13 +41,15 @@ def _dispatch(argv: list[str]) -> int:
 
     parser = ArgumentParser(
         prog="upgrade-kit",
-        description="Makes the upgrade of QATrack+ safe. Nothing is written unless --apply, backup or restore is typed.",
+        description="Makes the upgrade of QATrack+ safe. Nothing of the site is written "
+        "unless --apply, --undo or restore is typed.",
         epilog="Exit status: 0 go or done; 1 findings, NO_GO, or changes to apply; 2 usage; "
         "3 could not finish; 130 interrupted.",
         allow_abbrev=False,
     )
     parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    module = None
     named = next((word for word in argv if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=_sentence(summary), allow_abbrev=False)
@@ -60,7 +62,7 @@ def _dispatch(argv: list[str]) -> int:
         return stop.code if isinstance(stop.code, int) else Exit.USAGE
     if arguments.version:
         return main(["--version"])
-    if arguments.command is None:
+    if module is None:
         parser.print_help(sys.stderr)
         return Exit.USAGE
 

@@ -32,7 +32,7 @@ class Streams:
         self.environment = os.environ if environment is None else environment
 
     def color(self, arguments: Namespace) -> bool | None:
-        """Return False where colour is turned off by ``--no-color`` or ``NO_COLOR``, else None (decide by stream)."""
+        """Return False where ``--no-color`` or ``NO_COLOR`` forbids colour, else None: the stream decides."""
         return False if arguments.no_color or self.environment.get("NO_COLOR") else None
 
     def password(self) -> str | None:

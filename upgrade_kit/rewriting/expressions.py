@@ -1,0 +1,389 @@
+"""What each expression of a procedure may hold, and what it demands of the file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from upgrade_kit.rewriting import calls, operations
+from upgrade_kit.rewriting.machine import Frame, Machine, is_named
+from upgrade_kit.rewriting.observations import Want
+from upgrade_kit.rewriting.values import (
+    NOTHING,
+    NUMBER,
+    OTHER,
+    TEXT,
+    Atom,
+    BinStream,
+    Context,
+    Data,
+    Flavour,
+    Lazy,
+    LazyKind,
+    Literal,
+    Named,
+    Row,
+    Shape,
+    Stream,
+    Value,
+    one,
+)
+
+
+def evaluate(machine: Machine, node: ast.expr) -> Value:
+    """Return what an expression may hold, noting what it demands of the file."""
+    machine.step()
+    handler = _EVALUATE.get(type(node))
+    if handler is None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr) and machine.from_file(evaluate(machine, child)):
+                return machine.unknown(node, f"a use that the kit does not follow ({type(node).__name__})")
+        return OTHER
+    return machine.limited(handler(machine, node))
+
+
+def evaluate_condition(machine: Machine, node: ast.expr) -> bool | None:
+    """Evaluate a condition; return its truth on the new version where that is known, else None."""
+    known = _presence(machine, node)
+    if known is not None:
+        return known
+    if isinstance(node, ast.BoolOp):
+        for part in node.values:
+            evaluate_condition(machine, part)
+        return None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        inner = evaluate_condition(machine, node.operand)
+        return None if inner is None else not inner
+    for atom in evaluate(machine, node):
+        _truth(machine, atom, node)
+    return None
+
+
+def _presence(machine: Machine, node: ast.expr) -> bool | None:
+    """Answer ``'BIN_FILE' in globals()``: true on 0.3.0, where it is supplied."""
+    match node:
+        case ast.Compare(
+            left=ast.Constant(value="BIN_FILE" | "FILE"),
+            ops=[(ast.In() | ast.NotIn()) as operator],
+            comparators=[
+                ast.Call(func=ast.Name(id="globals" | "locals" | "vars" | "dir"), args=[], keywords=[])
+            ],
+        ) if machine.frame is machine.module:
+            return isinstance(operator, ast.In)
+        case _:
+            return None
+
+
+def _truth(machine: Machine, atom: Atom, node: ast.expr) -> None:
+    if isinstance(atom, Stream):
+        machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK405")
+    elif isinstance(atom, Data) and atom.shape is Shape.CHAR:
+        machine.want(Want.TEXT, atom, node, "asks one character whether it is empty", "UK408")
+    elif isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE:
+        operations.not_a_list(machine, node, "its truth")
+
+
+def go_through(machine: Machine, value: Value, node: ast.AST) -> Value:
+    """Return what going through a value gives, one element after the other."""
+    element = NOTHING
+    for atom in value:
+        element |= operations.iterate(machine, atom, node)
+    return machine.limited(element)
+
+
+def assign(machine: Machine, target: ast.expr, value: Value) -> None:
+    """Store a value where an assignment says."""
+    match target:
+        case ast.Name(id=name):
+            machine.bind(name, value)
+        case ast.Tuple(elts=targets) | ast.List(elts=targets):
+            _unpack(machine, targets, value, target)
+        case ast.Starred(value=inner):
+            assign(machine, inner, value)
+        case ast.Subscript(value=owner, slice=index):
+            key = evaluate(machine, index)
+            for atom in evaluate(machine, owner):
+                operations.store(machine, atom, key, value, target)
+        case ast.Attribute(value=owner):
+            evaluate(machine, owner)
+            if machine.from_file(value):
+                machine.unknown(target, "the file or its content is kept in an attribute")
+
+
+def _unpack(machine: Machine, targets: list[ast.expr], value: Value, node: ast.AST) -> None:
+    starred = any(isinstance(target, ast.Starred) for target in targets)
+    for index, target in enumerate(targets):
+        part = NOTHING
+        for atom in value:
+            if isinstance(atom, Row) and not starred and len(atom.places) == len(targets):
+                part |= atom.places[index]
+            else:
+                element = operations.iterate(machine, atom, node)
+                part |= machine.items(target, element) if isinstance(target, ast.Starred) else element
+        assign(machine, target, part)
+
+
+# -- one function an expression --------------------------------------------------------------------------
+
+
+def _constant(_: Machine, node: ast.Constant) -> Value:
+    if isinstance(node.value, str):
+        return one(Literal(node.value, raw=False))
+    if isinstance(node.value, bytes):
+        return one(Literal(node.value.decode("latin-1"), raw=True))
+    return NUMBER
+
+
+def _name(machine: Machine, node: ast.Name) -> Value:
+    home = machine.home(node.id)
+    value = home.names.get(node.id, NOTHING)
+    if home is machine.module and node.id not in home.names:
+        return calls.outside_name(machine, node)
+    if Context("FILE") in value:
+        machine.seen.uses[node] = None
+        if len(value) > 1:
+            machine.seen.rebound[node] = None
+        value = (value - {Context("FILE")}) | {Stream(Flavour.FILE)}
+    if Context("BIN_FILE") in value:
+        machine.seen.uses_bin_file = True
+        value = (value - {Context("BIN_FILE")}) | {BinStream()}
+    return value
+
+
+def _attribute(machine: Machine, node: ast.Attribute) -> Value:
+    owners = evaluate(machine, node.value)
+    result = NOTHING
+    for owner in owners:
+        result |= operations.attribute(machine, owner, node)
+    return result
+
+
+def _subscript(machine: Machine, node: ast.Subscript) -> Value:
+    owners = evaluate(machine, node.value)
+    if isinstance(node.slice, ast.Slice):
+        for part in (node.slice.lower, node.slice.upper, node.slice.step):
+            if part is not None:
+                evaluate(machine, part)
+        return _each(machine, owners, lambda atom: operations.cut(machine, atom, node))
+    key = evaluate(machine, node.slice)
+    return _each(machine, owners, lambda atom: operations.index(machine, atom, key, node))
+
+
+def _each(machine: Machine, value: Value, operation: Callable[[Atom], Value]) -> Value:
+    result = NOTHING
+    for atom in value:
+        result |= operation(atom)
+    return machine.limited(result)
+
+
+def _call(machine: Machine, node: ast.Call) -> Value:
+    callees = evaluate(machine, node.func)
+    if isinstance(node.func, ast.Attribute) and not all(isinstance(atom, Named) for atom in callees):
+        gone = machine.rules.gone_methods.get(node.func.attr)
+        if gone is not None:
+            machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
+    positional: list[Value] = []
+    rest = NOTHING
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            rest |= go_through(machine, evaluate(machine, argument.value), argument)
+        else:
+            positional.append(evaluate(machine, argument))
+    named: dict[str, Value] = {}
+    for keyword in node.keywords:
+        value = evaluate(machine, keyword.value)
+        if keyword.arg is None:
+            rest |= go_through(machine, value, keyword.value)
+        else:
+            named[keyword.arg] = value
+    arguments = calls.Arguments(tuple(positional), named, rest)
+    return _each(machine, callees, lambda atom: calls.call(machine, atom, arguments, node))
+
+
+def _binary(machine: Machine, node: ast.BinOp) -> Value:
+    left, right = evaluate(machine, node.left), evaluate(machine, node.right)
+    if isinstance(node.op, ast.RShift) and Named("builtins.print") in left:
+        machine.seen.breaks_at(node, "print >> is Python 2's", "print(..., file=...)", "UK421")
+    result = NOTHING
+    for first in left:
+        for second in right:
+            result |= operations.binary(machine, first, second, node)
+    return result
+
+
+def _boolean(machine: Machine, node: ast.BoolOp) -> Value:
+    result = NOTHING
+    for part in node.values:
+        value = evaluate(machine, part)
+        for atom in value:
+            _truth(machine, atom, part)
+        result |= value
+    return result
+
+
+def _unary(machine: Machine, node: ast.UnaryOp) -> Value:
+    if isinstance(node.op, ast.Not):
+        evaluate_condition(machine, node.operand)
+        return NUMBER
+    value = evaluate(machine, node.operand)
+    if machine.from_file(value):
+        return machine.unknown(node, "arithmetic with the file's content")
+    return value
+
+
+def _compare(machine: Machine, node: ast.Compare) -> Value:
+    if _presence(machine, node) is not None:
+        return NUMBER
+    if _asks_for_emptiness(machine, node):
+        return NUMBER
+    left = evaluate(machine, node.left)
+    for operator, comparator in zip(node.ops, node.comparators, strict=True):
+        right = evaluate(machine, comparator)
+        for first in left:
+            for second in right:
+                operations.compare(machine, first, second, operator, node)
+        left = right
+    return NUMBER
+
+
+def _asks_for_emptiness(machine: Machine, node: ast.Compare) -> bool:
+    """Evaluate ``len(x) == 0`` and the like, which are the same for bytes and for text; else return False."""
+    match node:
+        case ast.Compare(
+            left=ast.Call(func=ast.Name(id="len") as function, args=[argument], keywords=[]),
+            ops=[ast.Eq() | ast.NotEq() | ast.Gt() | ast.LtE()],
+            comparators=[ast.Constant(value=0)],
+        ) if is_named(evaluate(machine, function)) == "builtins.len":
+            value = evaluate(machine, argument)
+            if all(isinstance(atom, Data) and atom.shape is not Shape.CHAR for atom in value):
+                return True
+    return False
+
+
+def _if_expression(machine: Machine, node: ast.IfExp) -> Value:
+    truth = evaluate_condition(machine, node.test)
+    result = NOTHING
+    if truth is not False:
+        result |= evaluate(machine, node.body)
+    if truth is not True:
+        result |= evaluate(machine, node.orelse)
+    return result
+
+
+def _lambda(machine: Machine, node: ast.Lambda) -> Value:
+    from upgrade_kit.rewriting.statements import define  # noqa: PLC0415 - functions hold statements and these
+
+    return define(machine, node)
+
+
+def _tuple(machine: Machine, node: ast.Tuple) -> Value:
+    if any(isinstance(element, ast.Starred) for element in node.elts):
+        return _list(machine, node)
+    row = Row(tuple(evaluate(machine, element) for element in node.elts))
+    if _depth(row) > 4:  # noqa: PLR2004 - a tuple in a tuple in a tuple: no procedure needs more
+        return machine.items(node, machine.elements(row))
+    return one(row)
+
+
+def _depth(atom: Atom) -> int:
+    if not isinstance(atom, Row):
+        return 0
+    return 1 + max((_depth(inner) for place in atom.places for inner in place), default=0)
+
+
+def _list(machine: Machine, node: ast.List | ast.Set | ast.Tuple) -> Value:
+    element = NOTHING
+    for item in node.elts:
+        if isinstance(item, ast.Starred):
+            element |= go_through(machine, evaluate(machine, item.value), item)
+        else:
+            element |= evaluate(machine, item)
+    if isinstance(node, ast.Set):
+        for atom in element:
+            operations.as_key(machine, atom, node)
+    return machine.items(node, element)
+
+
+def _dict(machine: Machine, node: ast.Dict) -> Value:
+    held = NOTHING
+    for key, item in zip(node.keys, node.values, strict=True):
+        if key is None:
+            held |= go_through(machine, evaluate(machine, item), item)
+            continue
+        for atom in evaluate(machine, key):
+            operations.as_key(machine, atom, key)
+        held |= evaluate(machine, item)
+    return machine.items(node, held)
+
+
+def _comprehension(
+    machine: Machine, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+) -> Value:
+    frame = Frame(machine.frame, frozenset(_targets(node)))
+    iterated = evaluate(machine, node.generators[0].iter)
+    with machine.scope(frame):
+        for number, generator in enumerate(node.generators):
+            source = iterated if number == 0 else evaluate(machine, generator.iter)
+            assign(machine, generator.target, go_through(machine, source, generator.iter))
+            for condition in generator.ifs:
+                evaluate_condition(machine, condition)
+        if isinstance(node, ast.DictComp):
+            for atom in evaluate(machine, node.key):
+                operations.as_key(machine, atom, node.key)
+            element = evaluate(machine, node.value)
+        else:
+            element = evaluate(machine, node.elt)
+    return machine.items(node, element)
+
+
+def _targets(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> set[str]:
+    return {
+        child.id
+        for generator in node.generators
+        for child in ast.walk(generator.target)
+        if isinstance(child, ast.Name)
+    }
+
+
+def _formatted(machine: Machine, node: ast.JoinedStr) -> Value:
+    for part in node.values:
+        if isinstance(part, ast.FormattedValue):
+            for atom in evaluate(machine, part.value):
+                operations.as_text(machine, atom, part)
+    return TEXT
+
+
+def _yield(machine: Machine, node: ast.Yield | ast.YieldFrom) -> Value:
+    value = NUMBER if node.value is None else evaluate(machine, node.value)
+    if isinstance(node, ast.YieldFrom):
+        value = go_through(machine, value, node)
+    if machine.calls:
+        machine.put(-id(machine.definitions[machine.calls[-1]].node), value)
+    return OTHER
+
+
+_EVALUATE: dict[type[ast.expr], Callable[[Machine, Any], Value]] = {  # each takes the type that is its key
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.Attribute: _attribute,
+    ast.Subscript: _subscript,
+    ast.Call: _call,
+    ast.BinOp: _binary,
+    ast.BoolOp: _boolean,
+    ast.UnaryOp: _unary,
+    ast.Compare: _compare,
+    ast.IfExp: _if_expression,
+    ast.Lambda: _lambda,
+    ast.Tuple: _tuple,
+    ast.List: _list,
+    ast.Set: _list,
+    ast.Dict: _dict,
+    ast.ListComp: _comprehension,
+    ast.SetComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.DictComp: _comprehension,
+    ast.JoinedStr: _formatted,
+    ast.Yield: _yield,
+    ast.YieldFrom: _yield,
+}

@@ -1,0 +1,126 @@
+"""Follow the uploaded file through a procedure, from the first line to the result."""
+
+from __future__ import annotations
+
+import ast
+
+from upgrade_kit.rewriting.machine import Machine, TooComplexError
+from upgrade_kit.rewriting.observations import Observations, Want
+from upgrade_kit.rewriting.operations import not_a_list
+from upgrade_kit.rewriting.readers import Rules
+from upgrade_kit.rewriting.statements import call_function, run_block
+from upgrade_kit.rewriting.values import (
+    NOTHING,
+    OTHER,
+    Atom,
+    BinStream,
+    Context,
+    Data,
+    Flavour,
+    Items,
+    Lazy,
+    Row,
+    Stream,
+)
+
+STEPS_A_NODE = 60  # loops are gone through until nothing changes; a person's procedure needs under ten
+STEPS_AT_LEAST = 20_000
+
+
+def observe(tree: ast.Module, rules: Rules, *, slug: str) -> Observations:
+    """Return what a procedure demands of the file and what else it uses that is gone.
+
+    Args:
+        tree: the executed text's tree.
+        rules: the procedure rules.
+        slug: the test's macro name: with ``result`` the only name whose value leaves the procedure.
+    """
+    nodes = sum(1 for _ in ast.walk(tree))
+    machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * nodes))
+    try:
+        run_block(machine, tree.body)
+        _run_uncalled(machine)
+        _look_at_result(machine, tree, slug)
+    except TooComplexError:
+        machine.seen.want(Want.REVIEW, tree.body[0], "too many ways lead through this procedure", "UK490")
+    except RecursionError:
+        machine.seen.want(Want.REVIEW, tree.body[0], "it is nested too deeply to be followed", "UK490")
+    _list_comprehension_leaks(machine, tree)
+    return machine.seen
+
+
+def _run_uncalled(machine: Machine) -> None:
+    """Run the functions that nothing was seen to call, with arguments that nobody knows."""
+    number = 0
+    while number < len(machine.definitions):
+        if number not in machine.called:
+            machine.dead = False
+            call_function(machine, number, (), {}, rest=OTHER)
+        number += 1
+
+
+def _look_at_result(machine: Machine, tree: ast.Module, slug: str) -> None:
+    node = tree.body[-1]
+    for name in dict.fromkeys(("result", slug)):
+        value = machine.module.names.get(name, NOTHING)
+        for atom in sorted(value, key=repr):
+            _leaves(machine, atom, node, name, set())
+
+
+def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set[int]) -> None:
+    match atom:
+        case Data(flavour, _):
+            machine.want(
+                Want.TEXT, atom, node, f"{name} is text of the file, and bytes cannot be stored", "UK407"
+            )
+            if flavour is Flavour.BYTES:
+                machine.unknown(node, f"{name} may be bytes, which cannot be stored")
+        case Stream() | BinStream() | Context():
+            if name not in {"FILE", "BIN_FILE"}:
+                machine.unknown(node, f"{name} is the file itself")
+        case Lazy():
+            not_a_list(machine, node, f"{name} is stored")
+        case Items(site) if site not in visited:
+            visited.add(site)
+            for element in machine.elements(atom):
+                _leaves(machine, element, node, name, visited)
+        case Row():
+            for element in machine.elements(atom):
+                _leaves(machine, element, node, name, visited)
+        case _:
+            return
+
+
+def _list_comprehension_leaks(machine: Machine, tree: ast.Module) -> None:
+    """Note a list comprehension's variable that is used after it: Python 3 keeps it inside."""
+    leaked: dict[str, ast.ListComp] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ListComp):
+            for generator in node.generators:
+                for child in ast.walk(generator.target):
+                    if isinstance(child, ast.Name):
+                        leaked.setdefault(child.id, node)
+    if not leaked:
+        return
+    inside = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp)
+        for child in ast.walk(node)
+    }
+    outside = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in inside]
+    stored = {node.id for node in outside if isinstance(node.ctx, ast.Store)}
+    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    for node in outside:
+        known = node.id in stored or node.id in machine.rules.context
+        if (
+            isinstance(node.ctx, ast.Load)
+            and node.id in leaked
+            and (not known or node.id in {"FILE", "BIN_FILE"})
+        ):
+            machine.seen.breaks_at(
+                node,
+                f"{node.id} is the variable of a list comprehension, which Python 3 keeps inside",
+                f"assign {node.id} before it is used here",
+                "UK424",
+            )

@@ -1,0 +1,83 @@
+"""Which Python a procedure is written in. Parses; never runs anything."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+
+from upgrade_kit.rewriting.runtime_text import Places, executed
+
+TARGET_GRAMMAR = (3, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Python3:
+    """The target's Python compiles it."""
+
+    tree: ast.Module
+
+
+@dataclass(frozen=True, slots=True)
+class Python2Only:
+    """Python 2 parses it and Python 3.6 does not.
+
+    Attributes:
+        line: 1-based line where Python 3 stops, as an editor shows it.
+        what: what Python 3 says there.
+    """
+
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unparsable:
+    """Neither Python parses it."""
+
+    line: int
+    what: str
+
+
+Dialect = Python3 | Python2Only | Unparsable
+
+
+def parse(source: str) -> Dialect:
+    """Parse a procedure as QATrack+ would compile it.
+
+    Python 3 is asked with the grammar of 3.6 and also has to compile the tree (a ``return`` outside a function
+    parses and does not compile). Python 2 is asked through fissix, whose grammar is lib2to3's.
+    """
+    places = Places(source)
+    if "\0" in source:
+        return Unparsable(source[: source.index("\0")].count("\n") + 1, "it holds a null character")
+    try:
+        source.encode("utf-8")
+    except UnicodeEncodeError:
+        return Unparsable(1, "it holds characters that are not valid text")
+    text = executed(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            tree = ast.parse(text, feature_version=TARGET_GRAMMAR)
+            compile(tree, "<procedure>", "exec", dont_inherit=True)
+        except SyntaxError as error:
+            line, what = places.line(error.lineno or 2), error.msg
+        except (RecursionError, MemoryError, ValueError, OverflowError):
+            return Unparsable(1, "it is nested too deeply to be analysed")
+        else:
+            return Python3(tree)
+    return _python2(text, line, what)
+
+
+def _python2(text: str, line: int, what: str) -> Dialect:
+    # Imported here: only texts that Python 3 refuses need it.
+    from fissix import pygram, pytree  # noqa: PLC0415
+    from fissix.pgen2 import driver, parse, tokenize  # noqa: PLC0415
+
+    python2 = driver.Driver(pygram.python_grammar, convert=pytree.convert)
+    try:
+        python2.parse_string(text)
+    except (parse.ParseError, tokenize.TokenError, IndentationError, RecursionError, ValueError, KeyError):
+        return Unparsable(line, what)
+    return Python2Only(line, what)

@@ -1,0 +1,418 @@
+"""What calling a method of the file, of its content, or of a container does."""
+
+from __future__ import annotations
+
+import ast
+import codecs
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from upgrade_kit.rewriting import operations
+from upgrade_kit.rewriting.machine import Machine
+from upgrade_kit.rewriting.observations import Want
+from upgrade_kit.rewriting.values import (
+    NOTHING,
+    NUMBER,
+    OTHER,
+    TEXT,
+    Atom,
+    BinStream,
+    Data,
+    Flavour,
+    Items,
+    Lazy,
+    LazyKind,
+    Literal,
+    Number,
+    Path,
+    Row,
+    Shape,
+    Stream,
+    Text,
+    Thing,
+    Value,
+    data,
+    one,
+)
+
+if TYPE_CHECKING:
+    from upgrade_kit.rewriting.calls import Arguments
+
+SAME_ON_BOTH = frozenset({"upper", "lower", "title", "capitalize", "swapcase"})
+ASKS = frozenset({"isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower", "istitle"})
+STRIPS = frozenset({"strip", "lstrip", "rstrip"})
+SPLITS = frozenset({"split", "rsplit"})
+FINDS = frozenset({"find", "rfind", "index", "rindex", "count", "startswith", "endswith"})
+PADS = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs"})
+TEXT_CODECS = frozenset(
+    {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "cp437", "cp850", "utf-16", "utf-8-sig"}
+)
+
+
+def call_method(machine: Machine, owner: Atom, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    """Return what ``owner.name(...)`` gives."""
+    match owner:
+        case Stream():
+            return _stream(machine, owner, name, arguments, node)
+        case BinStream():
+            return _bin_stream(machine, name, arguments, node)
+        case Data():
+            return _data(machine, owner, name, arguments, node)
+        case Items() | Row():
+            return _items(machine, owner, name, arguments, node)
+        case Lazy():
+            return _lazy(machine, owner, name, arguments, node)
+        case Literal() | Text() | Path():
+            return _text(machine, owner, name, arguments, node)
+        case Thing(kind):
+            return _thing(machine, kind, name, arguments, node)
+        case _:
+            return _absorbs(machine, name, arguments, node)
+
+
+def _absorbs(machine: Machine, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    if machine.from_file(arguments.everything()):
+        return machine.unknown(
+            node, f"hands the file or its content to .{name}(), which the kit does not know"
+        )
+    return OTHER
+
+
+def _number_in(node: ast.expr | None) -> int | None:
+    """Return the value of a written integer, else None."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = _number_in(node.operand)
+        return None if inner is None else -inner
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return int(node.value)
+    if isinstance(node, ast.Attribute) and node.attr.startswith("SEEK_"):
+        return {"SEEK_SET": 0, "SEEK_CUR": 1, "SEEK_END": 2}.get(node.attr)
+    return None
+
+
+# -- an open file ----------------------------------------------------------------------------------------
+
+
+def _stream(machine: Machine, owner: Stream, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    flavour = owner.flavour
+    if flavour is Flavour.FILE and name in {"read", "readline", "readlines", "seek"}:
+        machine.seen.moves_position = True
+    match name:
+        case "read":
+            sized = _sized(arguments, node)
+            return data(flavour, Shape.CHUNK if sized else Shape.WHOLE)
+        case "readline":
+            return data(flavour, Shape.LINE)
+        case "readlines":
+            return machine.items(node, data(flavour, Shape.LINE))
+        case "seek":
+            return _seek(machine, owner, arguments, node)
+        case "tell" | "close" | "flush" | "fileno" | "isatty" | "seekable" | "readable":
+            machine.want(Want.ANY, owner, node, f".{name}() does not touch the content", "UK405")
+            return NUMBER
+        case "__enter__" | "__iter__":
+            return one(owner)
+        case "write" | "writelines" | "truncate":
+            return _write(machine, owner, arguments, node)
+        case _ if flavour is Flavour.FILE:
+            if name in {"next", "xreadlines"}:
+                return machine.unknown(
+                    node, f"FILE.{name}() is gone on Python 3: use a for loop or readline()"
+                )
+            return machine.unknown(node, f"FILE.{name}() is not known to the kit")
+        case _:
+            return _absorbs(machine, name, arguments, node)
+
+
+def _sized(arguments: Arguments, node: ast.Call) -> bool:
+    if not node.args or (len(node.args) == 1 and _number_in(node.args[0]) == -1):
+        return False
+    return bool(arguments.positional or arguments.rest)
+
+
+def _seek(machine: Machine, owner: Stream, arguments: Arguments, node: ast.Call) -> Value:
+    whence = 0 if len(node.args) < 2 and not node.keywords else _number_in(node.args[-1])  # noqa: PLR2004
+    place = _number_in(node.args[0]) if node.args else None
+    if machine.from_file(arguments.everything()):
+        return machine.unknown(node, "seeks to a place that the content says")
+    if whence == 0 or (whence in {1, 2} and place == 0):
+        machine.want(Want.ANY, owner, node, "seek() from the start works on both", "UK405")
+    elif whence in {1, 2}:
+        machine.want(Want.BYTES, owner, node, "seek() from the end or the present place needs bytes", "UK408")
+    else:
+        return machine.unknown(node, "seek() with a whence that is not known")
+    return NUMBER
+
+
+def _write(machine: Machine, owner: Stream, arguments: Arguments, node: ast.Call) -> Value:
+    if owner.flavour is Flavour.FILE:
+        return machine.unknown(node, "writes into FILE, which neither handle of 0.3.0 allows")
+    for atom in arguments.get(0):
+        parts = machine.elements(atom) if isinstance(atom, Items | Row | Lazy) else one(atom)
+        for part in parts:
+            _write_part(machine, owner, part, node)
+    return NUMBER
+
+
+def _write_part(machine: Machine, owner: Stream, part: Atom, node: ast.Call) -> None:
+    into_bytes = owner.flavour is Flavour.BYTES
+    if isinstance(part, Data):
+        want = Want.BYTES if into_bytes else Want.TEXT
+        machine.want(
+            want, part, node, f"is written into a file of {'bytes' if into_bytes else 'text'}", "UK402"
+        )
+    elif isinstance(part, Stream | BinStream) or machine.atom_from_file(part):
+        machine.unknown(node, "writes the file itself")
+    elif (into_bytes and isinstance(part, Text | Path)) or (
+        isinstance(part, Literal) and part.raw is not into_bytes
+    ):
+        machine.seen.breaks_at(
+            node, "a file opened with 'b' takes bytes only on Python 3", "b'...' or .encode('ascii')", "UK424"
+        )
+
+
+def _bin_stream(machine: Machine, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    match name:
+        case "read":
+            return data(Flavour.BYTES, Shape.CHUNK if arguments.positional else Shape.WHOLE)
+        case "readline":
+            return data(Flavour.BYTES, Shape.LINE)
+        case "readlines" | "chunks":
+            return machine.items(node, data(Flavour.BYTES, Shape.LINE))
+        case "seek" | "tell" | "close" | "open" | "flush":
+            return NUMBER
+        case _:
+            return machine.unknown(node, f"BIN_FILE.{name}() is not known to the kit")
+
+
+# -- a piece of data -------------------------------------------------------------------------------------
+
+
+def _data(machine: Machine, owner: Data, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    given = arguments.everything()
+    nothing_given = not given or (given <= NUMBER and name in STRIPS | SPLITS)
+    if name in SAME_ON_BOTH:
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        return one(owner)
+    if name in ASKS:
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        return NUMBER
+    token = data(owner.flavour, Shape.TOKEN)
+    if name in STRIPS | SPLITS and nothing_given:
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        return token if name in STRIPS else machine.items(node, token)
+    if name == "splitlines":
+        machine.want(Want.EITHER_TEXT, owner, node, ".splitlines() works on both", "UK404")
+        return machine.items(node, data(owner.flavour, Shape.LINE))
+    if name == "decode":
+        return _decode(machine, owner, arguments, node)
+    if name in PADS:
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        for atom in given - NUMBER:
+            operations.pair(machine, owner, atom, node, f".{name}()")
+        return one(owner)
+    if name in FINDS or name in STRIPS | SPLITS | {"replace", "partition", "rpartition", "join", "translate"}:
+        return _with_text(machine, owner, name, given, node)
+    if name == "format":
+        machine.want(Want.TEXT, owner, node, ".format() is text's", "UK407")
+        return one(owner)
+    return machine.unknown(node, f".{name}() of the content is not known to the kit")
+
+
+def _with_text(machine: Machine, owner: Data, name: str, given: Value, node: ast.Call) -> Value:
+    if name == "translate":
+        return machine.unknown(node, ".translate() takes another table on Python 3")
+    for atom in given:
+        if not isinstance(atom, Number):
+            operations.pair(machine, owner, atom, node, f".{name}()")
+    if name in FINDS:
+        return NUMBER
+    token = data(owner.flavour, Shape.TOKEN)
+    if name in SPLITS:
+        return machine.items(node, token)
+    if name in {"partition", "rpartition"}:
+        return one(Row((token, token, token)))
+    return token if name in STRIPS else one(owner)
+
+
+def _decode(machine: Machine, owner: Data, arguments: Arguments, node: ast.Call) -> Value:
+    encodings = arguments.get(0, "encoding") or one(Literal("ascii", raw=False))
+    for atom in encodings:
+        if not isinstance(atom, Literal) or _codec(atom.text) not in TEXT_CODECS:
+            return machine.unknown(node, ".decode() with a codec that is gone on Python 3 or is not known")
+    machine.want(Want.BYTES, owner, node, ".decode() is a method of bytes only", "UK402")
+    return TEXT
+
+
+def _codec(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return ""
+
+
+# -- containers ------------------------------------------------------------------------------------------
+
+
+def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    elements = machine.elements(owner)
+    match name:
+        case "append" | "add" | "appendleft":
+            _put(machine, owner, arguments.get(0), node)
+            return NUMBER
+        case "insert":
+            _put(machine, owner, arguments.get(1), node)
+            return NUMBER
+        case "extend" | "update" | "union" | "intersection" | "difference":
+            held = NOTHING
+            for atom in arguments.get(0):
+                held |= operations.iterate(machine, atom, node)
+            _put(machine, owner, held.union(*arguments.named.values()), node)
+            return one(owner)
+        case "setdefault":
+            _keys(machine, arguments.get(0), node)
+            _put(machine, owner, arguments.get(1), node)
+            return machine.elements(owner)
+        case "get" | "pop" | "popleft" | "popitem":
+            _keys(machine, arguments.get(0), node)
+            return elements | arguments.get(1)
+        case "keys" | "values":
+            return machine.lazy(LazyKind.VIEW, node, elements)
+        case "items":
+            return machine.lazy(LazyKind.VIEW, node, one(Row((elements, elements))))
+        case "index" | "count" | "remove" | "discard":
+            for atom in arguments.get(0):
+                for element in elements:
+                    operations.compare(machine, element, atom, ast.Eq(), node)
+            return NUMBER
+        case "sort":
+            if "cmp" in arguments.named or arguments.positional:
+                machine.seen.breaks_at(
+                    node, ".sort() has no cmp= on Python 3", "functools.cmp_to_key", "UK423"
+                )
+            return NUMBER
+        case "reverse" | "clear":
+            return NUMBER
+        case "copy":
+            return one(owner)
+        case _:
+            if machine.from_file(elements) or machine.on_python3_bytes(elements):
+                return machine.unknown(
+                    node, f".{name}() of a list with the file's content is not known to the kit"
+                )
+            return _absorbs(machine, name, arguments, node)
+
+
+def _put(machine: Machine, owner: Items | Row, value: Value, node: ast.Call) -> None:
+    if isinstance(owner, Items):
+        machine.put(owner.site, value)
+    elif machine.from_file(value):
+        machine.unknown(node, "the content is kept where the kit does not follow it")
+
+
+def _keys(machine: Machine, keys: Value, node: ast.Call) -> None:
+    for atom in keys:
+        operations.as_key(machine, atom, node)
+
+
+def _lazy(machine: Machine, owner: Lazy, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    if not (owner.kind is LazyKind.RANGE and name in {"index", "count"}):
+        operations.not_a_list(machine, node, f".{name}() of it")
+    _put(machine, Items(owner.site), arguments.everything(), node)
+    return machine.elements(owner) | NUMBER
+
+
+# -- text that is not from the file ----------------------------------------------------------------------
+
+
+def _text(
+    machine: Machine, owner: Literal | Text | Path, name: str, arguments: Arguments, node: ast.Call
+) -> Value:
+    raw = isinstance(owner, Literal) and owner.raw
+    if name == "join":
+        return _join(machine, owner, arguments, node)
+    if name == "decode" and not raw:
+        machine.seen.breaks_at(node, "text has no .decode() on Python 3", "drop it, or write b'...'", "UK422")
+        return TEXT
+    if name == "encode":
+        return data(Flavour.BYTES, Shape.TOKEN)
+    if isinstance(owner, Path) and name in SPLITS | {"partition", "rpartition"}:
+        _path_split(machine, arguments, node)
+    everything = arguments.everything()
+    for atom in everything:
+        if isinstance(atom, Data) and isinstance(owner, Literal | Text):
+            if name == "format":
+                operations.as_text(machine, atom, node)
+            else:
+                operations.pair(machine, atom, owner, node, f".{name}()")
+        elif machine.atom_from_file(atom):
+            machine.unknown(node, f"hands the file or its content to .{name}()")
+    if name in FINDS | ASKS:
+        return NUMBER
+    result: Callable[[], Value] = _TEXT_GIVES.get(name, lambda: TEXT)
+    value = result()
+    return machine.items(node, value) if name in SPLITS | {"splitlines"} else value
+
+
+_TEXT_GIVES: dict[str, Callable[[], Value]] = {
+    "partition": lambda: one(Row((TEXT, TEXT, TEXT))),
+    "rpartition": lambda: one(Row((TEXT, TEXT, TEXT))),
+}
+
+
+def _path_split(machine: Machine, arguments: Arguments, node: ast.Call) -> None:
+    for atom in arguments.get(0):
+        if isinstance(atom, Literal) and "_" in atom.text:
+            machine.seen.breaks_at(
+                node,
+                "the uploaded file is named in another way in 0.3.0 (name_date_code.ext, was name_test_date_code.ext)",
+                "take the part that you need from the new name",
+                "UK428",
+            )
+
+
+def _join(machine: Machine, owner: Literal | Text | Path, arguments: Arguments, node: ast.Call) -> Value:
+    result = NOTHING
+    for atom in arguments.get(0):
+        elements = operations.iterate(machine, atom, node)
+        for element in elements:
+            if isinstance(element, Data):
+                operations.pair(machine, element, owner, node, ".join()")
+                result |= one(element)
+            elif machine.atom_from_file(element):
+                machine.unknown(node, ".join() of something of the file that the kit does not follow")
+    return result or TEXT
+
+
+# -- objects that libraries make -------------------------------------------------------------------------
+
+
+def _thing(machine: Machine, kind: str, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    if kind == "namespace":
+        return _namespace(machine, name, arguments, node)
+    thing = machine.rules.things.get(kind)
+    method = thing.methods.get(name) if thing is not None else None
+    if method is None:
+        return _absorbs(machine, name, arguments, node)
+    content: Data | None = None
+    for atom in arguments.get(0):
+        if isinstance(atom, Data):
+            content = atom
+            machine.want(method.data, atom, node, f"{kind}.{name}() {method.data_words}", method.rule)
+        elif machine.atom_from_file(atom):
+            return machine.unknown(node, f"hands the file to {kind}.{name}(), which the kit does not know")
+    if machine.from_file(
+        frozenset().union(*arguments.positional[1:], *arguments.named.values(), arguments.rest)
+    ):
+        return machine.unknown(
+            node, f"hands the content to {kind}.{name}() in a place that the kit does not know"
+        )
+    return operations.returned(machine, method.returns, node, given=content)
+
+
+def _namespace(machine: Machine, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    if name == "get":
+        return operations.from_namespace(machine, arguments.get(0), node)
+    if name in {"keys", "has_key", "__contains__"}:
+        return OTHER
+    return machine.unknown(node, f"globals().{name}()")

@@ -1,0 +1,446 @@
+"""What operators, attributes and subscripts do with the file and its content."""
+
+from __future__ import annotations
+
+import ast
+
+from upgrade_kit.rewriting.machine import Machine
+from upgrade_kit.rewriting.observations import Want
+from upgrade_kit.rewriting.values import (
+    NOTHING,
+    NUMBER,
+    OTHER,
+    TEXT,
+    Atom,
+    BinStream,
+    Data,
+    Flavour,
+    Items,
+    Lazy,
+    LazyKind,
+    Literal,
+    Method,
+    Named,
+    Number,
+    Other,
+    Path,
+    Row,
+    Shape,
+    Stream,
+    Text,
+    Thing,
+    Value,
+    data,
+    one,
+)
+
+LONGEST_LITERAL = 400
+
+
+def plain_text(text: str) -> bool:
+    """Return whether a literal is what text files hold: printable ASCII, blanks and line feeds."""
+    return all(" " <= character <= "~" or character in "\t\n" for character in text)
+
+
+def not_a_list(machine: Machine, node: ast.AST, what: str) -> None:
+    """Note that Python 3 gives an iterator where Python 2 gave a list."""
+    machine.seen.breaks_at(
+        node,
+        f"{what}: map, filter, zip, keys and the like give no list on Python 3",
+        "put list(...) around it",
+        "UK424",
+    )
+
+
+def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) -> None:
+    """Note what it needs to put a piece of data together with something else."""
+    match other:
+        case Literal(_, raw=True):
+            machine.want(Want.BYTES, mine, node, f"{what} with a b'...' literal", "UK408")
+        case Literal(text, raw=False):
+            if mine.flavour is Flavour.TEXT:
+                return
+            machine.want(Want.TEXT, mine, node, f"{what} with a text literal", "UK407")
+            if not plain_text(text):
+                kind = "a carriage return" if "\r" in text else "bytes that are not plain text"
+                machine.want(Want.REVIEW, mine, node, f"{what} with {kind} written as text", "UK407")
+            elif mine.shape is Shape.CHUNK:
+                machine.want(Want.REVIEW, mine, node, f"{what}: a piece cut by position with text", "UK407")
+        case Text() | Path() | Other():
+            machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
+        case Data(flavour, _) if flavour is not mine.flavour:
+            if Flavour.FILE not in (flavour, mine.flavour):
+                machine.unknown(node, f"{what}: bytes with text")
+            else:
+                fixed = flavour if mine.flavour is Flavour.FILE else mine.flavour
+                want = Want.BYTES if fixed is Flavour.BYTES else Want.TEXT
+                machine.want(want, Data(Flavour.FILE, mine.shape), node, what, "UK408")
+        case Items() | Row() | Lazy():
+            for element in machine.elements(other):
+                if not isinstance(element, Items | Row | Lazy):
+                    pair(machine, mine, element, node, what)
+        case Stream() | BinStream() | Thing():
+            machine.unknown(node, f"{what} with something that the kit does not follow")
+        case _:
+            return
+
+
+def as_text(machine: Machine, atom: Atom, node: ast.AST) -> None:
+    """Note that something is turned into text: bytes would become ``b'...'``."""
+    match atom:
+        case Data():
+            machine.want(Want.TEXT, atom, node, "is put into text", "UK407")
+        case Stream(Flavour.FILE) | BinStream():
+            machine.unknown(node, "the file itself is put into text")
+        case Row() | Items() | Lazy():
+            if machine.atom_from_file(atom):
+                machine.unknown(node, "a list with the file's content is put into text")
+        case _:
+            return
+
+
+def as_key(machine: Machine, atom: Atom, node: ast.AST) -> None:
+    """Note that something is a key: bytes and text are different keys on Python 3."""
+    if isinstance(atom, Data):
+        machine.want(Want.TEXT, atom, node, "is a key, as text", "UK407")
+    elif machine.atom_from_file(atom):
+        machine.unknown(node, "the file or its content is a key")
+
+
+def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
+    """Return what going through something gives."""
+    match atom:
+        case Stream(flavour):
+            if flavour is Flavour.FILE:
+                machine.seen.moves_position = True
+                machine.want(Want.ITERATES, atom, node, "goes through the lines of FILE", "UK404")
+            return data(flavour, Shape.LINE)
+        case BinStream():
+            return data(Flavour.BYTES, Shape.LINE)
+        case Data(flavour, _):
+            machine.want(
+                Want.TEXT, atom, node, "goes through characters, which are numbers in bytes", "UK408"
+            )
+            return data(flavour, Shape.CHAR)
+        case Items() | Row() | Lazy():
+            return machine.elements(atom)
+        case Number():
+            return NUMBER
+        case Text() | Path():
+            return TEXT
+        case Literal(text, raw):
+            if raw:
+                machine.seen.breaks_at(
+                    node, "going through b'...' gives numbers on Python 3", "use slices of length 1", "UK424"
+                )
+                return OTHER
+            return frozenset({Literal(character, raw=False) for character in set(text[:8])} | {Text()})
+        case Thing(kind):
+            thing = machine.rules.things.get(kind)
+            return returned(machine, thing.elements if thing else "other", node)
+        case _:
+            return OTHER
+
+
+def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
+    """Return what ``owner.attr`` gives."""
+    name = node.attr
+    match owner:
+        case Stream(flavour):
+            return _stream_attribute(machine, owner, flavour, node)
+        case BinStream():
+            return one(Path()) if name in {"name", "path"} else one(Method(owner, name))
+        case Named(full):
+            return _module_attribute(machine, f"{full}.{name}", node)
+        case Thing(kind):
+            thing = machine.rules.things.get(kind)
+            if thing is not None and name in thing.methods:
+                return one(Method(owner, name))
+            if thing is not None and name in thing.attributes:
+                return returned(machine, thing.attributes[name], node)
+            if thing is not None and thing.strict:
+                machine.seen.breaks_at(
+                    node,
+                    f"{kind}.{name} may be bytes or another type on Python 3",
+                    "compare its value on both versions",
+                    "UK425",
+                )
+            return OTHER
+        case Data() | Items() | Row() | Lazy() | Literal() | Text() | Path():
+            return one(Method(owner, name))
+        case Method() if machine.atom_from_file(owner):
+            return machine.unknown(node, f"the attribute {name} of a method")
+        case Number():
+            return NUMBER
+        case _:
+            return OTHER
+
+
+def _stream_attribute(machine: Machine, owner: Stream, flavour: Flavour, node: ast.Attribute) -> Value:
+    name = node.attr
+    if name == "name":
+        if flavour is not Flavour.FILE:
+            return one(Path())
+        machine.seen.want(Want.NAME, node, "takes the file's name", "UK406")
+        if isinstance(node.value, ast.Name) and node.value in machine.seen.uses:
+            machine.seen.names[node] = None
+        else:
+            machine.seen.names_elsewhere = True
+        return one(Path())
+    if name == "closed":
+        machine.want(Want.ANY, owner, node, "asks whether the file is closed", "UK405")
+        return NUMBER
+    if name in {"mode", "encoding", "newlines", "errors", "buffer", "softspace"}:
+        return machine.unknown(node, f"FILE.{name} differs between the versions")
+    return one(Method(owner, name))
+
+
+def _module_attribute(machine: Machine, full: str, node: ast.AST) -> Value:
+    gone = machine.rules.gone_attributes.get(full)
+    if gone is not None:
+        machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
+    constant = machine.rules.constants.get(full)
+    if constant is not None:
+        return returned(machine, constant, node)
+    return one(Named(machine.rules.aliases.get(full, full)))
+
+
+def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
+    """Return what a slice gives."""
+    match atom:
+        case Data(flavour, shape):
+            whole = shape in (Shape.WHOLE, Shape.CHUNK)
+            return data(flavour, Shape.CHUNK if whole else Shape.TOKEN if shape is Shape.CHAR else shape)
+        case Row():
+            return machine.items(node, machine.elements(atom))
+        case Lazy(kind, _):
+            if kind is not LazyKind.RANGE:
+                not_a_list(machine, node, "a slice of it")
+            return machine.items(node, machine.elements(atom))
+        case Literal() | Text() | Path():
+            return TEXT
+        case Stream() | BinStream():
+            return machine.unknown(node, "a slice of the file itself")
+        case Items() | Number():
+            return one(atom)
+        case _:
+            return OTHER
+
+
+def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Value:
+    """Return what ``owner[key]`` gives."""
+    match atom:
+        case Data(flavour, _):
+            machine.want(Want.TEXT, atom, node, "takes one character, which is a number in bytes", "UK408")
+            return data(flavour, Shape.CHAR)
+        case Row(places):
+            if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
+                place = node.slice.value
+                if -len(places) <= place < len(places):
+                    return places[place]
+            return machine.elements(atom)
+        case Lazy(kind, _):
+            if kind is not LazyKind.RANGE:
+                not_a_list(machine, node, "an element of it by its place")
+            return machine.elements(atom)
+        case Thing("namespace"):
+            return from_namespace(machine, key, node)
+        case Stream() | BinStream():
+            return machine.unknown(node, "an element of the file itself")
+        case Items() | Other() | Thing():
+            for part in key:
+                if machine.atom_from_file(part) or isinstance(part, Data):
+                    as_key(machine, part, node)
+            if isinstance(atom, Items):
+                return machine.elements(atom)
+            if isinstance(atom, Thing):
+                thing = machine.rules.things.get(atom.kind)
+                return returned(machine, thing.elements if thing else "other", node)
+            return OTHER
+        case Number():
+            return NUMBER
+        case Literal(_, raw=True):
+            machine.seen.breaks_at(
+                node, "b'...'[n] is a number on Python 3", "use a slice of length 1", "UK424"
+            )
+            return NUMBER
+        case Literal() | Text() | Path():
+            return TEXT
+        case _:
+            return OTHER
+
+
+def from_namespace(machine: Machine, key: Value, node: ast.AST) -> Value:
+    """Return what ``globals()[key]`` gives."""
+    value = NOTHING
+    for part in key:
+        if not isinstance(part, Literal) or part.text == "FILE":
+            return machine.unknown(node, "takes a name out of globals()")
+        if part.text == "BIN_FILE":
+            machine.seen.uses_bin_file = True
+            value |= {BinStream()}
+        else:
+            value |= machine.module.names.get(part.text, OTHER)
+    return value
+
+
+def store(machine: Machine, owner: Atom, key: Value, value: Value, node: ast.AST) -> None:
+    """Put a value into ``owner[key]``."""
+    for part in key:
+        if isinstance(part, Data):
+            as_key(machine, part, node)
+    match owner:
+        case Items(site):
+            machine.put(site, value | frozenset(part for part in key if not isinstance(part, Number)))
+        case Lazy():
+            not_a_list(machine, node, "storing into it")
+        case Thing("namespace"):
+            machine.unknown(node, "stores a name into globals()")
+        case _:
+            if machine.from_file(value):
+                machine.unknown(node, "the content is kept where the kit does not follow it")
+
+
+def binary(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
+    """Return what a binary operator gives."""
+    if isinstance(first, Stream | BinStream) or isinstance(second, Stream | BinStream):
+        return machine.unknown(node, "an operator on the file itself")
+    if isinstance(first, Lazy) or isinstance(second, Lazy):
+        return _binary_lazy(machine, first, second, node)
+    if isinstance(first, Literal | Text) and isinstance(node.op, ast.Mod):
+        return _format(machine, first, second, node)
+    if isinstance(first, Data) or isinstance(second, Data):
+        return _binary_data(machine, first, second, node)
+    if isinstance(first, Items | Row) or isinstance(second, Items | Row):
+        held = NOTHING
+        for atom in (first, second):
+            if isinstance(atom, Items | Row):
+                held |= machine.elements(atom)
+        return machine.items(node, held)
+    return _binary_plain(first, second, node)
+
+
+def _binary_lazy(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
+    not_a_list(machine, node, "an operator on it")
+    held = NOTHING
+    for atom in (first, second):
+        if isinstance(atom, Items | Row | Lazy):
+            held |= machine.elements(atom)
+    return machine.items(node, held)
+
+
+def _format(machine: Machine, pattern: Literal | Text, value: Atom, node: ast.BinOp) -> Value:
+    parts = machine.elements(value) if isinstance(value, Row) else one(value)
+    for part in parts:
+        if isinstance(pattern, Literal) and pattern.raw and isinstance(part, Data):
+            machine.want(Want.BYTES, part, node, "is put into b'...'", "UK408")
+        else:
+            as_text(machine, part, node)
+    return one(pattern)
+
+
+def _binary_data(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
+    mine, other = (first, second) if isinstance(first, Data) else (second, first)
+    assert isinstance(mine, Data)  # noqa: S101 - tells the type checker what the caller made sure of
+    if isinstance(node.op, ast.Add) and not isinstance(other, Number):
+        pair(machine, mine, other, node, "is joined")
+        return data(mine.flavour, Shape.CHUNK if mine.shape is Shape.CHAR else mine.shape)
+    if isinstance(node.op, ast.Mult) and isinstance(other, Number | Other):
+        return one(mine)
+    return machine.unknown(node, "arithmetic with the file's content")
+
+
+def _binary_plain(first: Atom, second: Atom, node: ast.BinOp) -> Value:
+    match first, second:
+        case Number(), Number():
+            return NUMBER
+        case Literal(left, raw), Literal(right, other_raw) if isinstance(node.op, ast.Add):
+            if len(left) + len(right) <= LONGEST_LITERAL and raw == other_raw:
+                return one(Literal(left + right, raw))
+            return TEXT
+        case (Literal(), Number() | Other()) if isinstance(node.op, ast.Mult):
+            return one(first)
+        case (Number(), Literal()) if isinstance(node.op, ast.Mult):
+            return one(second)
+        case (Path(), _) | (_, Path()):
+            return one(Path())
+        case (Text() | Literal(), _) | (_, Text() | Literal()):
+            return TEXT
+        case _:
+            return OTHER
+
+
+def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, node: ast.AST) -> None:
+    """Note what a comparison needs."""
+    if isinstance(operator, ast.Is | ast.IsNot):
+        for atom in (first, second):
+            if isinstance(atom, Stream):
+                machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK405")
+        return
+    if isinstance(operator, ast.In | ast.NotIn) and isinstance(second, Items | Row | Lazy):
+        for element in machine.elements(second):
+            compare(machine, first, element, ast.Eq(), node)
+        return
+    if isinstance(first, Stream) or isinstance(second, Stream):
+        other = second if isinstance(first, Stream) else first
+        if isinstance(other, Number):
+            machine.seen.want(Want.ANY, node, "only asks whether there is a file", "UK405")
+        elif isinstance(first, Stream):
+            iterate(machine, first, node)
+            machine.unknown(node, "compares the file itself")
+        else:
+            machine.unknown(node, "looks for something in the file itself")
+        return
+    if isinstance(first, Data):
+        pair(machine, first, second, node, "is compared")
+    elif isinstance(second, Data):
+        pair(machine, second, first, node, "is compared")
+    elif isinstance(first, Lazy) or isinstance(second, Lazy):
+        not_a_list(machine, node, "comparing it")
+    elif (machine.atom_from_file(first) or machine.atom_from_file(second)) and not (
+        isinstance(first, Number) or isinstance(second, Number)
+    ):
+        for mine, other in ((first, second), (second, first)):
+            if isinstance(mine, Items | Row):
+                for element in machine.elements(mine):
+                    if isinstance(element, Data):
+                        pair(machine, element, other, node, "is compared")
+
+
+def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None = None) -> Value:
+    """Return the value that a rule's ``returns`` word stands for.
+
+    The words: ``number``, ``text``, ``texts``, ``cells``, ``rows of text``, ``bytes``, ``list of bytes``, ``bytes stream``,
+    ``text stream``, ``same`` (the data that was given), ``list of same``, ``thing KIND``, ``other``.
+    """
+    kind, _, rest = word.partition(" ")
+    match word:
+        case "number":
+            return NUMBER
+        case "text":
+            return TEXT
+        case "texts":
+            return machine.items(node, TEXT)
+        case "cells":
+            return machine.items(node, data(Flavour.TEXT, Shape.TOKEN))
+        case "rows of text":
+            machine.put(-id(node), data(Flavour.TEXT, Shape.TOKEN))
+            return machine.items(node, one(Items(-id(node))))
+        case "bytes":
+            return data(Flavour.BYTES, Shape.CHUNK)
+        case "list of bytes":
+            return machine.items(node, data(Flavour.BYTES, Shape.CHUNK))
+        case "bytes stream":
+            return one(Stream(Flavour.BYTES))
+        case "text stream":
+            return one(Stream(Flavour.TEXT))
+        case "same":
+            return one(given) if given is not None else OTHER
+        case "list of same":
+            return machine.items(node, one(given) if given is not None else OTHER)
+        case "path":
+            return one(Path())
+        case _ if kind == "thing":
+            return one(Thing(rest))
+        case _:
+            return OTHER

@@ -1,0 +1,130 @@
+"""All upload tests of a site in, one plan out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from upgrade_kit.errors import UsageError
+from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
+from upgrade_kit.rewriting.readers import procedure_rules
+from upgrade_kit.rewriting.rewrite import rewrite_procedure
+
+MARK = "FILE"
+
+
+def plan_rewrites(
+    procedures: Iterable[Procedure],
+    *,
+    log: MigrateLog | None = None,
+    only: Collection[str] = (),
+    include: Collection[str] = (),
+    exclude: Collection[str] = (),
+) -> RewritePlan:
+    """Decide for every upload test of a site what rewrite-calcs shows and what an apply may write.
+
+    Args:
+        procedures: the site's tests with their procedures; tests that are no upload tests are left out.
+        log: what the migration printed; without it a test is listed when its text holds ``FILE``, which is what
+            the migration asks the database (qa/0014_convert_file_uploads).
+        only: macro names; where given, no other test is written.
+        include: macro names of reviews whose proposed edits are to be written too.
+        exclude: macro names that are not to be written.
+
+    Returns:
+        The plan, in order of test id.
+
+    Raises:
+        UsageError: a macro name that no upload test has, or one that is both included and excluded.
+        RulesError: a rules file is wrong.
+    """
+    uploads = sorted((p for p in procedures if p.type == "upload"), key=lambda procedure: procedure.test_id)
+    _check_names(uploads, only, include, exclude)
+    listed, notes = _listed(uploads, log)
+    rules = procedure_rules()
+    known: dict[tuple[str | None, str], Rewrite] = {}
+    items = []
+    for procedure in uploads:
+        key = (procedure.source, procedure.slug)
+        if key not in known:
+            known[key] = rewrite_procedure(procedure.source, slug=procedure.slug, rules=rules)
+        rewrite = known[key]
+        wanted = (not only or procedure.slug in only) and procedure.slug not in exclude
+        writable = rewrite.outcome is Outcome.REWRITE or (
+            rewrite.outcome is Outcome.REVIEW and procedure.slug in include and bool(rewrite.edits)
+        )
+        items.append(
+            PlannedRewrite(
+                procedure=procedure,
+                rewrite=rewrite,
+                listed=procedure.test_id in listed,
+                selected=wanted and writable,
+            )
+        )
+    nothing_to_write = [
+        item.procedure.slug
+        for item in items
+        if item.procedure.slug in include
+        and item.rewrite.outcome is Outcome.REVIEW
+        and not item.rewrite.edits
+    ]
+    if nothing_to_write:
+        notes += (
+            f"{', '.join(nothing_to_write)}: included, but the kit has no edit to propose; edit in QATrack+'s admin",
+        )
+    return RewritePlan(items=tuple(items), listed=len(listed), notes=notes)
+
+
+def _check_names(
+    uploads: Sequence[Procedure], only: Collection[str], include: Collection[str], exclude: Collection[str]
+) -> None:
+    slugs = {procedure.slug for procedure in uploads}
+    for option, names in (("--only", only), ("--include", include), ("--exclude", exclude)):
+        for name in names:
+            if name not in slugs:
+                raise UsageError(
+                    f"{option} {name}: no upload test has this macro name",
+                    hint=f"Upload tests here: {_some(sorted(slugs))}.",
+                )
+    both = sorted(set(include) & set(exclude))
+    if both:
+        raise UsageError(
+            f"{both[0]}: named with --include and with --exclude", hint="Name it with one of them."
+        )
+
+
+def _listed(uploads: Sequence[Procedure], log: MigrateLog | None) -> tuple[set[int], tuple[str, ...]]:
+    """Return the ids of the tests that the list names, and where log and database disagree."""
+    naming = {procedure.test_id for procedure in uploads if MARK in (procedure.source or "")}
+    if log is None or not log.listed:
+        return naming, ()
+    listed: set[int] = set()
+    gone: list[str] = []
+    for test in log.listed:
+        same_slug = [p for p in uploads if p.slug == test.slug]
+        same_both = [p for p in same_slug if p.name == test.name]
+        for procedure in same_both or same_slug:
+            listed.add(procedure.test_id)
+        if not same_slug:
+            gone.append(test.slug)
+    notes = []
+    by_id = {procedure.test_id: procedure.slug for procedure in uploads}
+    if gone:
+        notes.append(f"The log lists tests that the database has not as upload tests: {_some(gone)}.")
+    silent = sorted(by_id[test_id] for test_id in listed - naming)
+    if silent:
+        notes.append(
+            f"The log lists tests whose procedure does not hold FILE now: {_some(silent)} (changed since, or the "
+            "database compares without regard to case)."
+        )
+    new = sorted(by_id[test_id] for test_id in naming - listed)
+    if new:
+        notes.append(
+            f"The procedure holds FILE and the log does not list it: {_some(new)} (changed since the log)."
+        )
+    return listed, tuple(notes)
+
+
+def _some(names: Sequence[str], *, most: int = 12) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

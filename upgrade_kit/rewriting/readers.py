@@ -1,0 +1,331 @@
+"""The procedure rules: which functions read bytes, text or either, and which names are gone.
+
+They stand in ``rules/procedures/*.toml``; each file names its source and holds its own cases.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from upgrade_kit.errors import RulesError
+from upgrade_kit.planning.rulebook import rule_folders
+from upgrade_kit.rewriting.observations import Want
+
+NOWHERE = 99  # the place of an argument that a function has not
+WANTS = {
+    "bytes": (Want.BYTES, "reads bytes"),
+    "text": (Want.TEXT, "reads text"),
+    "either text": (Want.EITHER_TEXT, "reads text from both"),
+    "either bytes": (Want.EITHER_BYTES, "reads bytes from both"),
+    "any": (Want.ANY, "does not touch the content"),
+    "lines": (Want.ITERATES, "goes through the lines"),
+    "review": (Want.REVIEW, "does not read this on both versions"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What a function does with what it is given.
+
+    Attributes:
+        names: full names (``PIL.Image.open``).
+        argument: the place of the file or the content among the arguments.
+        keywords: names of that argument.
+        stream: what it needs of an open file.
+        data: what it needs of content that was read.
+        returns: see ``operations.returned``; also ``by format`` (struct) and ``by dtype`` (numpy).
+        dtype_argument: the place of ``dtype``.
+        pattern_argument: the place of a regular expression.
+        review_with: keywords with which the kit does not know what comes out.
+        by_descriptor: it reads below Python, from the operating system's file.
+        rule: id of the rule.
+    """
+
+    names: tuple[str, ...]
+    argument: int
+    keywords: tuple[str, ...]
+    stream: Want
+    stream_words: str
+    data: Want
+    data_words: str
+    returns: str
+    dtype_argument: int
+    pattern_argument: int
+    review_with: tuple[str, ...]
+    by_descriptor: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThingMethod:
+    """A method of an object that a library made."""
+
+    returns: str
+    data: Want
+    data_words: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownThing:
+    """An object that a library made.
+
+    Attributes:
+        methods: what calling each method gives.
+        attributes: what each attribute is.
+        elements: what going through it, or ``thing[key]``, gives.
+        strict: an attribute that is not listed differs between the versions.
+    """
+
+    methods: Mapping[str, ThingMethod]
+    attributes: Mapping[str, str]
+    elements: str
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A name that the new version has not, with the words to type instead."""
+
+    what: str
+    hint: str
+    rule: str
+    like: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An example in a rule file: a procedure and what must come out."""
+
+    rule: str
+    title: str
+    before: str
+    after: str | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """All procedure rules."""
+
+    readers: Mapping[str, Reader] = field(default_factory=dict)
+    things: Mapping[str, KnownThing] = field(default_factory=dict)
+    gone_names: Mapping[str, Gone] = field(default_factory=dict)
+    gone_modules: Mapping[str, Gone] = field(default_factory=dict)
+    gone_attributes: Mapping[str, Gone] = field(default_factory=dict)
+    gone_methods: Mapping[str, Gone] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = field(default_factory=dict)
+    modules: frozenset[str] = frozenset()
+    numeric_modules: frozenset[str] = frozenset()
+    cases: tuple[Case, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+
+@cache
+def procedure_rules() -> Rules:
+    """Return the rules of this installation; read once.
+
+    Raises:
+        RulesError: a file is wrong; it names file, key and reason.
+    """
+    return load_procedure_rules(rule_folders())
+
+
+def load_procedure_rules(folders: Iterable[Path]) -> Rules:
+    """Read ``procedures/*.toml`` of each folder, in order of file name.
+
+    Raises:
+        RulesError: a file is wrong; it names file, key and reason.
+    """
+    builder = _Builder()
+    for folder in folders:
+        for file in sorted((folder / "procedures").glob("*.toml")):
+            builder.read(file)
+    return builder.rules()
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self._readers: dict[str, Reader] = {}
+        self._things: dict[str, KnownThing] = {}
+        self._gone: dict[str, dict[str, Gone]] = {
+            "name": {},
+            "module": {},
+            "attribute": {},
+            "method": {},
+        }
+        self._maps: dict[str, dict[str, str]] = {"aliases": {}, "constants": {}, "context": {}}
+        self._lists: dict[str, set[str]] = {"modules": set(), "numeric_modules": set()}
+        self._cases: list[Case] = []
+        self._titles: dict[str, str] = {}
+        self._file = ""
+
+    def rules(self) -> Rules:
+        """Return all that was read."""
+        return Rules(
+            readers=self._readers,
+            things=self._things,
+            gone_names=self._gone["name"],
+            gone_modules=self._gone["module"],
+            gone_attributes=self._gone["attribute"],
+            gone_methods=self._gone["method"],
+            aliases=self._maps["aliases"],
+            constants=self._maps["constants"],
+            context=self._maps["context"],
+            modules=frozenset(self._lists["modules"]),
+            numeric_modules=frozenset(self._lists["numeric_modules"]),
+            cases=tuple(self._cases),
+            titles=self._titles,
+        )
+
+    def read(self, file: Path) -> None:
+        """Read one rule file."""
+        self._file = str(file)
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RulesError(self._file, "", str(error)) from error
+        rule = self._take(table, "id", str)
+        if rule in self._titles:
+            raise RulesError(self._file, "id", f"{rule} is the id of another rule file too")
+        self._titles[rule] = self._take(table, "title", str)
+        self._take(table, "why", str)
+        self._take(table, "source", str)
+        for number, entry in enumerate(self._tables(table, "reader")):
+            self._reader(entry, rule, f"reader[{number}]")
+        for number, entry in enumerate(self._tables(table, "thing")):
+            self._thing(entry, rule, f"thing[{number}]")
+        for number, entry in enumerate(self._tables(table, "gone")):
+            self._gone_entry(entry, rule, f"gone[{number}]")
+        for name, known in self._maps.items():
+            known.update(self._words(table, name))
+        for name, members in self._lists.items():
+            members.update(self._strings(table, name, name))
+        self._read_cases(table, rule)
+        self._no_more(table, "")
+
+    def _read_cases(self, table: dict[str, object], rule: str) -> None:
+        outcomes = set()
+        for number, entry in enumerate(self._tables(table, "case")):
+            key = f"case[{number}]"
+            title = self._take(entry, "title", str, key)
+            before = self._take(entry, "before", str, key)
+            after = entry.pop("after", None)
+            outcome = str(entry.pop("outcome", "unchanged" if after is None else "rewrite"))
+            if outcome not in {"rewrite", "unchanged", "review", "error"}:
+                raise RulesError(self._file, f"{key}.outcome", f"{outcome!r} is not an outcome")
+            self._no_more(entry, key)
+            outcomes.add(outcome)
+            after_text = None if after is None else str(after)
+            self._cases.append(Case(rule=rule, title=title, before=before, after=after_text, outcome=outcome))
+        if not outcomes - {"unchanged"}:
+            raise RulesError(self._file, "case", "has no case where the rule does something")
+        if "unchanged" not in outcomes:
+            raise RulesError(self._file, "case", "has no case where nothing happens")
+
+    def _reader(self, entry: dict[str, object], rule: str, key: str) -> None:
+        stream = str(entry.pop("stream", "review"))
+        data = str(entry.pop("data", "review"))
+        for name, word in (("stream", stream), ("data", data)):
+            if word not in WANTS:
+                raise RulesError(self._file, f"{key}.{name}", f"{word!r} is none of {', '.join(WANTS)}")
+        reader = Reader(
+            names=tuple(self._strings(entry, "names", key)),
+            argument=self._number(entry, "argument", key),
+            keywords=tuple(self._strings(entry, "keywords", key)),
+            stream=WANTS[stream][0],
+            stream_words=WANTS[stream][1],
+            data=WANTS[data][0],
+            data_words=WANTS[data][1],
+            returns=str(entry.pop("returns", "other")),
+            dtype_argument=self._number(entry, "dtype_argument", key, default=NOWHERE),
+            pattern_argument=self._number(entry, "pattern_argument", key, default=NOWHERE),
+            review_with=tuple(self._strings(entry, "review_with", key)),
+            by_descriptor=bool(entry.pop("by_descriptor", False)),
+            rule=rule,
+        )
+        self._no_more(entry, key)
+        for name in reader.names:
+            if name in self._readers:
+                raise RulesError(
+                    self._file, f"{key}.names", f"{name} stands in {self._readers[name].rule} too"
+                )
+            self._readers[name] = reader
+
+    def _thing(self, entry: dict[str, object], rule: str, key: str) -> None:
+        kind = self._take(entry, "kind", str, key)
+        methods: dict[str, ThingMethod] = {}
+        for name, word in self._words(entry, "methods").items():
+            wants, arrow, returns = word.partition(" -> ")
+            if not arrow:
+                wants, returns = "review", word
+            if wants not in WANTS:
+                raise RulesError(
+                    self._file, f"{key}.methods.{name}", f"{wants!r} is none of {', '.join(WANTS)}"
+                )
+            methods[name] = ThingMethod(
+                returns=returns, data=WANTS[wants][0], data_words=WANTS[wants][1], rule=rule
+            )
+        self._things[kind] = KnownThing(
+            methods=methods,
+            attributes=self._words(entry, "attributes"),
+            elements=str(entry.pop("elements", "other")),
+            strict=bool(entry.pop("strict", False)),
+        )
+        self._no_more(entry, key)
+
+    def _gone_entry(self, entry: dict[str, object], rule: str, key: str) -> None:
+        kind = self._take(entry, "kind", str, key)
+        if kind not in self._gone:
+            raise RulesError(self._file, f"{key}.kind", f"{kind!r} is none of {', '.join(self._gone)}")
+        hint = self._take(entry, "hint", str, key)
+        what = str(entry.pop("what", "{name} is gone on the target version"))
+        like = str(entry.pop("like", ""))
+        for name in self._strings(entry, "names", key):
+            self._gone[kind][name] = Gone(what=what.format(name=name), hint=hint, rule=rule, like=like)
+        self._no_more(entry, key)
+
+    # -- taking values out of a table ----------------------------------------------------------------------
+
+    def _take(self, table: dict[str, object], name: str, kind: type[str], key: str = "") -> str:
+        value = table.pop(name, None)
+        place = f"{key}.{name}" if key else name
+        if value is None:
+            raise RulesError(self._file, place, "is missing")
+        if not isinstance(value, kind):
+            raise RulesError(self._file, place, "must be text")
+        return value
+
+    def _tables(self, table: dict[str, object], name: str) -> list[dict[str, object]]:
+        value = table.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+            raise RulesError(self._file, name, "must be tables: [[...]]")
+        return value
+
+    def _words(self, table: dict[str, object], name: str) -> dict[str, str]:
+        value = table.pop(name, {})
+        if not isinstance(value, dict) or not all(isinstance(word, str) for word in value.values()):
+            raise RulesError(self._file, name, "must be a table of texts")
+        return value
+
+    def _strings(self, table: dict[str, object], name: str, key: str) -> list[str]:
+        value = table.pop(name, [])
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise RulesError(self._file, f"{key}.{name}", "must be a list of texts")
+        return value
+
+    def _number(self, table: dict[str, object], name: str, key: str, *, default: int = 0) -> int:
+        value = table.pop(name, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise RulesError(self._file, f"{key}.{name}", "must be a whole number")
+        return value
+
+    def _no_more(self, table: dict[str, object], key: str) -> None:
+        for name in table:
+            raise RulesError(self._file, f"{key}.{name}" if key else name, "is not a key that the kit knows")

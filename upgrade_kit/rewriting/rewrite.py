@@ -1,0 +1,268 @@
+"""One procedure in, one answer out."""
+
+from __future__ import annotations
+
+import ast
+
+from upgrade_kit.model.finding import Finding, Severity
+from upgrade_kit.model.rewrite import Edit, Outcome, Reads, Rewrite
+from upgrade_kit.rewriting.flow import observe
+from upgrade_kit.rewriting.grammar import Python2Only, Python3, Unparsable, parse
+from upgrade_kit.rewriting.observations import Demand, Observations, Want
+from upgrade_kit.rewriting.readers import Rules, procedure_rules
+from upgrade_kit.rewriting.runtime_text import Places
+
+RENAME = "UK401"
+RENAME_NAME = "UK406"
+
+
+def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None = None) -> Rewrite:
+    """Decide what a calculation procedure of an upload test must become for 0.3.0.
+
+    The measure is what happens when it runs: under Python 2.7 with 0.2.9.1's ``FILE`` before, and under Python
+    3.6 with 0.3.0's ``FILE`` (text) and ``BIN_FILE`` (bytes) after. Nothing is executed.
+
+    Args:
+        source: the text as stored; ``None`` for SQL NULL.
+        slug: the test's macro name: with ``result`` the name whose value the test takes.
+        rules: the procedure rules; by default those of this installation.
+
+    Returns:
+        The answer. ``source`` of the answer is the very same string unless there are edits.
+
+    Raises:
+        RulesError: a rules file is wrong.
+    """
+    if source is None:
+        return _unchanged(None, Reads.NOTHING, "it has no calculation procedure")
+    dialect = parse(source)
+    match dialect:
+        case Unparsable(line, what):
+            return _answer(
+                source,
+                Outcome.ERROR,
+                Reads.UNKNOWN,
+                f"cannot be parsed as Python 2 or 3: {what} (line {line})",
+            )
+        case Python2Only(line, what):
+            finding = Finding(
+                severity=Severity.ERROR,
+                message=f"only Python 2 can run this: {what}",
+                hint="write it so that Python 3 can run it, then run rewrite-calcs again",
+                where=f"line {line}",
+                rule="UK420",
+            )
+            return _answer(
+                source,
+                Outcome.REVIEW,
+                Reads.UNKNOWN if "FILE" in source else Reads.NOTHING,
+                f"only Python 2 can run it (line {line}: {what})",
+                findings=(finding,),
+            )
+        case Python3(tree):
+            return _decide(source, tree, slug, rules or procedure_rules())
+
+
+def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
+    seen = observe(tree, rules, slug=slug)
+    places = Places(source)
+    findings = _findings(seen, places)
+    reads = _reads(seen)
+    doubts = seen.wanted(Want.REVIEW)
+    wants_bytes, wants_text = seen.wanted(Want.BYTES), seen.wanted(Want.TEXT, Want.ITERATES)
+    if seen.reads_by_descriptor and seen.moves_position and not wants_text:
+        wants_bytes = wants_bytes or seen.wanted(Want.EITHER_BYTES)
+    edits = _edits(seen, places, wants_bytes or doubts) if not wants_text else ()
+    problem = _problem(seen, wants_bytes, wants_text, doubts, places)
+    if problem is not None:
+        return _answer(source, Outcome.REVIEW, reads, problem, edits=edits, findings=findings)
+    if not wants_bytes:
+        return _unchanged(source, reads, _why_unchanged(seen, reads, places), findings)
+    if not edits:
+        return _unchanged(source, reads, "it reads bytes and takes them from BIN_FILE already", findings)
+    return _proved(source, slug, rules, reads, _said(wants_bytes[0], places), edits, findings)
+
+
+def _proved(
+    source: str,
+    slug: str,
+    rules: Rules,
+    reads: Reads,
+    reason: str,
+    edits: tuple[Edit, ...],
+    findings: tuple[Finding, ...],
+) -> Rewrite:
+    """Return the rewrite, if it stands up to what can be asked of it; else a review with the same edits."""
+    from upgrade_kit.rewriting.proof import objection  # noqa: PLC0415 - LibCST is loaded for texts that change
+
+    doubt = objection(source, edits)
+    answer = _answer(source, Outcome.REWRITE, reads, reason, edits=edits, findings=findings)
+    if doubt is None:
+        assert answer.source is not None  # noqa: S101 - a text with edits is a text
+        after = parse(answer.source)
+        if not isinstance(after, Python3):
+            doubt = "the text after does not parse"
+        else:
+            again = observe(after.tree, rules, slug=slug)
+            if again.wanted(Want.BYTES, Want.REVIEW) or (
+                again.breaks.keys() - observe_breaks(source, rules, slug)
+            ):
+                doubt = "the text after would be changed again"
+    if doubt is not None:
+        return _answer(
+            source, Outcome.REVIEW, reads, f"{reason}; but {doubt}", edits=edits, findings=findings
+        )
+    return answer
+
+
+def observe_breaks(source: str, rules: Rules, slug: str) -> frozenset[object]:
+    """Return what the text uses that is gone, for a comparison with the text after."""
+    dialect = parse(source)
+    return (
+        frozenset(observe(dialect.tree, rules, slug=slug).breaks)
+        if isinstance(dialect, Python3)
+        else frozenset()
+    )
+
+
+def _problem(
+    seen: Observations,
+    wants_bytes: list[Demand],
+    wants_text: list[Demand],
+    doubts: list[Demand],
+    places: Places,
+) -> str | None:
+    """Return why a person must look, or None."""
+    live = bool(seen.uses)
+    if seen.breaks:
+        first = min(seen.breaks, key=lambda entry: entry.node_line)
+        return f"{first.what} (line {places.line(first.node_line)})"
+    if wants_bytes and wants_text:
+        return f"{_said(wants_bytes[0], places)}, and {_said(wants_text[0], places)}"
+    if doubts:
+        return _said(doubts[0], places)
+    if not live:
+        return None
+    if seen.reads_by_descriptor and seen.moves_position and wants_text:
+        return "it reads text and also below Python, from the operating system's file"
+    if wants_bytes and seen.rebound:
+        return "FILE is sometimes the uploaded file and sometimes what the procedure puts there"
+    if wants_bytes and seen.names_elsewhere:
+        return "it reads bytes and takes the name of the file through another variable"
+    if wants_bytes and seen.uses_bin_file:
+        return "it uses FILE for bytes and BIN_FILE too; the two do not share their position"
+    return None
+
+
+def _said(demand: Demand, places: Places) -> str:
+    return f"{demand.what} (line {places.line(demand.node_line)})"
+
+
+def _why_unchanged(seen: Observations, reads: Reads, places: Places) -> str:
+    if not seen.uses:
+        if seen.uses_bin_file:
+            return "it uses BIN_FILE already"
+        return "it does not use FILE"
+    if seen.uses_bin_file:
+        return "it uses BIN_FILE already, and FILE only where that is right"
+    wanted = {
+        Reads.TEXT: (Want.TEXT, Want.ITERATES, Want.EITHER_TEXT),
+        Reads.NAME: (Want.NAME,),
+        Reads.BYTES: (Want.EITHER_BYTES,),
+    }.get(reads, ())
+    demands = seen.wanted(*wanted)
+    if demands:
+        return _said(demands[0], places)
+    return "it does not read the content of FILE"
+
+
+def _reads(seen: Observations) -> Reads:
+    if not seen.uses:
+        return Reads.BYTES if seen.uses_bin_file else Reads.NOTHING
+    if seen.wanted(Want.BYTES, Want.EITHER_BYTES):
+        return Reads.BYTES
+    if seen.wanted(Want.TEXT, Want.ITERATES, Want.EITHER_TEXT):
+        return Reads.TEXT
+    if seen.wanted(Want.REVIEW):
+        return Reads.UNKNOWN
+    if seen.wanted(Want.NAME):
+        return Reads.NAME
+    return Reads.TEXT if seen.moves_position and not seen.wanted(Want.ANY) else Reads.NOTHING
+
+
+def _findings(seen: Observations, places: Places) -> tuple[Finding, ...]:
+    found = [
+        Finding(
+            severity=Severity.ERROR,
+            message=entry.what,
+            hint=entry.hint,
+            where=f"line {places.line(entry.node_line)}",
+            rule=entry.rule,
+        )
+        for entry in sorted(seen.breaks, key=lambda entry: entry.node_line)
+    ]
+    found += [
+        Finding(
+            severity=Severity.WARNING,
+            message=demand.what,
+            hint="read the procedure and decide",
+            where=f"line {places.line(demand.node_line)}",
+            rule=demand.rule,
+        )
+        for demand in seen.wanted(Want.REVIEW)
+    ]
+    return tuple(found)
+
+
+def _edits(seen: Observations, places: Places, wanted: object) -> tuple[Edit, ...]:
+    """Return the renames of every use of the context's FILE; ``.name`` becomes ``.path`` (facts P2)."""
+    if not wanted:
+        return ()
+    by_owner = {node.value: node for node in seen.names}
+    edits = []
+    for use in seen.uses:
+        offset = places.offset(use.lineno, use.col_offset)
+        line, column = places.line_and_column(offset)
+        attribute = by_owner.get(use)
+        edits.append(
+            Edit(line=line, column=column, offset=offset, before="FILE", after="BIN_FILE", rule=RENAME)
+        )
+        if attribute is not None and attribute.end_col_offset is not None:
+            end = places.offset(attribute.end_lineno or attribute.lineno, attribute.end_col_offset)
+            line, column = places.line_and_column(end - len("name"))
+            edits.append(
+                Edit(line=line, column=column, offset=end - 4, before="name", after="path", rule=RENAME_NAME)
+            )
+    return tuple(sorted(edits, key=lambda edit: edit.offset))
+
+
+def _unchanged(source: str | None, reads: Reads, reason: str, findings: tuple[Finding, ...] = ()) -> Rewrite:
+    return Rewrite(
+        outcome=Outcome.UNCHANGED, reads=reads, reason=reason, before=source, source=source, findings=findings
+    )
+
+
+def _answer(
+    source: str,
+    outcome: Outcome,
+    reads: Reads,
+    reason: str,
+    *,
+    edits: tuple[Edit, ...] = (),
+    findings: tuple[Finding, ...] = (),
+) -> Rewrite:
+    after, position = [], 0
+    for edit in edits:
+        if source[edit.offset : edit.offset + len(edit.before)] != edit.before:
+            raise AssertionError(f"no {edit.before!r} at character {edit.offset}")
+        after += [source[position : edit.offset], edit.after]
+        position = edit.offset + len(edit.before)
+    return Rewrite(
+        outcome=outcome,
+        reads=reads,
+        reason=reason,
+        before=source,
+        source="".join((*after, source[position:])) if edits else source,
+        edits=edits,
+        findings=findings,
+    )

@@ -1,0 +1,397 @@
+"""What each statement of a procedure does to the names, and in which order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from upgrade_kit.rewriting.expressions import assign, evaluate, evaluate_condition, go_through
+from upgrade_kit.rewriting.imports import CATCHES_IMPORT, run_import, run_import_from
+from upgrade_kit.rewriting.machine import Definition, Frame, Machine, State, Ways
+from upgrade_kit.rewriting.observations import Want
+from upgrade_kit.rewriting.scopes import bound_names
+from upgrade_kit.rewriting.values import NOTHING, NUMBER, OTHER, Function, Row, Stream, Value, one
+
+MOST_ROUNDS = 12
+
+
+def run_block(machine: Machine, body: Sequence[ast.stmt]) -> None:
+    """Run statements in order, until one of them leaves the block on every way."""
+    for statement in body:
+        if machine.dead:
+            return
+        machine.step()
+        _RUN.get(type(statement), _run_unknown)(machine, statement)
+        if machine.stopped:  # a name that is gone, with a handler around it that catches just that
+            machine.stopped = False
+            machine.dead = True
+        for ways in machine.raises:
+            if not machine.dead:
+                ways.states.append(machine.save())
+
+
+def define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Value:
+    """Return the value of a function; its defaults are evaluated where it is written."""
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    plain = positional[len(positional) - len(arguments.defaults) :]
+    pairs = [*zip(plain, arguments.defaults, strict=True)]
+    pairs += [
+        (a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None
+    ]
+    defaults = tuple((argument.arg, evaluate(machine, default)) for argument, default in pairs)
+    key = (id(node), id(machine.frame))
+    if key not in machine.numbers:
+        machine.numbers[key] = len(machine.definitions)
+        machine.definitions.append(Definition(node, machine.frame, defaults))
+    else:
+        number = machine.numbers[key]
+        merged = {name: value for name, value in machine.definitions[number].defaults}  # noqa: C416 - a copy to change
+        for name, value in defaults:
+            merged[name] = merged.get(name, NOTHING) | value
+        machine.definitions[number] = Definition(node, machine.frame, tuple(merged.items()))
+    return one(Function(machine.numbers[key]))
+
+
+def call_function(
+    machine: Machine,
+    number: int,
+    positional: Sequence[Value],
+    named: dict[str, Value],
+    *,
+    rest: Value = NOTHING,
+) -> Value:
+    """Run a function of the procedure with these arguments and return what it gives.
+
+    Args:
+        machine: the analysis.
+        number: which function.
+        positional: its arguments by place.
+        named: its arguments by name.
+        rest: what may arrive at any parameter (``*args``, or a caller that is not known).
+    """
+    definition = machine.definitions[number]
+    machine.called.add(number)
+    if machine.calls.count(number) > 1:
+        if any(machine.from_file(value) for value in (*positional, *named.values(), rest)):
+            return machine.unknown(definition.node, "a function calls itself with the file or its content")
+        return OTHER
+    node = definition.node
+    local, outer = bound_names(node)
+    frame = Frame(definition.frame, local, outer)
+    _bind_arguments(machine, definition, frame, positional, named, rest)
+    machine.calls.append(number)
+    dead, machine.dead = machine.dead, False
+    ways = Ways()
+    loops, machine.loops = machine.loops, []
+    with machine.scope(frame):
+        if isinstance(node, ast.Lambda):
+            ways.value = evaluate(machine, node.body)
+        else:
+            machine.returns.append(ways)
+            run_block(machine, node.body)
+            machine.returns.pop()
+            if not machine.dead:
+                ways.states.append(machine.save())
+                ways.value |= NUMBER
+            machine.join(ways.states)
+    machine.loops = loops
+    machine.calls.pop()
+    machine.dead = machine.dead or dead
+    if not isinstance(node, ast.Lambda) and _is_generator(node):
+        return machine.items(node, machine.heap.get(-id(node), NOTHING))
+    return ways.value
+
+
+def _bind_arguments(
+    machine: Machine,
+    definition: Definition,
+    frame: Frame,
+    positional: Sequence[Value],
+    named: dict[str, Value],
+    rest: Value,
+) -> None:
+    arguments = definition.node.args
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    defaults = dict(definition.defaults)
+    for index, name in enumerate(names):
+        given = positional[index] if index < len(positional) else named.get(name, NOTHING)
+        frame.names[name] = (given or defaults.get(name, NOTHING)) | rest
+    for argument in arguments.kwonlyargs:
+        frame.names[argument.arg] = (named.get(argument.arg) or defaults.get(argument.arg, NOTHING)) | rest
+    if arguments.vararg is not None:
+        extra = frozenset().union(rest, *positional[len(names) :])
+        frame.names[arguments.vararg.arg] = machine.items(arguments.vararg, extra)
+    if arguments.kwarg is not None:
+        known = {*names, *(argument.arg for argument in arguments.kwonlyargs)}
+        extra = frozenset().union(rest, *(value for name, value in named.items() if name not in known))
+        frame.names[arguments.kwarg.arg] = machine.items(arguments.kwarg, extra)
+
+
+def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(child, ast.Yield | ast.YieldFrom) for child in ast.walk(node))
+
+
+# -- one function a statement ----------------------------------------------------------------------------
+
+
+def _run_unknown(machine: Machine, statement: ast.stmt) -> None:
+    machine.unknown(statement, f"a statement that Python 3.6 does not have ({type(statement).__name__})")
+
+
+def _run_expression(machine: Machine, statement: ast.Expr) -> None:
+    evaluate(machine, statement.value)
+
+
+def _run_assign(machine: Machine, statement: ast.Assign) -> None:
+    value = evaluate(machine, statement.value)
+    for target in statement.targets:
+        assign(machine, target, value)
+
+
+def _run_annotated(machine: Machine, statement: ast.AnnAssign) -> None:
+    if statement.value is not None:
+        assign(machine, statement.target, evaluate(machine, statement.value))
+
+
+def _run_augmented(machine: Machine, statement: ast.AugAssign) -> None:
+    load = _as_load(statement.target)
+    value = evaluate(machine, ast.copy_location(ast.BinOp(load, statement.op, statement.value), statement))
+    if isinstance(statement.target, ast.Name):
+        # `rows += more` also changes the list that other names hold
+        value |= frozenset(atom for atom in evaluate(machine, load) if atom in value)
+    assign(machine, statement.target, value)
+
+
+def _as_load(target: ast.expr) -> ast.expr:
+    match target:
+        case ast.Name(id=name):
+            return ast.copy_location(ast.Name(name, ast.Load()), target)
+        case ast.Attribute(value=value, attr=attr):
+            return ast.copy_location(ast.Attribute(value, attr, ast.Load()), target)
+        case ast.Subscript(value=value, slice=index):
+            return ast.copy_location(ast.Subscript(value, index, ast.Load()), target)
+        case _:
+            return target
+
+
+def _run_if(machine: Machine, statement: ast.If) -> None:
+    truth = evaluate_condition(machine, statement.test)
+    before = machine.save()
+    ends: list[State] = []
+    for body, reached in ((statement.body, truth is not False), (statement.orelse, truth is not True)):
+        if not reached:
+            continue
+        machine.restore(before)
+        machine.dead = False
+        run_block(machine, body)
+        if not machine.dead:
+            ends.append(machine.save())
+    machine.join(ends)
+
+
+def _run_loop(
+    machine: Machine,
+    enter: Callable[[], None],
+    body: Sequence[ast.stmt],
+    orelse: Sequence[ast.stmt],
+    *,
+    endless: bool,
+) -> None:
+    breaks, continues = Ways(), Ways()
+    starts = [machine.save()]
+    for _ in range(MOST_ROUNDS):
+        before, changes = machine.save(), machine.heap_changes
+        enter()
+        machine.loops.append((breaks, continues))
+        run_block(machine, body)
+        machine.loops.pop()
+        if not machine.dead:
+            starts.append(machine.save())
+        machine.join([*starts, *continues.states])
+        if machine.same(machine.save(), before) and machine.heap_changes == changes:
+            break
+    else:
+        machine.unknown(body[0], "a loop whose names keep changing")
+    if endless:
+        machine.dead = True
+    else:
+        run_block(machine, orelse)
+    ends = [] if machine.dead else [machine.save()]
+    machine.join([*ends, *breaks.states])
+
+
+def _run_for(machine: Machine, statement: ast.For) -> None:
+    iterated = evaluate(machine, statement.iter)
+
+    def enter() -> None:
+        element = go_through(machine, iterated, statement.iter)
+        assign(machine, statement.target, element)
+
+    _run_loop(machine, enter, statement.body, statement.orelse, endless=False)
+
+
+def _run_while(machine: Machine, statement: ast.While) -> None:
+    def enter() -> None:
+        evaluate_condition(machine, statement.test)
+
+    endless = isinstance(statement.test, ast.Constant) and bool(statement.test.value)
+    _run_loop(machine, enter, statement.body, statement.orelse, endless=endless)
+
+
+def _run_break(machine: Machine, _: ast.Break) -> None:
+    if machine.loops:
+        machine.loops[-1][0].states.append(machine.save())
+    machine.dead = True
+
+
+def _run_continue(machine: Machine, _: ast.Continue) -> None:
+    if machine.loops:
+        machine.loops[-1][1].states.append(machine.save())
+    machine.dead = True
+
+
+def _run_return(machine: Machine, statement: ast.Return) -> None:
+    value = NUMBER if statement.value is None else evaluate(machine, statement.value)
+    if machine.returns:
+        machine.returns[-1].value |= value
+        machine.returns[-1].states.append(machine.save())
+    machine.dead = True
+
+
+def _run_raise(machine: Machine, statement: ast.Raise) -> None:
+    for part in (statement.exc, statement.cause):
+        if part is not None:
+            evaluate(machine, part)
+    for ways in machine.raises:
+        ways.states.append(machine.save())
+    machine.dead = True
+
+
+def _run_with(machine: Machine, statement: ast.With) -> None:
+    for item in statement.items:
+        value = evaluate(machine, item.context_expr)
+        if any(isinstance(atom, Row) for atom in value):
+            value = machine.unknown(item.context_expr, "a tuple is used as a context manager")
+        if item.optional_vars is not None:
+            assign(machine, item.optional_vars, value)
+        for atom in value:
+            if isinstance(atom, Stream):
+                machine.want(Want.ANY, atom, item.context_expr, "with closes the file", "UK405")
+    run_block(machine, statement.body)
+
+
+NAME_ERRORS = frozenset({"NameError"})
+
+
+def _handled(handlers: Sequence[ast.ExceptHandler]) -> frozenset[str]:
+    names: set[str] = set()
+    for handler in handlers:
+        if handler.type is None:
+            names.add("*")
+        kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        names.update(kind.id for kind in kinds if isinstance(kind, ast.Name))
+    return frozenset(names)
+
+
+def _run_try(machine: Machine, statement: ast.Try) -> None:
+    """Run a try statement; a handler for what cannot happen on the new version is not reached there."""
+    start = machine.save()
+    raised = Ways(states=[start])
+    machine.raises.append(raised)
+    machine.excused.append(_handled(statement.handlers))
+    outer_use, machine.excuses_used = machine.excuses_used, set()
+    run_block(machine, statement.body)
+    used, machine.excuses_used = machine.excuses_used, outer_use
+    machine.excused.pop()
+    machine.raises.pop()
+    if not machine.dead:
+        run_block(machine, statement.orelse)
+    ends = [] if machine.dead else [machine.save()]
+    for handler in statement.handlers:
+        if _never_reached(statement, handler, used):
+            continue
+        machine.join(raised.states)
+        if handler.type is not None:
+            evaluate(machine, handler.type)
+        if handler.name is not None:
+            machine.bind(handler.name, OTHER)
+        run_block(machine, handler.body)
+        if not machine.dead:
+            ends.append(machine.save())
+    dead_before_finally = not ends
+    machine.join(ends or raised.states)
+    run_block(machine, statement.finalbody)
+    machine.dead = machine.dead or dead_before_finally
+
+
+def _never_reached(statement: ast.Try, handler: ast.ExceptHandler, used: set[str]) -> bool:
+    caught = _handled([handler])
+    if not caught:
+        return False
+    if caught <= NAME_ERRORS:
+        return not used & NAME_ERRORS
+    if caught <= CATCHES_IMPORT and all(isinstance(s, ast.Import | ast.ImportFrom) for s in statement.body):
+        return not used & CATCHES_IMPORT
+    return False
+
+
+def _run_function(machine: Machine, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    value = define(machine, statement)
+    if statement.decorator_list:
+        for decorator in statement.decorator_list:
+            evaluate(machine, decorator)
+        value |= OTHER
+    machine.bind(statement.name, value)
+
+
+def _run_class(machine: Machine, statement: ast.ClassDef) -> None:
+    for base in statement.bases:
+        evaluate(machine, base)
+    frame = Frame(machine.frame, None, is_class=True)
+    with machine.scope(frame):
+        run_block(machine, statement.body)
+    machine.bind(statement.name, OTHER)
+
+
+def _run_delete(machine: Machine, statement: ast.Delete) -> None:
+    for target in statement.targets:
+        if isinstance(target, ast.Name):
+            machine.bind(target.id, NOTHING)
+
+
+def _run_assert(machine: Machine, statement: ast.Assert) -> None:
+    evaluate_condition(machine, statement.test)
+    if statement.msg is not None:
+        evaluate(machine, statement.msg)
+
+
+def _run_nothing(_: Machine, __: ast.stmt) -> None:
+    return
+
+
+_RUN: dict[type[ast.stmt], Callable[[Machine, Any], None]] = {  # each takes the type that is its key
+    ast.Expr: _run_expression,
+    ast.Assign: _run_assign,
+    ast.AnnAssign: _run_annotated,
+    ast.AugAssign: _run_augmented,
+    ast.If: _run_if,
+    ast.For: _run_for,
+    ast.While: _run_while,
+    ast.Break: _run_break,
+    ast.Continue: _run_continue,
+    ast.Return: _run_return,
+    ast.Raise: _run_raise,
+    ast.With: _run_with,
+    ast.Try: _run_try,
+    ast.FunctionDef: _run_function,
+    ast.ClassDef: _run_class,
+    ast.Delete: _run_delete,
+    ast.Assert: _run_assert,
+    ast.Import: run_import,
+    ast.ImportFrom: run_import_from,
+    ast.Global: _run_nothing,
+    ast.Nonlocal: _run_nothing,
+    ast.Pass: _run_nothing,
+}

@@ -1,0 +1,179 @@
+"""What an expression of a procedure can hold, as far as the uploaded file is concerned.
+
+A value is a set of atoms: what the expression may hold on the different ways to reach it. Joining two
+values is a union, so nothing is forgotten where paths meet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Flavour(Enum):
+    """What a piece of data is on Python 3. On Python 2 all three are ``str``."""
+
+    FILE = "file"  # bytes if read from BIN_FILE, text if read from FILE: what is to be decided
+    BYTES = "bytes"  # bytes, whichever handle is used (what a zip archive holds, a file opened "rb")
+    TEXT = "text"  # text, whichever handle is used (a file opened "r", a cell that csv read)
+
+
+class Shape(Enum):
+    """How much of the file a piece of data is."""
+
+    WHOLE = "whole"  # all of it: read()
+    CHUNK = "chunk"  # cut by position: read(n), a slice
+    LINE = "line"  # cut at a line end
+    TOKEN = "token"  # noqa: S105 - a piece that was stripped or split
+    CHAR = "char"  # one element: text on Python 2, a number where the data is bytes
+
+
+class LazyKind(Enum):
+    """What Python 3 gives where Python 2 gave a list."""
+
+    ONCE = "once"  # map, filter, zip: can be gone through once
+    RANGE = "range"
+    VIEW = "view"  # dict.keys, values, items
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The name still holds what QATrack+ put there: ``FILE`` or ``BIN_FILE``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An open file. ``Flavour.FILE`` is the uploaded file itself."""
+
+    flavour: Flavour
+
+
+@dataclass(frozen=True, slots=True)
+class BinStream:
+    """``BIN_FILE``, as 0.3.0 supplies it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Something that was read from a file."""
+
+    flavour: Flavour
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The uploaded file's path: text on both versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, a truth value, None, or an array of numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Native text that is not from the file: ``str`` on both versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A string written in the procedure; ``raw`` for ``b'...'``."""
+
+    text: str
+    raw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list, set or dictionary; what it holds stands in the heap under ``site``."""
+
+    site: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A tuple, place by place."""
+
+    places: tuple[frozenset[Atom], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """What is a list on Python 2 and not on Python 3; what it holds stands in the heap under ``site``."""
+
+    kind: LazyKind
+    site: int
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or lambda of the procedure, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A module, or something in one, by its full name: ``numpy.load``, ``builtins.len``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A bound method that was not called yet."""
+
+    owner: Atom
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """An object that a library made, by the kind that the rules know."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Anything else that does not hold the file or its content."""
+
+
+Atom = (
+    Context
+    | Stream
+    | BinStream
+    | Data
+    | Path
+    | Number
+    | Text
+    | Literal
+    | Items
+    | Row
+    | Lazy
+    | Function
+    | Named
+    | Method
+    | Thing
+    | Other
+)
+Value = frozenset[Atom]
+
+NOTHING: Value = frozenset()
+NUMBER: Value = frozenset({Number()})
+TEXT: Value = frozenset({Text()})
+OTHER: Value = frozenset({Other()})
+FILE_STREAM: Value = frozenset({Stream(Flavour.FILE)})
+
+
+def one(atom: Atom) -> Value:
+    """Return the value that is this atom alone."""
+    return frozenset({atom})
+
+
+def data(flavour: Flavour, shape: Shape) -> Value:
+    """Return the value of a piece of data."""
+    return frozenset({Data(flavour, shape)})
