@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.main import main
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small database in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "my db.sqlite3"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE qa_test (id INTEGER PRIMARY KEY, calculation_procedure TEXT)")
+        connection.execute("INSERT INTO qa_test VALUES (1, 'x = 1')")
+    return file
+
+
+@pytest.fixture
+def manifest(database: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The manifest of a backup of that database."""
+    assert main(["backup", "--database", f"sqlite:///{database.name}"]) == Exit.DONE
+    capsys.readouterr()
+    (found,) = (database.parent / "upgrade-kit-backups").glob("*.manifest.json")
+    return found
+
+
+def test_without_options_the_backup_goes_to_a_folder_beside(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backup", "--database", f"sqlite:///{database.name}"]) == Exit.DONE
+    assert len(list((database.parent / "upgrade-kit-backups").iterdir())) == 2
+    assert "Backup made and verified" in capsys.readouterr().out
+
+
+def test_to_dir_names_another_folder(database: Path, tmp_path: Path) -> None:
+    assert main(["backup", "--database", f"sqlite:///{database.name}", "--to-dir", "a/b"]) == Exit.DONE
+    assert len(list((tmp_path / "a" / "b").iterdir())) == 2
+
+
+def test_json_is_the_manifest_as_written(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["backup", "--database", f"sqlite:///{database.name}", "--format", "json"])
+    (manifest,) = (database.parent / "upgrade-kit-backups").glob("*manifest*")
+    assert capsys.readouterr().out == manifest.read_text(encoding="utf-8")
+
+
+def test_off_a_terminal_nothing_is_on_standard_error(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["backup", "--database", f"sqlite:///{database.name}"])
+    assert capsys.readouterr().err == ""
+
+
+def test_the_restore_command_that_is_shown_works_as_shown(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["backup", "--database", f"sqlite:///{database.name}"])
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "backup restore" in line)
+    database.unlink()
+    assert main(shlex.split(line)[1:]) == Exit.DONE
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT * FROM qa_test").fetchall() == [(1, "x = 1")]
+
+
+def test_verify_proves_and_says_so(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "verify", str(manifest)]) == Exit.DONE
+    assert "integrity check" in capsys.readouterr().out
+
+
+def test_verify_takes_a_relative_path(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "verify", f"upgrade-kit-backups/{manifest.name}", "--format", "json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out)["verified_at"]
+
+
+def test_an_altered_backup_is_exit_status_3(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file,) = manifest.parent.glob("*.sqlite3")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert main(["backup", "verify", str(manifest)]) == Exit.FAILED
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "SHA-256" in captured.err
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_restore_without_replace_leaves_data_alone(
+    manifest: Path, database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = database.read_bytes()
+    url = f"sqlite:///{database.name}"
+    assert main(["backup", "restore", str(manifest), "--database", url]) == Exit.FAILED
+    assert "--replace" in capsys.readouterr().err
+    assert database.read_bytes() == before
+
+
+def test_restore_with_replace_tells_the_kept_name(
+    manifest: Path, database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{database.name}"
+    assert main(["backup", "restore", str(manifest), "--database", url, "--replace"]) == Exit.DONE
+    (kept,) = database.parent.glob("*.before-restore-*")
+    assert kept.name.rpartition("-")[2] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["verify"], id="verify without a manifest"),
+        pytest.param(["restore"], id="restore without a manifest"),
+        pytest.param(["restore", "x.manifest.json"], id="restore without a target"),
+        pytest.param(["--replace", "--database", "sqlite:///x"], id="replace without restore"),
+        pytest.param(["one", "two"], id="two sites"),
+        pytest.param(["--database", "nonsense"], id="no URL"),
+        pytest.param(["--method", "tape"], id="no method"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["backup", *arguments]) == Exit.USAGE
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--database", "sqlite:///gone.sqlite3"], id="no such database"),
+        pytest.param(["--database", "postgresql://u:hunter2@nowhere.invalid/x"], id="another vendor"),
+        pytest.param(["gone"], id="no such site"),
+        pytest.param(["."], id="a folder that is no site"),
+        pytest.param(["verify", "gone.manifest.json"], id="no such manifest"),
+    ],
+)
+def test_what_cannot_be_done_is_exit_status_3_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["backup", *arguments]) == Exit.FAILED
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("upgrade-kit: ")
+    assert "hunter2" not in captured.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,89 @@
+"""What the files of a backup are called, and how a name is taken so that nobody else gets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from upgrade_kit.deployment.manifests import SUFFIX
+
+PARTIAL = ".partial"
+
+_LONGEST = 50
+_SIDECARS = ("-journal", "-wal", "-shm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """Names that belong to one backup in the making.
+
+    Attributes:
+        partial: exists already, empty, readable by the owner alone; holding it holds the other two.
+        file: the backup's final name; does not exist.
+        manifest: the manifest's name; does not exist.
+    """
+
+    partial: Path
+    file: Path
+    manifest: Path
+
+    def release(self) -> None:
+        """Remove the temporary file and what the database left beside it."""
+        for leftover in (self.partial, *sidecars(self.partial)):
+            with suppress(OSError):  # the error that led here is the one to tell
+                leftover.unlink(missing_ok=True)
+
+
+def backup_name(database: str, site_version: str, moment: datetime) -> str:
+    """Return the name, without an ending, of a backup: database, version, UTC time.
+
+    ASCII letters, digits, ``.``, ``_`` and ``-`` only, so that it can be typed and copied anywhere,
+    and never the word that marks a manifest.
+    """
+    stem = _plain(Path(database).stem).replace(".", "-") or "database"
+    parts = [stem, _plain(site_version), f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"]
+    return "-".join(part for part in parts if part)
+
+
+def reserve(folder: Path, name: str, ending: str) -> Reserved:
+    """Take a free name in a folder; a second backup in the same second gets ``-2``.
+
+    The temporary file is made exclusively, and whoever holds it may use the final names.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    for number in count(1):
+        candidate = name if number == 1 else f"{name}-{number}"
+        file = folder / f"{candidate}{ending}"
+        reserved = Reserved(
+            partial=file.with_name(file.name + PARTIAL), file=file, manifest=folder / f"{candidate}{SUFFIX}"
+        )
+        try:
+            os.close(os.open(reserved.partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            continue
+        if os.path.lexists(reserved.file) or os.path.lexists(reserved.manifest):
+            reserved.release()
+            continue
+        return reserved
+    raise AssertionError("count() does not end")  # pragma: no cover
+
+
+def sidecars(database: Path) -> tuple[Path, ...]:
+    """Return the files that SQLite may keep beside a database, whether they exist or not."""
+    return tuple(database.with_name(database.name + ending) for ending in _SIDECARS)
+
+
+def _plain(text: str) -> str:
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", ascii_only)[:_LONGEST]
+    while "manifest" in plain.lower():
+        plain = re.sub("manifest", "", plain, flags=re.IGNORECASE)
+    return plain.strip("-._")

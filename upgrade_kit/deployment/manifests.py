@@ -1,0 +1,371 @@
+"""The manifest beside a backup: how it is written, read and found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from upgrade_kit import __version__
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
+from upgrade_kit.deployment.connection import Session
+from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.errors import BackupError, UsageError
+from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.deployment import Backups
+
+# Rows per table, digest of the history, digest of the procedures, as `database_fingerprint` gives them.
+Fingerprint = tuple[tuple[tuple[str, int], ...], str, str]
+
+SCHEMA = 1
+SUFFIX = ".manifest.json"
+
+_LARGEST = 8 * 1024 * 1024  # bytes; a thousand tables take less than a tenth of a megabyte
+_METHODS = ("native", "json")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SHOWN = 6
+_MAKE_ANOTHER = "Make another backup with: upgrade-kit backup"
+
+
+def manifest_document(backup: Backup | UnverifiedBackup) -> dict[str, object]:
+    """Return what the manifest of a backup says, ready for ``json.dumps``."""
+    made, verified_at, proof = _parts(backup)
+    return {
+        "schema": SCHEMA,
+        "command": "backup",
+        "kit_version": __version__,
+        "method": made.method,
+        "vendor": made.vendor,
+        "database": made.database,
+        "site_version": made.site_version,
+        "created_at": _write_time(made.created_at),
+        "verified_at": None if verified_at is None else _write_time(verified_at),
+        "proof": list(proof),
+        "file": made.file.name,
+        "size_bytes": made.size_bytes,
+        "sha256": made.sha256,
+        "rows": dict(made.rows),
+        "history_sha256": made.history_sha256,
+        "procedures_sha256": made.procedures_sha256,
+    }
+
+
+def read_manifest(path: Path) -> Backup | UnverifiedBackup:
+    """Read a manifest; the type of the answer says whether the backup was ever proved.
+
+    Nothing but the manifest is read: whether the backup is still what the manifest says is the
+    question of ``verify_backup``.
+
+    Raises:
+        BackupError: there is no such file, it is not a manifest of a backup, or a key of it is wrong.
+    """
+    try:
+        text = _read_text(path)
+    except OSError as error:
+        raise BackupError(
+            f"{path}: the manifest cannot be read ({error.strerror})",
+            hint="Name the file that ends in .manifest.json beside the backup.",
+        ) from error
+    except ValueError as error:
+        raise BackupError(f"{path}: not the manifest of a backup: {error}", hint=_MAKE_ANOTHER) from error
+    document = _decode(text)
+    if document is None or document.get("command") != "backup":
+        raise BackupError(f"{path}: not the manifest of a backup, or damaged", hint=_MAKE_ANOTHER)
+    return _Manifest(path.absolute(), document).read()
+
+
+def write_manifest(backup: Backup | UnverifiedBackup) -> None:
+    """Write the manifest of a backup to its place, whole or not at all, for the owner alone.
+
+    Raises:
+        BackupError: the folder cannot be written to.
+    """
+    text = json.dumps(manifest_document(backup), indent=2) + "\n"
+    target = _parts(backup)[0].manifest
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        try:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - of a descriptor
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise BackupError(
+            f"{target}: the manifest cannot be written ({error.strerror})",
+            hint="Make room or name a folder that you may write to with --to-dir.",
+        ) from error
+
+
+def find_backups(folders: Sequence[Path], session: Session) -> Backups:
+    """Look for backups of a database and say which of them hold it as it is now.
+
+    Searches each folder and the folders directly below it for manifests. A backup is current when it
+    was verified, is of this very database, its file still has the manifest's digest, and the
+    database has today the rows per table, migration history and procedures that it had then.
+
+    Args:
+        folders: where to look; those that do not exist are passed over.
+        session: the database as it is now. It is read only if there is a backup of it to compare.
+
+    Raises:
+        DatabaseError: the database cannot be read.
+    """
+
+    @cache
+    def now() -> Fingerprint:
+        return database_fingerprint(session)
+
+    current: list[Backup] = []
+    stale: list[tuple[Path, str]] = []
+    for path in sorted({found.absolute() for folder in folders for found in _manifests_in(folder)}):
+        try:
+            backup = read_manifest(path)
+        except BackupError as error:
+            if _is_ours(path):
+                stale.append((path, error.message.removeprefix(f"{path}: ")))
+            continue
+        match backup:
+            case UnverifiedBackup():
+                stale.append((path, "not verified: nothing proves it yet"))
+            case Backup(made=made):
+                reason = _objection(made, session.address, now)
+                if reason:
+                    stale.append((path, reason))
+                else:
+                    current.append(backup)
+    current.sort(key=lambda backup: backup.made.created_at, reverse=True)
+    return Backups(looked_in=tuple(folders), current=tuple(current), stale=tuple(stale))
+
+
+def content_of(made: UnverifiedBackup) -> Fingerprint:
+    """Return what a manifest says of the content, in the form of ``database_fingerprint``."""
+    return made.rows, made.history_sha256, made.procedures_sha256
+
+
+def changed_content(then: Fingerprint, now: Fingerprint) -> str:
+    """Describe what differs between two states of a database, or return ``""``."""
+    parts = [_changed_rows(then[0], now[0])]
+    if now[1] != then[1]:
+        parts.append("the migration history")
+    if now[2] != then[2]:
+        parts.append("calculation procedures in qa_test")
+    return ", ".join(part for part in parts if part)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder survive a power cut, where the system can (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems refuse this for folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _parts(backup: Backup | UnverifiedBackup) -> tuple[UnverifiedBackup, datetime | None, tuple[str, ...]]:
+    match backup:
+        case Backup():
+            return backup.made, backup.verified_at, backup.proof
+        case UnverifiedBackup():
+            return backup, None, ()
+
+
+def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[], Fingerprint]) -> str:
+    """Say why a backup does not hold the database as it is now; cheap questions first."""
+    if not _same_database(made.database, address):
+        return f"of another database: {made.database}"
+    try:
+        size = made.file.stat().st_size
+        if size != made.size_bytes:
+            return f"the backup file {made.file.name} has {size} bytes instead of {made.size_bytes}"
+        if changed := changed_content(content_of(made), now()):
+            return f"the database has changed since: {changed}"
+        if file_sha256(made.file) != made.sha256:
+            return f"the backup file {made.file.name} was altered after it was verified"
+    except OSError as error:
+        return f"the backup file {made.file.name} cannot be read ({error.strerror})"
+    return ""
+
+
+def _same_database(url: str, address: DatabaseAddress) -> bool:
+    if url == address.shown:
+        return True
+    try:
+        other = parse_database_url(url, base=Path())
+    except UsageError:
+        return False
+    if other.vendor != address.vendor:
+        return False
+    if address.vendor == "sqlite":
+        return os.path.normcase(Path(other.name).resolve()) == os.path.normcase(Path(address.name).resolve())
+    return (other.host.lower(), other.port, other.name) == (address.host.lower(), address.port, address.name)
+
+
+def _changed_rows(then: Sequence[tuple[str, int]], now: Sequence[tuple[str, int]]) -> str:
+    before, after = dict(then), dict(now)
+    parts = [
+        f"{table} ({before.get(table, 'absent')} -> {after.get(table, 'absent')})"
+        for table in sorted(before.keys() | after.keys())
+        if before.get(table) != after.get(table)
+    ]
+    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    return ", ".join(parts[:_SHOWN]) + more
+
+
+def _write_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _read_text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError("too large to be one")
+    return content.decode("utf-8-sig")
+
+
+def _decode(text: str) -> dict[str, object] | None:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell a damaged manifest of the kit from a stranger's file that only has the word in its name."""
+    if path.name.lower().endswith(SUFFIX):
+        return True
+    try:
+        document = _decode(_read_text(path))
+    except (OSError, ValueError):
+        return False
+    return document is not None and document.get("command") == "backup"
+
+
+def _manifests_in(folder: Path) -> Iterator[Path]:
+    for inside in (folder, *_listed(folder)):
+        if inside.is_dir():
+            for path in _listed(inside):
+                name = path.name.lower()
+                if "manifest" in name and not name.startswith(".") and path.is_file():
+                    yield path
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+class _Manifest:
+    """One decoded manifest, with errors that name file and key."""
+
+    def __init__(self, path: Path, document: dict[str, object]) -> None:
+        self.path = path
+        self.document = document
+
+    def read(self) -> Backup | UnverifiedBackup:
+        schema = self.document.get("schema")
+        if type(schema) is not int or schema != SCHEMA:
+            raise self._wrong(
+                "schema", f"this version of upgrade-kit reads schema {SCHEMA}, the file says {schema!r}"
+            )
+        made = UnverifiedBackup(
+            method=self._method(),
+            manifest=self.path,
+            file=self.path.parent / self._file_name(),
+            database=self._text("database"),
+            vendor=self._text("vendor"),
+            site_version=self._text("site_version"),
+            created_at=self._time("created_at"),
+            size_bytes=self._count("size_bytes", self.document.get("size_bytes")),
+            sha256=self._digest("sha256"),
+            rows=self._rows(),
+            history_sha256=self._digest("history_sha256"),
+            procedures_sha256=self._digest("procedures_sha256"),
+        )
+        if "verified_at" in self.document and self.document["verified_at"] is None:
+            return made
+        return Backup(made=made, verified_at=self._time("verified_at"), proof=self._proof())
+
+    def _wrong(self, key: str, reason: str) -> BackupError:
+        return BackupError(f"{self.path}: {key}: {reason}", hint=_MAKE_ANOTHER)
+
+    def _text(self, key: str) -> str:
+        value = self.document.get(key)
+        if not isinstance(value, str):
+            raise self._wrong(key, "missing" if value is None else "must be a text")
+        return value
+
+    def _method(self) -> str:
+        method = self._text("method")
+        if method not in _METHODS:
+            raise self._wrong("method", f"must be one of {', '.join(_METHODS)}, not {method!r}")
+        return method
+
+    def _file_name(self) -> str:
+        name = self._text("file")
+        if name in {"", ".", ".."} or re.search(r"[/\\:\0]", name):
+            raise self._wrong("file", "must be the plain name of a file beside the manifest")
+        return name
+
+    def _digest(self, key: str) -> str:
+        value = self._text(key)
+        if not _DIGEST.fullmatch(value):
+            raise self._wrong(key, "must be a SHA-256 of 64 hexadecimal digits")
+        return value
+
+    def _time(self, key: str) -> datetime:
+        value = self._text(key)
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise self._wrong(key, f"not a date and time: {value!r}") from None
+        if moment.tzinfo is None:
+            raise self._wrong(key, "must say its time zone")
+        return moment
+
+    def _count(self, key: str, value: object) -> int:
+        if type(value) is not int or value < 0:
+            raise self._wrong(key, "missing" if value is None else "must be a whole number")
+        return value
+
+    def _rows(self) -> tuple[tuple[str, int], ...]:
+        rows = self.document.get("rows")
+        if not isinstance(rows, dict) or not rows:
+            raise self._wrong("rows", "must hold the number of rows of each table")
+        return tuple(
+            sorted((str(table), self._count(f"rows.{table}", count)) for table, count in rows.items())
+        )
+
+    def _proof(self) -> tuple[str, ...]:
+        proof = self.document.get("proof")
+        if not isinstance(proof, list) or not proof:
+            raise self._wrong("proof", "must list what was checked")
+        return tuple(str(sentence) for sentence in proof)
