@@ -12,7 +12,7 @@ from upgrade_kit.backup.create import METHODS, create_backup
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.cli.exit import Exit
-from upgrade_kit.cli.options import add_output_arguments, add_site_arguments, default_site
+from upgrade_kit.cli.options import BACKUPS, add_output_arguments, add_site_arguments, default_site
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.address import parse_database_url
 from upgrade_kit.deployment.manifests import manifest_document
@@ -22,8 +22,6 @@ from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.deployment import Unobserved
 from upgrade_kit.report.backup import render_created, render_restored, render_verified
 from upgrade_kit.report.terminal import progress
-
-FOLDER = "upgrade-kit-backups"
 
 _USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--to-dir DIR] [options]
        upgrade-kit backup verify MANIFEST [options]
@@ -47,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="how to make the backup; this version has native for SQLite (default: %(default)s)",
     )
     parser.add_argument(
-        "--to-dir", metavar="DIR", default=FOLDER, help="where the backup goes (default: %(default)s)"
+        "--to-dir", metavar="DIR", default=BACKUPS, help="where the backup goes (default: %(default)s)"
     )
     parser.add_argument(
         "--replace",

@@ -70,7 +70,7 @@ def _dispatch(argv: list[str]) -> int:
     try:
         return int(module.run(arguments, streams))
     except UpgradeKitError as error:
-        _tell(streams, f"upgrade-kit: {error}")
+        _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.FAILED
     except KeyboardInterrupt:
         _tell(streams, "upgrade-kit: interrupted; what was not told as done was not done")
@@ -78,6 +78,11 @@ def _dispatch(argv: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone, and there is nobody to tell
         return Exit.FAILED
+
+
+def _with_stop(message: str) -> str:
+    text = message.rstrip()
+    return text if text.endswith((".", "!", "?", ":", ")")) else f"{text}."
 
 
 def _sentence(summary: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from pathlib import Path
+
+BACKUPS = "upgrade-kit-backups"
 
 
 def add_site_arguments(parser: ArgumentParser, *, versions: bool = True) -> None:
@@ -39,3 +42,27 @@ def add_output_arguments(parser: ArgumentParser, *, formats: Sequence[str] = ("t
 def default_site(site: str | None, database: str | None) -> str | None:
     """Return the site folder that is meant: the current one where neither site nor database is given."""
     return "." if site is None and database is None else site
+
+
+def add_backup_argument(parser: ArgumentParser) -> None:
+    """Add ``--backup``."""
+    parser.add_argument(
+        "--backup",
+        metavar="DIR_OR_MANIFEST",
+        action="append",
+        default=[],
+        help="where to look for a backup besides the usual folders; may be given more than once",
+    )
+
+
+def backup_folders(site: str | None, database: str | None, named: Sequence[str]) -> tuple[Path, ...]:
+    """Return where backups are looked for, each with the folders below it.
+
+    These are the current folder, the site's, the one that holds a SQLite database, and what was named.
+    """
+    usual = [Path.cwd()]
+    if site is not None:
+        usual.append(Path(site))
+    if database is not None and database.startswith("sqlite:///"):
+        usual.append(Path(database.removeprefix("sqlite:///").partition("?")[0]).parent)
+    return tuple(dict.fromkeys(folder.absolute() for folder in (*usual, *map(Path, named))))

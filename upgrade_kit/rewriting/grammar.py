@@ -63,6 +63,8 @@ def parse(source: str) -> Dialect:
             compile(tree, "<procedure>", "exec", dont_inherit=True)
         except SyntaxError as error:
             line, what = places.line(error.lineno or 2), error.msg
+            if "too many nested" in what or "too many statically nested" in what:
+                return Unparsable(line, what)
         except (RecursionError, MemoryError, ValueError, OverflowError):
             return Unparsable(1, "it is nested too deeply to be analysed")
         else:

@@ -215,7 +215,7 @@ def _findings(seen: Observations, places: Places) -> tuple[Finding, ...]:
 
 
 def _edits(seen: Observations, places: Places, wanted: object) -> tuple[Edit, ...]:
-    """Return the renames of every use of the context's FILE; ``.name`` becomes ``.path`` (facts P2)."""
+    """Return the renames of every use of the context's FILE; ``.name`` becomes ``.path`` (docs/facts.md)."""
     if not wanted:
         return ()
     by_owner = {node.value: node for node in seen.names}

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from argparse import ArgumentParser
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from upgrade_kit.backup.create import create_backup
+from upgrade_kit.cli import preflight
+from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.streams import Streams
+from upgrade_kit.deployment.address import parse_database_url
+from upgrade_kit.errors import SiteError, UsageError
+
+
+class Answer:
+    """What one call of the command gave."""
+
+    def __init__(self, exit_: Exit, out: str) -> None:
+        self.exit = exit_
+        self.out = out
+
+    @property
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+    def of(self, id_: str) -> dict[str, Any]:
+        return next(result for result in self.document["results"] if result["id"] == id_)
+
+    def errors(self) -> list[str]:
+        return [
+            result["id"]
+            for result in self.document["results"]
+            if any(finding["severity"] == "error" for finding in result["findings"])
+        ]
+
+    def unknown(self) -> list[str]:
+        return [result["id"] for result in self.document["results"] if result["result"] == "could_not_run"]
+
+
+def call(*words: str, environment: dict[str, str] | None = None) -> Answer:
+    parser = ArgumentParser()
+    preflight.add_arguments(parser)
+    out = StringIO()
+    settings = {"PATH": "", "LC_ALL": "C.UTF-8", **(environment or {})}  # no interpreter but by name
+    streams = Streams(out=out, err=StringIO(), environment=settings)
+    return Answer(preflight.run(parser.parse_args(list(words)), streams), out.getvalue())
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def copied(real: Path, name: str, folder: Path) -> str:
+    shutil.copyfile(real / f"{name}.sqlite3", folder / "site.db")
+    return "sqlite:///site.db"
+
+
+class TestWithoutADatabase:
+    def test_a_file_that_is_not_there_is_unknown_and_no_pass(self) -> None:
+        answer = call("--database", "sqlite:///nothing.db", "--format", "json")
+        assert answer.exit is Exit.FAILED
+        assert answer.document["verdict"] == "UNKNOWN"
+        assert answer.document["path"] == []
+        assert "UK202" in answer.unknown()
+
+    def test_from_gives_the_path_that_the_database_cannot(self) -> None:
+        answer = call("--database", "sqlite:///nothing.db", "--from", "0.2.8", "--format", "json")
+        assert answer.document["path"] == ["0.2.8", "0.2.9.1", "0.3.0"]
+        assert "UK309" not in answer.unknown()
+
+    def test_an_empty_database_is_told_as_one(self, folder: Path) -> None:
+        (folder / "empty.db").touch()
+        answer = call("--database", "sqlite:///empty.db", "--format", "json")
+        assert answer.exit is Exit.FINDINGS
+        assert "it is empty" in answer.of("UK301")["findings"][0]["message"]
+
+    def test_an_unknown_target_is_a_usage_error(self) -> None:
+        with pytest.raises(UsageError, match=r"0\.3\.1"):
+            call("--database", "sqlite:///nothing.db", "--to", "0.3.1")
+
+    def test_a_downgrade_is_a_usage_error(self) -> None:
+        with pytest.raises(UsageError, match="downgrade"):
+            call("--database", "sqlite:///nothing.db", "--from", "0.3.0", "--to", "0.2.8")
+
+    def test_no_such_folder_is_told(self) -> None:
+        with pytest.raises(SiteError, match="nowhere"):
+            call("nowhere")
+
+    def test_the_table_goes_to_a_file(self, folder: Path) -> None:
+        answer = call("--database", "sqlite:///nothing.db", "--output", "answer.txt")
+        assert answer.out == ""
+        assert "UNKNOWN" in (folder / "answer.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.real
+class TestReal:
+    @pytest.mark.parametrize(
+        ("name", "path"),
+        [
+            ("0.2.8", ["0.2.8", "0.2.9.1", "0.3.0"]),
+            ("0.2.9.1", ["0.2.9.1", "0.3.0"]),
+            ("0.3.0", ["0.3.0"]),
+            ("0.3.0-clean", ["0.3.0"]),
+            ("0.3.0.20", ["0.3.0"]),
+        ],
+    )
+    def test_a_good_database_has_a_whole_schema_and_nothing_unknown(
+        self, real: Path, folder: Path, name: str, path: list[str]
+    ) -> None:
+        answer = call("--database", copied(real, name, folder), "--format", "json")
+        assert answer.document["path"] == path
+        assert answer.unknown() == []
+        assert not {"UK301", "UK302", "UK304", "UK305", "UK306", "UK309"} & set(answer.errors())
+
+    @pytest.mark.parametrize(
+        ("name", "keys"), [("0.2.9.1", 0), ("0.3.0-clean", 0), ("0.3.0", 49), ("0.3.0.20", 49)]
+    )
+    def test_dangling_foreign_keys_are_counted(self, real: Path, folder: Path, name: str, keys: int) -> None:
+        result = call("--database", copied(real, name, folder), "--format", "json").of("UK307")
+        assert (result["result"] == "found") == bool(keys)
+        if keys:
+            assert result["findings"][0]["message"].startswith(f"{keys} foreign keys of 25 tables")
+
+    def test_what_is_to_be_typed_mends_dangling_foreign_keys(self, real: Path, folder: Path) -> None:
+        url = copied(real, "0.3.0", folder)
+        hint = call("--database", url, "--format", "json").of("UK307")["findings"][0]["hint"]
+        shutil.copyfile(folder / "site.db", folder / "copy.db")
+        _, *typed = [line.removeprefix("    ") for line in hint.splitlines() if line.startswith("    ")]
+        subprocess.run([sys.executable, "-c", "\n".join(typed)], check=True, cwd=folder)
+        mended = call("--database", "sqlite:///copy.db", "--format", "json")
+        assert mended.of("UK307")["result"] == "passed"
+        with closing(sqlite3.connect(folder / "copy.db")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+            connection.execute("PRAGMA foreign_keys=ON")
+            assert connection.execute("UPDATE qa_testinstance SET status_id = status_id").rowcount == 486
+
+    def test_a_backup_of_the_database_as_it_stands_satisfies(self, real: Path, folder: Path) -> None:
+        url = copied(real, "0.2.9.1", folder)
+        assert "UK204" in call("--database", url, "--format", "json").errors()
+        create_backup(
+            parse_database_url(url, base=folder, password=None), to_dir=folder / "elsewhere", method="auto"
+        )
+        answer = call("--database", url, "--backup", "elsewhere", "--format", "json")
+        assert answer.of("UK204")["result"] == "passed"
+
+    def test_procedures_stop_nothing_before_the_migration_and_do_after_it(
+        self, real: Path, folder: Path
+    ) -> None:
+        before = call("--database", copied(real, "0.2.9.1", folder), "--format", "json")
+        assert before.of("UK491")["findings"][0]["severity"] == "warning"
+        after = call("--database", copied(real, "0.3.0", folder), "--format", "json")
+        assert after.of("UK491")["findings"][0]["severity"] == "error"
+
+    def test_a_c_locale_is_an_error_before_the_migration(self, real: Path, folder: Path) -> None:
+        url = copied(real, "0.2.9.1", folder)
+        answer = call("--database", url, "--format", "json", environment={"LC_ALL": "C"})
+        if os.name == "posix":
+            assert "intensite" in answer.of("UK306")["findings"][0]["message"]
+
+    def test_the_log_is_read(self, real: Path, folder: Path) -> None:
+        url = copied(real, "0.3.0", folder)
+        answer = call(
+            "--database", url, "--log", str(real / "logs" / "migrate-c-locale.log"), "--format", "json"
+        )
+        messages = [finding["message"] for finding in answer.of("UK505")["findings"]]
+        assert any("no list of upload tests" in message for message in messages)
+        assert any("could not move" in message for message in messages)
+
+
+@pytest.mark.real
+class TestTraps:
+    def test_a_skipped_version_is_told_for_what_it_is(self, real: Path, folder: Path) -> None:
+        answer = call("--database", copied(real, "traps/skipped-0.2.9", folder), "--format", "json")
+        assert answer.exit is Exit.FINDINGS
+        assert answer.errors() == ["UK302"]
+        message = answer.of("UK302")["findings"][0]["message"]
+        assert "spoilt silently" in message
+        assert "qa_test.hidden (53 rows)" in message
+
+    def test_a_migration_that_a_locale_stopped(self, real: Path, folder: Path) -> None:
+        answer = call("--database", copied(real, "traps/stopped-at-qa-0013", folder), "--format", "json")
+        assert answer.exit is Exit.FINDINGS
+        finding = answer.of("UK301")["findings"][0]
+        assert "qa.0014_convert_file_uploads" in finding["message"]
+        assert "LC_ALL=C.UTF-8" in finding["hint"]
+
+    def test_a_migration_that_an_orphan_stopped(self, real: Path, folder: Path) -> None:
+        answer = call("--database", copied(real, "traps/stopped-by-orphan", folder), "--format", "json")
+        assert answer.exit is Exit.FINDINGS
+        assert "999" in answer.of("UK301")["findings"][0]["hint"]
+        assert "999" in answer.of("UK304")["findings"][0]["message"]

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from upgrade_kit.model.deployment import Machine, Unobserved
+from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
+from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Reads, Rewrite, RewritePlan
+from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.preflight.check import Check
+from upgrade_kit.preflight.checks.procedures import (
+    names_can_be_printed,
+    no_procedure_needs_review,
+    no_procedure_needs_rewriting,
+    procedures_can_be_parsed,
+)
+
+Ask = Callable[..., Result]
+
+
+def plan_of(*outcomes: Outcome, name: str = "Test", listed: bool = True) -> RewritePlan:
+    items = tuple(
+        PlannedRewrite(
+            procedure=Procedure(
+                test_id=number, slug=f"slug_{number}", name=name, type="upload", source="FILE"
+            ),
+            rewrite=Rewrite(
+                outcome=outcome, reads=Reads.BYTES, reason="line 3", before="FILE", source="FILE"
+            ),
+            listed=listed,
+            selected=False,
+        )
+        for number, outcome in enumerate(outcomes, start=1)
+    )
+    return RewritePlan(items=items, listed=len(items))
+
+
+def only_finding(result: Result) -> Finding:
+    assert isinstance(result, Found)
+    (finding,) = result.findings
+    return finding
+
+
+class TestPrinting:
+    ACCENT = plan_of(Outcome.UNCHANGED, name="Intensit\xe9")
+    GREEK = plan_of(Outcome.UNCHANGED, name="\u03b3 index")
+
+    @pytest.mark.parametrize(
+        ("plan", "system", "encoding"),
+        [
+            pytest.param(ACCENT, "Linux", "UTF-8", id="UTF-8 prints everything"),
+            pytest.param(plan_of(Outcome.UNCHANGED), "Linux", "ascii", id="ASCII prints ASCII"),
+            pytest.param(ACCENT, "Windows", "cp1252", id="cp1252 has the accents of western Europe"),
+            pytest.param(
+                plan_of(Outcome.UNCHANGED, name="\u03b3", listed=False), "Linux", "ascii", id="not listed"
+            ),
+        ],
+    )
+    def test_names_that_can_be_printed_pass(
+        self, ask: Ask, plan: RewritePlan, system: str, encoding: str
+    ) -> None:
+        machine = Machine(system=system, preferred_encoding=encoding)
+        assert isinstance(ask(names_can_be_printed, plan=plan, machine=machine), Passed)
+
+    def test_a_c_locale_is_an_error_that_names_the_test(self, ask: Ask) -> None:
+        machine = Machine(system="Linux", preferred_encoding="ascii")
+        finding = only_finding(ask(names_can_be_printed, plan=self.ACCENT, machine=machine))
+        assert finding.severity is Severity.ERROR
+        assert "Intensit\xe9 (slug_1)" in finding.message
+        assert "    export LC_ALL=C.UTF-8" in finding.hint.splitlines()
+
+    def test_on_windows_a_name_outside_cp1252_is_a_warning(self, ask: Ask) -> None:
+        machine = Machine(system="Windows", preferred_encoding="cp1252")
+        finding = only_finding(ask(names_can_be_printed, plan=self.GREEK, machine=machine))
+        assert finding.severity is Severity.WARNING
+        assert "PYTHONIOENCODING" in finding.hint
+
+    def test_an_encoding_that_nobody_knows_is_no_pass(self, ask: Ask) -> None:
+        machine = Machine(system="Linux", preferred_encoding="martian")
+        assert "martian" in only_finding(ask(names_can_be_printed, plan=self.ACCENT, machine=machine)).message
+
+    def test_a_site_past_030_is_not_asked(self, ask: Ask, graph: VersionGraph) -> None:
+        machine = Machine(system="Linux", preferred_encoding="ascii")
+        path = graph.path("0.3.0", "0.3.0")
+        result = ask(names_can_be_printed, plan=self.ACCENT, machine=machine, path=path)
+        assert isinstance(result, NotApplicable)
+
+
+class TestRewriting:
+    PLAN = plan_of(Outcome.UNCHANGED, Outcome.REWRITE, Outcome.REVIEW, Outcome.REWRITE)
+
+    def test_none_passes(self, ask: Ask) -> None:
+        plan = plan_of(Outcome.UNCHANGED, Outcome.REVIEW)
+        assert ask(no_procedure_needs_rewriting, plan=plan) == Passed("2 upload tests")
+
+    def test_before_the_migration_it_is_a_warning_with_count_and_slugs(self, ask: Ask) -> None:
+        finding = only_finding(ask(no_procedure_needs_rewriting, plan=self.PLAN))
+        assert finding.severity is Severity.WARNING
+        assert finding.message.startswith("2 upload tests fail at 0.3.0")
+        assert "slug_2, slug_4." in finding.message
+
+    def test_after_the_migration_it_is_an_error_with_the_command(self, ask: Ask, graph: VersionGraph) -> None:
+        result = ask(no_procedure_needs_rewriting, plan=self.PLAN, path=graph.path("0.3.0", "0.3.0"))
+        finding = only_finding(result)
+        assert finding.severity is Severity.ERROR
+        assert "2 upload tests fail today" in finding.message
+        assert finding.hint.splitlines()[-1] == "    upgrade-kit rewrite-calcs site --apply"
+
+    def test_a_path_that_ends_before_030_is_not_concerned(self, ask: Ask, graph: VersionGraph) -> None:
+        path = graph.path("0.2.8", "0.2.9.1")
+        assert isinstance(ask(no_procedure_needs_rewriting, plan=self.PLAN, path=path), NotApplicable)
+
+
+class TestReview:
+    def test_none_passes(self, ask: Ask) -> None:
+        assert ask(no_procedure_needs_review, plan=plan_of(Outcome.REWRITE)) == Passed()
+
+    def test_each_is_named(self, ask: Ask) -> None:
+        plan = plan_of(Outcome.REVIEW, Outcome.UNCHANGED, Outcome.REVIEW)
+        finding = only_finding(ask(no_procedure_needs_review, plan=plan))
+        assert finding.severity is Severity.WARNING
+        assert "slug_1, slug_3" in finding.message
+
+    def test_a_path_that_ends_before_030_is_not_concerned(self, ask: Ask, graph: VersionGraph) -> None:
+        path = graph.path("0.2.8", "0.2.9.1")
+        result = ask(no_procedure_needs_review, plan=plan_of(Outcome.REVIEW), path=path)
+        assert isinstance(result, NotApplicable)
+
+
+class TestParsing:
+    def test_none_passes(self, ask: Ask) -> None:
+        assert ask(procedures_can_be_parsed, plan=plan_of(Outcome.REVIEW)) == Passed()
+
+    def test_each_is_named_with_its_reason(self, ask: Ask) -> None:
+        finding = only_finding(ask(procedures_can_be_parsed, plan=plan_of(Outcome.ERROR)))
+        assert finding.severity is Severity.WARNING
+        assert "slug_1: line 3" in finding.message
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        names_can_be_printed,
+        no_procedure_needs_rewriting,
+        no_procedure_needs_review,
+        procedures_can_be_parsed,
+    ],
+)
+def test_procedures_that_could_not_be_read_are_no_pass(ask: Ask, check: Check[Any]) -> None:
+    assert ask(check, plan=Unobserved("there is no qa_test")) == CouldNotRun("there is no qa_test")

@@ -1,0 +1,168 @@
+"""A site with nothing wrong, as one literal; each test spoils the part that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.version import Version
+
+from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.deployment import (
+    Backups,
+    Checkout,
+    Database,
+    DatabaseSettings,
+    Deployment,
+    Disk,
+    Interpreter,
+    Interpreters,
+    Machine,
+    Schema,
+    SchemaState,
+    Settings,
+    Unobserved,
+    Volume,
+)
+from upgrade_kit.model.finding import Result
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.preflight.check import Check
+from upgrade_kit.preflight.facts import facts_of
+
+ROOT = Path("site")
+WHEN = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def graph() -> VersionGraph:
+    return VersionGraph.load()
+
+
+@pytest.fixture
+def path(graph: VersionGraph) -> UpgradePath:
+    return graph.path("0.2.9.1", "0.3.0")
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database(
+        url="sqlite:////data/qatrack.db",
+        vendor="sqlite",
+        server="SQLite 3.40.1",
+        name="/data/qatrack.db",
+        file=Path("/data/qatrack.db"),
+        size_bytes=1_000_000,
+        read_only=True,
+        tables=("qa_test",),
+        schema=Schema(
+            state=SchemaState.COMPLETE,
+            version=Version("0.2.9.1"),
+            towards=None,
+            span="0.2.9, 0.2.9.1 or 0.2.9.2",
+            missing=(),
+            unknown=(),
+            evidence=(),
+        ),
+        procedures=(),
+        orphans=(),
+        dangling=(),
+        spoilt=(),
+        has_default_site=True,
+    )
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        files=(ROOT / "qatrack" / "settings.py", ROOT / "qatrack" / "local_settings.py"),
+        values=(),
+        unknown=(),
+        database=DatabaseSettings(
+            engine="django.db.backends.sqlite3",
+            name="/data/qatrack.db",
+            user="",
+            host="",
+            port="",
+            options=(),
+            has_password=False,
+            where="qatrack/local_settings.py:4",
+        ),
+        media_root=ROOT / "media",
+        python2_only=(),
+    )
+
+
+@pytest.fixture
+def site(database: Database, settings: Settings) -> Deployment:
+    return Deployment(
+        site=ROOT,
+        observed_at=WHEN,
+        version=Version("0.2.9.1"),
+        versions_agree=True,
+        checkout=Checkout(
+            root=ROOT, version=Version("0.2.9.1"), declared="0.2.9.1", described="v0.2.9.1", evidence=()
+        ),
+        settings=settings,
+        interpreters=Interpreters(found=(_python("3.6.15"), _python("2.7.18")), silent=()),
+        database=database,
+        disk=Disk(
+            volumes=(
+                Volume(path=Path("/data"), purpose="database", free_bytes=10_000_000, total_bytes=99_000_000),
+            ),
+            uploads_bytes=1_000_000,
+        ),
+        machine=Machine(system="Linux", preferred_encoding="UTF-8"),
+        backups=Backups(looked_in=(Path("backups"),), current=(_backup(),), stale=()),
+        migrate_log=Unobserved("there is no logs/migrate.log"),
+    )
+
+
+@pytest.fixture
+def plan() -> RewritePlan:
+    return RewritePlan(items=(), listed=0)
+
+
+@pytest.fixture
+def ask(site: Deployment, path: UpgradePath, plan: RewritePlan) -> Callable[..., Result]:
+    """Run one check on the good site, with some of its facts replaced by keyword."""
+
+    def run(check: Check[Any], **facts: Any) -> Result:
+        way = facts.pop("path", path)
+        judged = facts.pop("plan", plan)
+        inner = facts.pop("in_database", None)
+        if inner is not None:
+            assert isinstance(site.database, Database)
+            facts["database"] = replace(site.database, **inner)
+        return check.run(facts_of(replace(site, **facts), way, judged)).result
+
+    return run
+
+
+def _python(version: str) -> Interpreter:
+    return Interpreter(
+        path=Path(f"/usr/bin/python{version[:3]}"), version=Version(version), bits=64, found="PATH"
+    )
+
+
+def _backup() -> Backup:
+    made = UnverifiedBackup(
+        method="native",
+        manifest=Path("backups/site.manifest.json"),
+        file=Path("backups/site.sqlite3"),
+        database="sqlite:////data/qatrack.db",
+        vendor="sqlite",
+        site_version="0.2.9.1",
+        created_at=WHEN,
+        size_bytes=1,
+        sha256="",
+        rows=(),
+        history_sha256="",
+        procedures_sha256="",
+    )
+    return Backup(made=made, verified_at=WHEN, proof=())

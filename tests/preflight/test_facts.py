@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upgrade_kit.model.deployment import Database, Deployment, Interpreters, Machine, Settings, Unobserved
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.preflight.facts import (
+    EngineOnPath,
+    Facts,
+    InterpretersOnPath,
+    UploadTests,
+    facts_of,
+    quoted,
+    site_arguments,
+)
+
+NO_DATABASE = Unobserved("the server does not answer")
+NO_FOLDER = Unobserved("no site folder was given", asked=False)
+
+
+def test_every_fact_is_found_under_its_type(site: Deployment, path: UpgradePath, plan: RewritePlan) -> None:
+    facts = facts_of(site, path, plan)
+    for kind in facts.values:
+        if kind.__name__ != "MigrateLog":
+            assert isinstance(facts.get(kind), kind)
+
+
+def test_what_needs_two_facts_is_unknown_if_one_is(
+    site: Deployment, path: UpgradePath, plan: RewritePlan
+) -> None:
+    facts = facts_of(replace(site, interpreters=Unobserved("not asked yet")), path, plan)
+    assert facts.get(InterpretersOnPath) == Unobserved("not asked yet")
+    assert isinstance(facts.get(Settings), Settings)
+
+
+def test_what_nobody_asked_for_settles_the_question(site: Deployment, plan: RewritePlan) -> None:
+    facts = facts_of(replace(site, settings=NO_FOLDER), NO_DATABASE, plan)
+    assert facts.get(EngineOnPath) == NO_FOLDER
+
+
+def test_no_plan_is_no_fault_and_no_fact(site: Deployment, path: UpgradePath) -> None:
+    not_judged = Unobserved("not judged", asked=False)
+    assert facts_of(site, path, not_judged).get(UploadTests) == not_judged
+
+
+def test_a_fact_kept_under_a_wrong_type_is_an_error_and_no_answer() -> None:
+    with pytest.raises(TypeError, match="Machine is kept as int"):
+        Facts({Machine: 3}).get(Machine)
+
+
+def test_an_unknown_type_is_unobserved() -> None:
+    assert Facts().get(Interpreters) == Unobserved("nothing here observes a fact of the type Interpreters")
+
+
+class TestSiteArguments:
+    def test_a_folder_whose_settings_lead_to_the_database_is_enough(self, site: Deployment) -> None:
+        assert site_arguments(site) == "site"
+
+    def test_another_database_than_the_settings_name_is_named(
+        self, site: Deployment, database: Database
+    ) -> None:
+        other = replace(database, url="sqlite:////copies/site.db", name="/copies/site.db")
+        assert site_arguments(replace(site, database=other)) == "site --database sqlite:////copies/site.db"
+
+    def test_without_a_folder_the_database_is_named(self, site: Deployment) -> None:
+        alone = replace(site, site=None, settings=NO_FOLDER)
+        assert site_arguments(alone) == "--database sqlite:////data/qatrack.db"
+
+    def test_an_unreachable_database_leaves_the_folder(self, site: Deployment) -> None:
+        assert site_arguments(replace(site, database=NO_DATABASE)) == "site"
+
+    def test_a_folder_with_a_blank_is_quoted(self, site: Deployment) -> None:
+        assert site_arguments(replace(site, site=Path("QATrack plus"))) == "'QATrack plus'"
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("sqlite:///C:/qa/db", "sqlite:///C:/qa/db"),
+        (r"C:\qa", r"C:\qa"),
+        ("mssql://me@host/db?driver=x&y=z", "'mssql://me@host/db?driver=x&y=z'"),
+        ("$HOME", "'$HOME'"),
+        ("it's", '"it\'s"'),
+        ("", "''"),
+    ],
+)
+def test_a_word_is_quoted_for_powershell_and_bash_alike(word: str, shown: str) -> None:
+    assert quoted(word) == shown
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="'", exclude_categories=["Cs"])))
+def test_a_quoted_word_is_one_word_to_the_shell(word: str) -> None:
+    shown = quoted(word)
+    assert shown in {word, f"'{word}'"}

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upgrade_kit.model.deployment import Deployment, Machine, Unobserved
+from upgrade_kit.model.finding import (
+    CheckResult,
+    CouldNotRun,
+    Found,
+    NotApplicable,
+    Passed,
+    Result,
+    Severity,
+    Verdict,
+)
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.preflight.check import Answer, Check, check, error, info, warning
+from upgrade_kit.preflight.checks import CHECKS
+from upgrade_kit.preflight.runner import GROUP, LoadedChecks, load_checks, run_preflight, verdict
+
+ERROR = Found((error("e", hint=""),))
+WARNING = Found((warning("w", hint=""), info("i", hint="")))
+
+
+def saying(id_: str, answer: Answer) -> Check[Machine]:
+    @check(id_, f"{id_} holds", reads=Machine, section="none")
+    def same(_machine: Machine) -> Answer:
+        return answer
+
+    return same
+
+
+def results(*answers: Result) -> list[CheckResult]:
+    return [
+        CheckResult(id=f"XX{number:03}", title="", result=answer) for number, answer in enumerate(answers)
+    ]
+
+
+class TestVerdict:
+    @pytest.mark.parametrize(
+        ("answers", "expected"),
+        [
+            pytest.param((Passed(), WARNING, NotApplicable("")), Verdict.GO, id="warnings do not stop"),
+            pytest.param((Passed(), ERROR), Verdict.NO_GO, id="one error stops"),
+            pytest.param(
+                (Passed(), CouldNotRun("")), Verdict.UNKNOWN, id="not being able to look is not fine"
+            ),
+            pytest.param((CouldNotRun(""), ERROR), Verdict.NO_GO, id="an error outweighs what is not known"),
+            pytest.param((), Verdict.UNKNOWN, id="no answer at all is not fine"),
+        ],
+    )
+    def test_of(self, answers: tuple[Result, ...], expected: Verdict) -> None:
+        assert verdict(results(*answers)) is expected
+
+    @given(st.lists(st.sampled_from([Passed(), ERROR, WARNING, NotApplicable(""), CouldNotRun("")])))
+    def test_go_means_that_nothing_failed_and_everything_was_looked_at(
+        self, answers: Sequence[Result]
+    ) -> None:
+        went = verdict(results(*answers)) is Verdict.GO
+        assert went == (bool(answers) and ERROR not in answers and CouldNotRun("") not in answers)
+
+
+class TestRun:
+    def test_results_are_in_order_of_id_whatever_the_order_of_checks(
+        self, site: Deployment, path: UpgradePath
+    ) -> None:
+        checks = [saying("XX3", ()), saying("XX1", ()), saying("XX2", ())]
+        answered = run_preflight(site, path, checks=checks).results
+        assert [result.id for result in answered] == ["XX1", "XX2", "XX3"]
+
+    def test_a_repeated_id_is_an_error(self, site: Deployment, path: UpgradePath) -> None:
+        preflight = run_preflight(site, path, checks=[saying("XX1", ()), saying("XX1", ())])
+        assert [result.id for result in preflight.results] == ["UK902", "XX1", "XX1"]
+        assert preflight.verdict is Verdict.NO_GO
+
+    def test_ids_of_their_own_are_no_finding(self, site: Deployment, path: UpgradePath) -> None:
+        preflight = run_preflight(site, path, checks=[saying("XX1", ()), saying("XX2", ())])
+        assert "UK902" not in [result.id for result in preflight.results]
+
+    def test_fifty_checks_run(self, site: Deployment, path: UpgradePath) -> None:
+        checks = [saying(f"XX{number:03}", ()) for number in range(50)]
+        assert len(run_preflight(site, path, checks=checks).results) == 50
+
+    def test_the_good_site_is_go(self, site: Deployment, path: UpgradePath, plan: RewritePlan) -> None:
+        preflight = run_preflight(site, path, plan=plan)
+        stopping = [
+            result
+            for result in preflight.results
+            if isinstance(result.result, CouldNotRun)
+            or (
+                isinstance(result.result, Found)
+                and any(finding.severity is Severity.ERROR for finding in result.result.findings)
+            )
+        ]
+        assert stopping == []
+        assert preflight.verdict is Verdict.GO
+
+    def test_without_a_plan_the_checks_on_procedures_do_not_apply(
+        self, site: Deployment, path: UpgradePath
+    ) -> None:
+        answers = {result.id: result.result for result in run_preflight(site, path).results}
+        assert answers["UK491"] == NotApplicable("the calculation procedures were not judged")
+
+    def test_an_unknown_path_is_not_go(self, site: Deployment) -> None:
+        preflight = run_preflight(site, Unobserved("the site's version is not known"))
+        assert preflight.verdict is Verdict.UNKNOWN
+
+
+class TestLoad:
+    def test_the_kits_own_checks_come_in_by_the_entry_point(self) -> None:
+        loaded = load_checks()
+        assert set(CHECKS) <= set(loaded.checks)
+        assert loaded.failures == ()
+
+    def test_nothing_installed_is_an_error_and_no_pass(self) -> None:
+        assert _messages(load_checks([])) == [
+            "no check is installed: no entry point of the group upgrade_kit.checks gives any"
+        ]
+
+    @pytest.mark.parametrize(
+        ("value", "told"),
+        [
+            pytest.param("upgrade_kit.no_such_module:CHECKS", "ModuleNotFoundError", id="no such module"),
+            pytest.param("upgrade_kit.preflight.checks:NO", "AttributeError", id="no such name"),
+            pytest.param("upgrade_kit.cli.main:COMMANDS", "TypeError", id="not a tuple of checks"),
+        ],
+    )
+    def test_what_cannot_be_loaded_is_an_error_beside_the_others(self, value: str, told: str) -> None:
+        good = EntryPoint("builtin", "upgrade_kit.preflight.checks:CHECKS", GROUP)
+        loaded = load_checks([good, EntryPoint("broken", value, GROUP)])
+        assert len(loaded.checks) == len(CHECKS)
+        (message,) = _messages(loaded)
+        assert value in message
+        assert told in message
+
+    def test_order_does_not_depend_on_the_order_of_installation(self) -> None:
+        ids = [one.id for one in load_checks().checks]
+        assert ids == sorted(ids)
+
+
+def _messages(loaded: LoadedChecks) -> list[str]:
+    return [finding.message for finding in loaded.failures]

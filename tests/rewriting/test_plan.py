@@ -1,0 +1,125 @@
+"""The plan for all upload tests of a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from upgrade_kit.errors import UsageError
+from upgrade_kit.model.migrate_log import ListedTest, MigrateLog
+from upgrade_kit.model.rewrite import Outcome, Procedure
+from upgrade_kit.rewriting.plan import plan_rewrites
+
+BYTES = "result = len(FILE.read())\n"
+REVIEW = "import dicom\nresult = dicom.read_file(FILE).Rows\n"
+
+
+def procedure(test_id: int, slug: str, source: str | None, kind: str = "upload") -> Procedure:
+    return Procedure(test_id=test_id, slug=slug, name=slug.title(), type=kind, source=source)
+
+
+def log(*tests: tuple[str, str]) -> MigrateLog:
+    return MigrateLog(
+        files=(Path("migrate.log"),),
+        encodings=("utf-8",),
+        runs=1,
+        listed=tuple(ListedTest(name=name, slug=slug, where="migrate.log:1") for name, slug in tests),
+        failed_attachments=(),
+        python3_notices=(),
+        notes=(),
+    )
+
+
+SITE = (
+    procedure(3, "size", BYTES),
+    procedure(1, "none", None),
+    procedure(2, "old", REVIEW),
+    procedure(4, "comp", "comp = FILE + 1\n", "composite"),
+)
+
+
+def test_every_upload_test_is_in_it_in_order_and_nothing_else() -> None:
+    assert [item.procedure.slug for item in plan_rewrites(SITE).items] == ["none", "old", "size"]
+
+
+def test_only_what_the_kit_knows_is_written() -> None:
+    assert [item.procedure.slug for item in plan_rewrites(SITE).changes] == ["size"]
+
+
+def test_a_review_is_written_where_it_is_named() -> None:
+    assert [item.procedure.slug for item in plan_rewrites(SITE, include=["old"]).changes] == ["old", "size"]
+
+
+def test_an_included_review_without_a_proposal_is_told() -> None:
+    site = (procedure(1, "old", "print FILE.read()\n"),)
+
+    plan = plan_rewrites(site, include=["old"])
+
+    assert plan.changes == ()
+    assert "no edit to propose" in plan.notes[0]
+
+
+def test_excluded_tests_are_shown_and_not_written() -> None:
+    plan = plan_rewrites(SITE, exclude=["size"])
+
+    assert plan.changes == ()
+    assert plan.items[2].rewrite.outcome is Outcome.REWRITE
+
+
+def test_only_leaves_the_others_out() -> None:
+    assert plan_rewrites(SITE, only=["old"]).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("only", "include", "exclude"),
+    [
+        pytest.param(["comp"], [], [], id="--only"),
+        pytest.param([], ["comp"], [], id="--include"),
+        pytest.param([], [], ["comp"], id="--exclude"),
+    ],
+)
+def test_a_macro_name_that_no_upload_test_has_is_told(
+    only: list[str], include: list[str], exclude: list[str]
+) -> None:
+    with pytest.raises(UsageError, match="comp"):
+        plan_rewrites(SITE, only=only, include=include, exclude=exclude)
+
+
+def test_one_macro_name_cannot_be_included_and_excluded() -> None:
+    with pytest.raises(UsageError, match="size"):
+        plan_rewrites(SITE, include=["size"], exclude=["size"])
+
+
+def test_without_a_log_the_texts_that_hold_file_are_listed() -> None:
+    plan = plan_rewrites(SITE)
+
+    assert plan.listed == 2
+    assert [item.listed for item in plan.items] == [False, True, True]
+    assert plan.notes == ()
+
+
+def test_with_a_log_its_list_counts() -> None:
+    plan = plan_rewrites(SITE, log=log(("Size", "size"), ("Old", "old")))
+
+    assert plan.listed == 2
+    assert plan.notes == ()
+
+
+def test_where_log_and_database_disagree_it_is_said() -> None:
+    plan = plan_rewrites(SITE, log=log(("None", "none"), ("Gone", "gone")))
+
+    assert any("gone" in note for note in plan.notes)
+    assert any("none" in note and "does not hold FILE" in note for note in plan.notes)
+    assert any("old, size" in note for note in plan.notes)
+
+
+def test_of_two_tests_with_one_macro_name_the_listed_name_decides() -> None:
+    site = (
+        procedure(1, "same", BYTES),
+        Procedure(test_id=2, slug="same", name="B", type="upload", source=BYTES),
+    )
+
+    plan = plan_rewrites(site, log=log(("B", "same")))
+
+    assert [item.listed for item in plan.items] == [False, True]

@@ -1,0 +1,150 @@
+"""``upgrade-kit preflight``: ask every check that applies, then say GO, NO_GO or UNKNOWN."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from io import StringIO
+from pathlib import Path
+from typing import assert_never
+
+from packaging.version import Version
+
+from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.options import (
+    add_backup_argument,
+    add_output_arguments,
+    add_site_arguments,
+    backup_folders,
+    default_site,
+)
+from upgrade_kit.cli.streams import Streams
+from upgrade_kit.deployment.survey import survey
+from upgrade_kit.errors import VersionError
+from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.model.finding import Verdict
+from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.preflight.runner import Preflight, run_preflight
+from upgrade_kit.report.document import to_json
+from upgrade_kit.report.preflight import preflight_document, render_preflight
+from upgrade_kit.report.terminal import make_console
+from upgrade_kit.rewriting.plan import plan_rewrites
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``preflight``."""
+    add_site_arguments(parser)
+    parser.add_argument(
+        "--python", metavar="PATH", help="an interpreter to ask too, where it is not found by itself"
+    )
+    add_backup_argument(parser)
+    parser.add_argument(
+        "--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen"
+    )
+    add_output_arguments(parser)
+
+
+def run(arguments: Namespace, streams: Streams) -> Exit:
+    """Survey the site, run the checks and print the answers.
+
+    Raises:
+        UsageError: there is no path from the version to the target.
+        UpgradeKitError: the site's folder is none, or a rules file is wrong.
+    """
+    graph = VersionGraph.load()
+    graph.resolve(arguments.target)  # a misspelt version is told before the site is looked at
+    if arguments.source is not None:
+        graph.path(arguments.source, arguments.target)
+    site = default_site(arguments.site, arguments.database)
+    deployment = survey(
+        None if site is None else Path(site),
+        database=arguments.database,
+        password=streams.password(),
+        environment=streams.environment,
+        python=None if arguments.python is None else Path(arguments.python),
+        log=None if arguments.log is None else Path(arguments.log),
+        backup_folders=backup_folders(site, arguments.database, arguments.backup),
+    )
+    path = _path(graph, deployment, arguments)
+    preflight = run_preflight(deployment, path, plan=_plan(deployment))
+    if arguments.format == "json":
+        document = preflight_document(preflight, path=path, deployment=deployment)
+        streams.emit(to_json(document), arguments)
+    else:
+        _show(preflight, deployment, path, arguments, streams)
+    return _exit(preflight.verdict)
+
+
+def _path(graph: VersionGraph, deployment: Deployment, arguments: Namespace) -> UpgradePath | Unobserved:
+    if arguments.source is not None:
+        return graph.path(arguments.source, arguments.target)
+    start = _start(deployment)
+    if isinstance(start, Unobserved):
+        return start
+    try:
+        graph.resolve(start)
+    except VersionError as error:
+        return Unobserved(error.message)
+    return graph.path(start, arguments.target)
+
+
+def _start(deployment: Deployment) -> Version | Unobserved:
+    """Return where the path starts: the site's version, or where a half-done migration began."""
+    database = deployment.database
+    schema = database.schema if isinstance(database, Database) else database
+    if isinstance(schema, Schema):
+        if schema.state is SchemaState.SKIPPED:
+            return Unobserved("no path starts from a database whose data is spoilt, see UK302", asked=False)
+        if schema.state is SchemaState.PARTIAL and schema.version is not None:
+            return schema.version
+    if isinstance(deployment.version, Unobserved):
+        return Unobserved(f"the site's version is not known: {deployment.version.reason}")
+    return deployment.version
+
+
+def _plan(deployment: Deployment) -> RewritePlan | Unobserved:
+    if isinstance(deployment.database, Unobserved):
+        return deployment.database
+    procedures = deployment.database.procedures
+    if isinstance(procedures, Unobserved):
+        return procedures
+    log = deployment.migrate_log
+    return plan_rewrites(procedures, log=log if isinstance(log, MigrateLog) else None)
+
+
+def _show(
+    preflight: Preflight,
+    deployment: Deployment,
+    path: UpgradePath | Unobserved,
+    arguments: Namespace,
+    streams: Streams,
+) -> None:
+    in_file = StringIO() if arguments.output is not None else None
+    console = make_console(
+        streams.out if in_file is None else in_file,
+        color=streams.color(arguments) if in_file is None else False,
+    )
+    render_preflight(
+        preflight,
+        console,
+        path=path,
+        deployment=deployment,
+        verbose=arguments.verbose,
+        quiet=arguments.quiet,
+    )
+    if in_file is not None:
+        streams.emit(in_file.getvalue(), arguments)
+
+
+def _exit(verdict: Verdict) -> Exit:
+    match verdict:
+        case Verdict.GO:
+            return Exit.DONE
+        case Verdict.NO_GO:
+            return Exit.FINDINGS
+        case Verdict.UNKNOWN:
+            return Exit.FAILED
+        case _:
+            assert_never(verdict)

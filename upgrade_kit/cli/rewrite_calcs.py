@@ -1,0 +1,267 @@
+"""``upgrade-kit rewrite-calcs``: what calculation procedures must become; write it, or take it back."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from io import StringIO
+from pathlib import Path
+
+from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.options import (
+    add_backup_argument,
+    add_output_arguments,
+    add_site_arguments,
+    backup_folders,
+    default_site,
+)
+from upgrade_kit.cli.streams import Streams
+from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.migrate_log import read_migrate_log
+from upgrade_kit.deployment.store import FIRST_WITH_BIN_FILE, apply_rewrites, undo_rewrites
+from upgrade_kit.deployment.survey import resolve_address, survey
+from upgrade_kit.errors import BackupError, DatabaseError, UsageError
+from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.model.journal import Journal
+from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.rewrite import Outcome, RewritePlan
+from upgrade_kit.report.document import rewrites_document, to_json
+from upgrade_kit.report.rewrites import Run, render_rewrites
+from upgrade_kit.report.terminal import make_console
+from upgrade_kit.rewriting.plan import plan_rewrites
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``rewrite-calcs``."""
+    add_site_arguments(parser, versions=False)
+    parser.add_argument(
+        "--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen"
+    )
+    for option, help_text in (
+        ("--only", "write no other test than this one"),
+        ("--include", "also write the change that a review proposes for this test"),
+        ("--exclude", "do not write this test"),
+    ):
+        parser.add_argument(
+            option,
+            metavar="SLUG",
+            action="append",
+            default=[],
+            help=f"{help_text}; may be given more than once",
+        )
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--apply", action="store_true", help="write what is shown")
+    action.add_argument("--undo", metavar="JOURNAL", help="put back exactly what an apply has changed")
+    add_backup_argument(parser)
+    parser.add_argument("--no-backup", action="store_true", help="apply without a verified backup")
+    parser.add_argument(
+        "--journal-dir", metavar="DIR", default=".", help="where --apply puts its journal (default: here)"
+    )
+    add_output_arguments(parser)
+
+
+def run(arguments: Namespace, streams: Streams) -> Exit:
+    """Show the plan; with ``--apply`` write it; with ``--undo`` take an apply back.
+
+    Raises:
+        UpgradeKitError: the site, the log or the database cannot be read, or a write was refused.
+    """
+    if arguments.undo is not None:
+        return _undo(arguments, streams)
+    site = default_site(arguments.site, arguments.database)
+    log = None if arguments.log is None else read_migrate_log(arguments.log)
+    deployment = survey(
+        site,
+        database=arguments.database,
+        password=streams.password(),
+        interpreters=False,
+        environment=streams.environment,
+        backup_folders=backup_folders(site, arguments.database, arguments.backup) if arguments.apply else (),
+    )
+    database = _readable(deployment)
+    if log is None and isinstance(deployment.migrate_log, MigrateLog):
+        log = deployment.migrate_log
+    plan = plan_rewrites(
+        () if isinstance(database.procedures, Unobserved) else database.procedures,
+        log=log,
+        only=arguments.only,
+        include=arguments.include,
+        exclude=arguments.exclude,
+    )
+    journal = _apply(plan, deployment, arguments, streams) if arguments.apply else None
+    applied = arguments.apply
+    _answer(plan, deployment, database, log, arguments, streams, journal=journal)
+    if applied:
+        return Exit.DONE
+    undecided = any(item.rewrite.outcome in (Outcome.REVIEW, Outcome.ERROR) for item in plan.items)
+    return Exit.FINDINGS if plan.changes or undecided else Exit.DONE
+
+
+def _readable(deployment: Deployment) -> Database:
+    """Return the database whose procedures could be read.
+
+    Raises:
+        DatabaseError: they could not.
+    """
+    database = deployment.database
+    if isinstance(database, Unobserved):
+        raise DatabaseError(f"the database cannot be read: {database.reason}")
+    if isinstance(database.procedures, Unobserved):
+        raise DatabaseError(
+            f"{database.url}: the calculation procedures cannot be read: {database.procedures.reason}",
+            hint="Is this QATrack+'s database? Name the right one with --database URL.",
+        )
+    return database
+
+
+def _apply(
+    plan: RewritePlan, deployment: Deployment, arguments: Namespace, streams: Streams
+) -> Journal | None:
+    address = _address(arguments, streams)
+    folder = Path(arguments.journal_dir)
+    if not folder.is_dir():
+        raise UsageError(f"--journal-dir {folder}: there is no such folder", hint="Make it, or name another.")
+    backups = deployment.backups
+    backup: Backup | None = None
+    if not arguments.no_backup and not isinstance(backups, Unobserved) and backups.current:
+        backup = backups.current[0]
+    if backup is None and not arguments.no_backup and plan.changes and not _forecast(deployment):
+        stale = () if isinstance(backups, Unobserved) else backups.stale
+        reasons = "".join(f" {path.name}: {reason}." for path, reason in stale[:3])
+        raise BackupError(
+            f"{address.shown}: there is no verified backup of it as it stands now; nothing was written.{reasons}",
+            hint=f"Type: {_again('backup', arguments)}  (or add --no-backup to do without)",
+        )
+    return apply_rewrites(
+        plan, database=address, backup=backup, journal_folder=folder, without_backup=arguments.no_backup
+    )
+
+
+def _undo(arguments: Namespace, streams: Streams) -> Exit:
+    given = arguments.database is not None or arguments.site is not None
+    address = _address(arguments, streams) if given else None
+    journal = undo_rewrites(Path(arguments.undo), database=address)
+    if arguments.format == "json":
+        text = to_json(
+            {
+                "schema": 1,
+                "command": "rewrite-calcs",
+                "undone": True,
+                "journal": str(journal.path),
+                "state": journal.state.value,
+                "tests": [row.slug for row in journal.rows],
+                "note": journal.note,
+            }
+        )
+    else:
+        text = f"{journal.note}\nJournal: {journal.path} ({journal.state.value})\n"
+    streams.emit(text, arguments)
+    return Exit.DONE
+
+
+def _address(arguments: Namespace, streams: Streams) -> DatabaseAddress:
+    site = default_site(arguments.site, arguments.database)
+    address = resolve_address(site, database=arguments.database, password=streams.password())
+    if isinstance(address, Unobserved):
+        raise DatabaseError(
+            f"the site does not say where its database is: {address.reason}",
+            hint="Name it with --database URL.",
+        )
+    return address
+
+
+def _answer(
+    plan: RewritePlan,
+    deployment: Deployment,
+    database: Database,
+    log: MigrateLog | None,
+    arguments: Namespace,
+    streams: Streams,
+    *,
+    journal: Journal | None,
+) -> None:
+    written_to = None if journal is None else str(journal.path)
+    if arguments.format == "json":
+        version = "" if isinstance(deployment.version, Unobserved) else str(deployment.version)
+        document = rewrites_document(
+            plan,
+            version=version,
+            database=database.url,
+            applied=journal is not None,
+            journal=written_to,
+            log=log,
+        )
+        streams.emit(to_json(document), arguments)
+        return
+    in_file = StringIO() if arguments.output is not None else None
+    console = make_console(in_file or streams.out, color=False if in_file else streams.color(arguments))
+    remarks = []
+    if arguments.no_backup and arguments.apply and journal is not None:
+        remarks.append("No backup (--no-backup): the journal is the only way back.")
+    if journal is not None:
+        remarks.append(f"{journal.note} The column modified was left as it is. Journal: {journal.path}")
+    render_rewrites(
+        plan,
+        console,
+        forecast=_forecast(deployment),
+        verbose=arguments.verbose,
+        quiet=arguments.quiet,
+        log=log,
+        run=Run(
+            command=_again("rewrite-calcs", arguments),
+            applied=arguments.apply,
+            journal=written_to,
+            remarks=tuple(remarks),
+        ),
+    )
+    if in_file is not None:
+        streams.emit(in_file.getvalue(), arguments)
+
+
+def _forecast(deployment: Deployment) -> str | None:
+    """Return why nothing can be applied here yet, or None where it can."""
+    schema = deployment.database.schema if isinstance(deployment.database, Database) else None
+    if not isinstance(schema, Schema):
+        return "the schema's version is not known, so nothing can be applied here."
+    match schema.state:
+        case SchemaState.COMPLETE if schema.version is not None and schema.version >= FIRST_WITH_BIN_FILE:
+            return None
+        case SchemaState.COMPLETE:
+            return f"the database is at {schema.span}; BIN_FILE exists from 0.3.0 on, so apply after the upgrade."
+        case SchemaState.PARTIAL:
+            return "the migration of this database stopped half way; finish it or restore the backup first."
+        case SchemaState.SKIPPED:
+            return "this database was taken past 0.2.9 and its data is spoilt; restore the backup first."
+        case _:
+            return "this is not the database of a QATrack+ version that the kit knows; nothing can be applied here."
+
+
+def _again(command: str, arguments: Namespace) -> str:
+    """Return what to type for a command on the same site, without a password."""
+    words = ["upgrade-kit", command]
+    if arguments.site is not None:
+        words.append(_quoted(arguments.site))
+    if arguments.database is not None:
+        address = resolve_address(None, database=arguments.database)
+        shown = (
+            arguments.database
+            if isinstance(address, Unobserved) or address.vendor == "sqlite"
+            else address.shown
+        )
+        words += ["--database", _quoted(shown)]
+    if command == "rewrite-calcs":
+        for option, names in (
+            ("--log", [arguments.log] if arguments.log else []),
+            ("--only", arguments.only),
+            ("--include", arguments.include),
+            ("--exclude", arguments.exclude),
+            ("--backup", arguments.backup),
+        ):
+            for name in names:
+                words += [option, _quoted(name)]
+    return " ".join(words)
+
+
+def _quoted(word: str) -> str:
+    plain = word and not any(character.isspace() or character in "&;|<>()$`\"'" for character in word)
+    return word if plain else f'"{word}"'

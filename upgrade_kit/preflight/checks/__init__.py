@@ -1,0 +1,34 @@
+"""The kit's own checks, by subject. They come in through the entry point group like anybody's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from upgrade_kit.preflight.check import Check
+from upgrade_kit.preflight.checks import data, database, files, interpreter, procedures, schema, settings
+
+CHECKS: tuple[Check[Any], ...] = (
+    interpreter.target_has_python,
+    interpreter.releases_on_the_way_have_python,
+    database.engine_loads,
+    database.database_answers,
+    database.session_is_read_only,
+    database.verified_backup_exists,
+    schema.schema_is_whole,
+    schema.nothing_was_skipped,
+    schema.code_matches_schema,
+    data.no_orphaned_collections,
+    data.default_site_exists,
+    procedures.names_can_be_printed,
+    data.foreign_keys_have_tables,
+    data.sqlite_keeps_foreign_keys,
+    schema.path_is_known,
+    procedures.no_procedure_needs_rewriting,
+    procedures.no_procedure_needs_review,
+    procedures.procedures_can_be_parsed,
+    settings.local_settings_are_read,
+    settings.settings_are_python_3,
+    settings.settings_are_known,
+    files.disk_has_room,
+    files.migration_log_is_there,
+)

@@ -1,0 +1,145 @@
+"""Is there something in the data or the tables that the migrations trip over?"""
+
+from __future__ import annotations
+
+from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved
+from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
+from upgrade_kit.preflight.facts import SiteDatabase
+
+
+@check(
+    "UK304",
+    "No unit test collection points at a test list that is gone",
+    reads=Database,
+    crosses="0.3.0",
+    section="migration qa.0002_029_to_030_2nd (v0.3.0); docs/facts.md, Orphans",
+)
+def no_orphaned_collections(database: Database) -> Answer:
+    """The migration looks up the list of every collection, and dies where it is gone."""
+    if isinstance(database.orphans, Unobserved):
+        return database.orphans
+    if not database.orphans:
+        return Passed()
+    return [
+        error(
+            f"{counted(database.orphans, 'unit test collection')} without test list or cycle, at which the "
+            f"migration stops half way: {'; '.join(database.orphans)}",
+            where="qa_unittestcollection",
+            hint=to_type(
+                "Count the records of each (ID: its number) in the site's own shell. If there are none, "
+                "delete it. If there are some, deleting takes them along: give it an empty list with the "
+                "missing number (LIST) instead.",
+                "python manage.py shell",
+                "from qatrack.qa.models import TestList, TestListInstance, UnitTestCollection",
+                "TestListInstance.objects.filter(unit_test_collection_id=ID).count()",
+                "UnitTestCollection.objects.filter(pk=ID).delete()",
+                "TestList.objects.create(id=LIST, name='Lost list LIST', slug='lost-LIST', created_by_id=1, "
+                "modified_by_id=1)",
+            ),
+        )
+    ]
+
+
+@check(
+    "UK305",
+    "django_site has its row 1",
+    reads=Database,
+    crosses="0.3.0",
+    section="migration qa.0002_029_to_030_first (v0.3.0); docs/facts.md, django_site",
+)
+def default_site_exists(database: Database) -> Answer:
+    """Comments become rows that point at site 1; where foreign keys are enforced, that fails."""
+    if isinstance(database.has_default_site, Unobserved):
+        return database.has_default_site
+    if database.has_default_site:
+        return Passed()
+    tell = warning if database.vendor == "sqlite" else error
+    stops = (
+        "comments will point at a row that does not exist"
+        if database.vendor == "sqlite"
+        else "the migration stops half way if any test list instance has a comment"
+    )
+    return [
+        tell(
+            f"django_site has no row with id 1: {stops}",
+            where="django_site",
+            hint=to_type(
+                "Add it in the site's own shell:",
+                "python manage.py shell",
+                "from django.contrib.sites.models import Site",
+                "Site.objects.create(id=1, domain='example.com', name='example.com')",
+            ),
+        )
+    ]
+
+
+@check(
+    "UK307",
+    "Every foreign key points at a table that exists",
+    reads=SiteDatabase,
+    section="seen with Django 1.11 on SQLite 3.26 and later; docs/facts.md, SQLite's foreign keys",
+)
+def foreign_keys_have_tables(fact: SiteDatabase) -> Answer:
+    """Django 1.11 renames tables in a way that newer SQLites follow into the foreign keys of other tables."""
+    database = fact.database
+    if database.vendor != "sqlite":
+        return NotApplicable("only SQLite lets a foreign key point at no table")
+    if isinstance(database.schema, Schema) and database.schema.state is not SchemaState.COMPLETE:
+        return NotApplicable("the schema itself is not whole, see UK301 and UK302")
+    if isinstance(database.dangling, Unobserved):
+        return database.dangling
+    if not database.dangling:
+        return Passed()
+    tables = sorted({pair.split(".", 1)[0] for pair in database.dangling})
+    return [
+        warning(
+            f"{counted(database.dangling, 'foreign key')} of {counted(tables, 'table')} point at tables that "
+            f"do not exist: {', '.join(database.dangling)}. The site itself runs (Django 1.11 does not "
+            "enforce them on SQLite); loaddata into this file fails, and so do updates that enforce them",
+            where=database.name,
+            hint=to_type(
+                "To mend it: stop the site, make a verified backup (first line), copy the database to "
+                "copy.db and type the others in Python. The copy takes the file's place if the last line "
+                "says ok and preflight finds nothing here in it:",
+                f"upgrade-kit backup {fact.arguments}".rstrip(),
+                "import sqlite3",
+                "db = sqlite3.connect('copy.db', isolation_level=None)",
+                "db.execute('PRAGMA writable_schema=ON')",
+                """sql = "replace(sql, '__old\\"', '\\"')\"""",
+                """db.execute(f"UPDATE sqlite_master SET sql = {sql} WHERE type = 'table'")""",
+                "db.close()",
+                "sqlite3.connect('copy.db').execute('PRAGMA integrity_check').fetchall()",
+            ),
+        )
+    ]
+
+
+@check(
+    "UK308",
+    "The migration leaves SQLite's foreign keys as they are",
+    reads=Database,
+    crosses="0.3.0",
+    section="seen with Django 1.11 on SQLite 3.26 and later; docs/facts.md, SQLite's foreign keys",
+)
+def sqlite_keeps_foreign_keys(database: Database) -> Answer:
+    """With Django 1.11 on SQLite 3.26 or later, 49 foreign keys end up pointing at no table."""
+    if database.vendor != "sqlite":
+        return NotApplicable("the database is not SQLite")
+    return [
+        warning(
+            "if the Python that migrates comes with SQLite 3.26 or later, Django 1.11 leaves 49 foreign keys "
+            "pointing at tables called ..__old",
+            where=database.name,
+            hint=to_type(
+                "Ask that Python for its SQLite (first line). If it is 3.26 or later, put the other lines at "
+                "the end of qatrack/local_settings.py before you migrate to 0.3.0, and take them out after.",
+                'python -c "import sqlite3; print(sqlite3.sqlite_version)"',
+                "from django.db.backends.signals import connection_created",
+                "def keep_foreign_keys(sender, connection, **kwargs):",
+                "    if connection.vendor == 'sqlite':",
+                "        connection.cursor().execute('PRAGMA legacy_alter_table=ON')",
+                "connection_created.connect(keep_foreign_keys, weak=False)",
+            ),
+        )
+    ]

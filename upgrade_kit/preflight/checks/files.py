@@ -1,0 +1,145 @@
+"""Is there room where the upgrade writes, and is the migration's log where it should be?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from upgrade_kit.model.deployment import Unobserved, Volume
+from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
+from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.preflight.check import Answer, check, error, to_type, warning
+from upgrade_kit.preflight.facts import BIN_FILE_SINCE, MigrationRecord, RoomOnPath
+
+_MIB = 1024 * 1024
+
+
+@check(
+    "UK504",
+    "There is room for what the upgrade writes",
+    reads=RoomOnPath,
+    section="migration attachments.0002 (v0.3.0) copies every upload; docs/facts.md, Uploads",
+)
+def disk_has_room(fact: RoomOnPath) -> Answer:
+    """A full disk stops the migration half way, or the copying of an upload."""
+    if not fact.path.hops:
+        return NotApplicable(f"the site is at {fact.path.target.version} already")
+    if isinstance(fact.database_bytes, Unobserved):
+        return fact.database_bytes
+    if not fact.disk.volumes:
+        return CouldNotRun("no volume that the upgrade writes to is known")
+    uploads = fact.disk.uploads_bytes
+    if not fact.path.crosses(BIN_FILE_SINCE):
+        uploads = 0
+    elif isinstance(uploads, Unobserved):
+        if uploads.asked:
+            return uploads
+        uploads = 0
+    needs = _needs(fact.disk.volumes, fact.database_bytes, uploads)
+    short = tuple(need for need in needs if need.free_bytes < need.needed_bytes)
+    if short:
+        return tuple(_too_little(need) for need in short)
+    return Passed(
+        "; ".join(f"{need.path}: {_mib(need.needed_bytes)} of {_mib(need.free_bytes)}" for need in needs)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Need:
+    path: Path
+    purposes: str
+    needed_bytes: int
+    free_bytes: int
+
+
+def _needs(volumes: tuple[Volume, ...], database: int, uploads: int) -> tuple[_Need, ...]:
+    """Add up what is written to each disk; two folders with the same room to the byte are on one disk."""
+    has_database = any(volume.purpose == "the database" for volume in volumes)
+    needs: dict[tuple[int, int], _Need] = {}
+    for volume in volumes:
+        match volume.purpose:
+            case "the database":
+                needed = 2 * database  # the file grows, and a table is rebuilt beside its old self
+            case "the site":
+                needed = uploads + (
+                    0 if has_database else database
+                )  # without a file of its own: a dump of it
+            case _:
+                needed = database
+        disk = (volume.free_bytes, volume.total_bytes)
+        before = needs.get(disk)
+        needs[disk] = _Need(
+            path=volume.path if before is None else before.path,
+            purposes=volume.purpose if before is None else f"{before.purposes}, {volume.purpose}",
+            needed_bytes=needed + (0 if before is None else before.needed_bytes),
+            free_bytes=volume.free_bytes,
+        )
+    return tuple(needs.values())
+
+
+def _too_little(need: _Need) -> Finding:
+    return error(
+        f"the disk of {need.path} (for {need.purposes}) has {_mib(need.free_bytes)} free, and "
+        f"{_mib(need.needed_bytes)} are needed (twice the database, its temporary files, and the uploads "
+        "that the migration copies)",
+        where=str(need.path),
+        hint=to_type("Free that much, or put backups on another disk:", "upgrade-kit backup --to-dir DIR"),
+    )
+
+
+def _mib(size: int) -> str:
+    return f"{size / _MIB:,.1f} MiB"
+
+
+@check(
+    "UK505",
+    "The migration's log holds its list, and nothing that failed",
+    reads=MigrationRecord,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, migrate.log",
+)
+def migration_log_is_there(fact: MigrationRecord) -> Answer:
+    """The log alone tells which uploaded files the migration could not move."""
+    if fact.path.source.version < BIN_FILE_SINCE:
+        return NotApplicable(f"the migration to {BIN_FILE_SINCE} has not been run")
+    log = fact.log
+    if isinstance(log, Unobserved):
+        return log if not log.asked else (_log_missing(fact, log.reason),)
+    findings = tuple(_found_in(fact, log))
+    return findings or Passed(f"{', '.join(str(file) for file in log.files)}: {len(log.listed)} listed")
+
+
+def _found_in(fact: MigrationRecord, log: MigrateLog) -> Iterator[Finding]:
+    if not log.runs:
+        files = ", ".join(str(file) for file in log.files) or "no file"
+        yield _log_missing(
+            fact, f"{files}: no list of upload tests in it (any command makes the file, empty)"
+        )
+    if log.failed_attachments:
+        files = ", ".join(failed.file for failed in log.failed_attachments)
+        yield warning(
+            f"the migration could not move {len(log.failed_attachments)} uploaded files: {files}",
+            where=log.failed_attachments[0].where,
+            hint="Look for them in the uploads folder (media/uploads) of the old checkout or its backup. "
+            "If all are missing, the migration ran from a checkout without its media folder: restore the "
+            "backup, put the folder in place and migrate again.",
+        )
+    if log.python3_notices:
+        tests = ", ".join(f"{notice.name} (id {notice.test_id})" for notice in log.python3_notices)
+        yield warning(
+            f"the migration found {len(log.python3_notices)} procedures that Python 3 cannot parse: {tests}",
+            where=log.python3_notices[0].where,
+            hint="Correct each in the site's admin pages (Tests, Calculation procedure).",
+        )
+
+
+def _log_missing(fact: MigrationRecord, reason: str) -> Finding:
+    return warning(
+        f"what the migration reported is not known: {reason}. The upload tests are told from the database "
+        "itself; which uploaded files it could not move is not known",
+        where="logs/migrate.log",
+        hint=to_type(
+            "If the log, or what the screen showed, is kept elsewhere, name it:",
+            f"upgrade-kit preflight {fact.arguments} --log FILE".replace("  ", " "),
+        ),
+    )

@@ -1,0 +1,157 @@
+"""Do the procedures of upload tests run at the target, and can the migration print their names?"""
+
+from __future__ import annotations
+
+from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.model.rewrite import Outcome, PlannedRewrite
+from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
+from upgrade_kit.preflight.facts import BIN_FILE_SINCE, PrintedTests, UploadTests
+
+_NOT_REACHED = NotApplicable(f"FILE changes its meaning at {BIN_FILE_SINCE}, which is not reached")
+
+
+@check(
+    "UK306",
+    "The migration can print the name of every upload test that it lists",
+    reads=PrintedTests,
+    crosses="0.3.0",
+    section="migration qa.0014_convert_file_uploads (v0.3.0); docs/facts.md, Locale",
+)
+def names_can_be_printed(fact: PrintedTests) -> Answer:
+    """The migration prints test names; in a locale that cannot show one of them it dies half way."""
+    encoding = fact.machine.preferred_encoding
+    try:
+        unprintable = tuple(line for line in fact.lines if not _encodes(line, encoding))
+    except LookupError:
+        return [
+            warning(
+                f"nobody knows the encoding {encoding} that this machine prints in",
+                hint="Set a locale with UTF-8 before you migrate.",
+            )
+        ]
+    if not unprintable:
+        return Passed(f"{len(fact.lines)} listed, printed in {encoding}")
+    named = ", ".join(unprintable)
+    if fact.machine.system == "Windows":
+        return [
+            warning(
+                f"{encoding} has no characters for {len(unprintable)} of the tests that the migration "
+                f"prints: {named}. It stops half way if its screen is sent to a file; its log lacks the list",
+                where="qa_test",
+                hint=to_type(
+                    "In the PowerShell that migrates, before you migrate:", '$env:PYTHONIOENCODING = "utf-8"'
+                ),
+            )
+        ]
+    return [
+        error(
+            f"the locale prints in {encoding}, which has no characters for {len(unprintable)} of the tests "
+            f"that the migration prints, so that it stops half way: {named}",
+            where="qa_test",
+            hint=to_type(
+                "In the shell that migrates, before you run preflight again and migrate:",
+                "export LC_ALL=C.UTF-8",
+            ),
+        )
+    ]
+
+
+@check(
+    "UK491",
+    "No upload test reads bytes from FILE",
+    reads=UploadTests,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, FILE and BIN_FILE",
+)
+def no_procedure_needs_rewriting(fact: UploadTests) -> Answer:
+    """From 0.3.0 on FILE is text; a procedure that reads bytes fails, or misreads, until it uses BIN_FILE."""
+    if not fact.gets_bin_file:
+        return _NOT_REACHED
+    items = fact.having(Outcome.REWRITE)
+    if not items:
+        return Passed(f"{len(fact.plan.items)} upload tests")
+    if fact.has_bin_file:
+        return [
+            error(
+                f"{_tests(items)} today, because their procedures read bytes from FILE: {_slugs(items)}",
+                where="qa_test.calculation_procedure",
+                hint=to_type(
+                    "Look at the changes (first line), then write them (second line):",
+                    f"upgrade-kit rewrite-calcs {fact.arguments}".rstrip(),
+                    f"upgrade-kit rewrite-calcs {fact.arguments} --apply".replace("  ", " "),
+                ),
+            )
+        ]
+    return [
+        warning(
+            f"{_tests(items)} at {BIN_FILE_SINCE}, because their procedures read bytes from FILE: "
+            f"{_slugs(items)}. Nothing is to be done yet: BIN_FILE does not exist before {BIN_FILE_SINCE}",
+            where="qa_test.calculation_procedure",
+            hint=to_type(
+                "Look at the changes now (first line); write them after the migration (second line):",
+                f"upgrade-kit rewrite-calcs {fact.arguments}".rstrip(),
+                f"upgrade-kit rewrite-calcs {fact.arguments} --apply".replace("  ", " "),
+            ),
+        )
+    ]
+
+
+@check(
+    "UK492",
+    "No upload test is left for a person to decide",
+    reads=UploadTests,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, FILE and BIN_FILE",
+)
+def no_procedure_needs_review(fact: UploadTests) -> Answer:
+    """Where the text cannot tell what a procedure reads, the kit writes nothing."""
+    if not fact.gets_bin_file:
+        return _NOT_REACHED
+    items = fact.having(Outcome.REVIEW)
+    if not items:
+        return Passed()
+    return [
+        warning(
+            f"{counted(items, 'upload test')} to be looked at by a person: {_slugs(items)}",
+            where="qa_test.calculation_procedure",
+            hint=to_type(
+                "Read what is said of each; try the test on a copy of the site at the target version:",
+                f"upgrade-kit rewrite-calcs {fact.arguments}".rstrip(),
+            ),
+        )
+    ]
+
+
+@check(
+    "UK493",
+    "The procedure of every upload test can be parsed",
+    reads=UploadTests,
+    section="migration qa.0021_check_py3_calcs (v0.3.0.1); docs/facts.md, How a procedure is run",
+)
+def procedures_can_be_parsed(fact: UploadTests) -> Answer:
+    """A procedure that is not Python fails whenever it is run, before and after the upgrade."""
+    items = fact.having(Outcome.ERROR)
+    if not items:
+        return Passed()
+    return [
+        warning(
+            f"{counted(items, 'procedure')} of upload tests cannot be parsed as Python: "
+            + "; ".join(f"{item.procedure.slug}: {item.rewrite.reason}" for item in items),
+            where="qa_test.calculation_procedure",
+            hint="Correct them in the site's admin pages (Tests), or take the tests out of use.",
+        )
+    ]
+
+
+def _encodes(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _tests(items: tuple[PlannedRewrite, ...]) -> str:
+    return "1 upload test fails" if len(items) == 1 else f"{len(items)} upload tests fail"
+
+
+def _slugs(items: tuple[PlannedRewrite, ...]) -> str:
+    return ", ".join(item.procedure.slug for item in items)

@@ -1,0 +1,247 @@
+"""Is the schema whole, is it the code's, and is there a way from it to the target?"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved
+from upgrade_kit.model.finding import Finding, NotApplicable, Passed
+from upgrade_kit.model.path import Release
+from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
+from upgrade_kit.preflight.facts import CheckoutAndSchema, PathFromSchema, SiteDatabase, quoted
+
+
+@check(
+    "UK301",
+    "The schema is at the end of one version's migrations",
+    reads=SiteDatabase,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Migrate your database; docs/facts.md, Locale, Orphans and Versions",
+)
+def schema_is_whole(fact: SiteDatabase) -> Answer:
+    """A migration that died half way leaves a schema that neither release can run on."""
+    schema = fact.database.schema
+    if isinstance(schema, Unobserved):
+        return schema
+    match schema.state:
+        case SchemaState.COMPLETE:
+            return _complete(schema)
+        case SchemaState.PARTIAL:
+            return [_half_way(fact, schema)]
+        case SchemaState.SKIPPED:
+            return NotApplicable("a version was skipped, see UK302")
+        case SchemaState.EMPTY:
+            return [_empty(fact.database)]
+        case SchemaState.FOREIGN:
+            return [_foreign(fact.database, schema)]
+        case _:
+            assert_never(schema.state)
+
+
+def _complete(schema: Schema) -> Answer:
+    if not schema.unknown:
+        return Passed(schema.span or str(schema.version))
+    return [
+        warning(
+            f"the schema is that of {schema.version}, with {counted(schema.unknown, 'migration')} besides "
+            f"that no release has: {', '.join(schema.unknown)}",
+            where="migration history",
+            hint="Find out what they change, and try the upgrade on a copy of the database first.",
+        )
+    ]
+
+
+def _half_way(fact: SiteDatabase, schema: Schema) -> Finding:
+    message = "A migration stopped before its end. " + " ".join(schema.evidence)
+    if schema.missing:
+        message += f" Missing: {', '.join(schema.missing)}."
+    if schema.unknown:
+        message += f" Applied, and in no release: {', '.join(schema.unknown)}."
+    cause, lines = _cause(fact.database, schema)
+    again = (
+        "python manage.py migrate --fake-initial"
+        if str(schema.towards) == "0.3.0"
+        else "python manage.py migrate"
+    )
+    return error(
+        message,
+        where="migration history",
+        hint=to_type(
+            f"{cause} Leave the site stopped. Either remove the cause and run the same command again; it "
+            "goes on where it stopped:",
+            *lines,
+            again,
+        )
+        + "\n"
+        + to_type(
+            "Or restore the backup that was made before the migration, and start again:",
+            f"upgrade-kit backup restore MANIFEST --database {quoted(fact.database.url)} --replace",
+        ),
+    )
+
+
+def _cause(database: Database, schema: Schema) -> tuple[str, tuple[str, ...]]:
+    """Return what is known to stop the migration at this place, and the lines that remove it."""
+    missing = {name.split(".", 1)[-1] for name in schema.missing if name.startswith("qa.")}
+    if "0002_029_to_030_first" in missing:
+        return (
+            "Known to stop it here: a schema that skipped 0.2.9, or no row 1 in django_site (UK305).",
+            (),
+        )
+    if "0002_029_to_030_2nd" in missing:
+        orphans = database.orphans
+        named = f": {', '.join(orphans)}" if isinstance(orphans, tuple) and orphans else ""
+        return (f"Known to stop it here: a unit test collection whose test list is gone{named}.", ())
+    if "0014_convert_file_uploads" in missing:
+        return (
+            f"Known to stop it here: a test name that the locale cannot print{_not_ascii(database)}.",
+            ("export LC_ALL=C.UTF-8", '$env:PYTHONIOENCODING = "utf-8"  # the same in PowerShell'),
+        )
+    return ("The screen or migrate.log of that run tells what stopped it.", ())
+
+
+def _not_ascii(database: Database) -> str:
+    if isinstance(database.procedures, Unobserved):
+        return ""
+    names = [
+        procedure.name
+        for procedure in database.procedures
+        if procedure.type == "upload"
+        and "file" in (procedure.source or "").casefold()
+        and not (procedure.name + procedure.slug).isascii()
+    ]
+    return f": {', '.join(names)}" if names else ""
+
+
+def _empty(database: Database) -> Finding:
+    tables = (
+        f"it has {counted(database.tables, 'table')}, none of QATrack+" if database.tables else "it is empty"
+    )
+    return error(
+        f"{database.name} is not the site's database: {tables}",
+        where=database.url,
+        hint=to_type(
+            "Name the site's database. (0.3.0 quietly makes an empty db/default.db where local_settings.py "
+            "cannot be imported.)",
+            "upgrade-kit preflight --database URL",
+        ),
+    )
+
+
+def _foreign(database: Database, schema: Schema) -> Finding:
+    unknown = f"; migrations that no known release has: {', '.join(schema.unknown)}" if schema.unknown else ""
+    evidence = "".join(f" {sentence}" for sentence in schema.evidence)
+    return error(
+        f"the schema of {database.name} is not one of QATrack+ that the rules know{unknown}.{evidence}",
+        where=database.url,
+        hint="Check that this is QATrack+'s database. If it is older than 0.2.8, upgrade it to 0.2.8 "
+        "first, as its release notes say.",
+    )
+
+
+@check(
+    "UK302",
+    "No version was skipped, and no data is spoilt",
+    reads=SiteDatabase,
+    section="migrations qa.0002_029_to_030_first and units.0002_029_to_030_first (v0.3.0); docs/facts.md, Skipping 0.2.9",
+)
+def nothing_was_skipped(fact: SiteDatabase) -> Answer:
+    """0.2.8 taken straight to 0.3.0 on SQLite ends with exit status 0 and column names in place of data."""
+    database, schema = fact.database, fact.database.schema
+    if isinstance(schema, Unobserved):
+        return schema
+    skipped = schema.state is SchemaState.SKIPPED
+    if isinstance(database.spoilt, Unobserved) and not skipped:
+        return database.spoilt
+    spoilt = database.spoilt if isinstance(database.spoilt, tuple) else ()
+    if not skipped and not spoilt:
+        return Passed()
+    message = "the schema was taken past a version that it had to go through" if skipped else ""
+    if skipped and schema.version is not None and schema.towards is not None:
+        message = f"the schema was taken from {schema.version} to {schema.towards} and 0.2.9 was skipped"
+    if spoilt:
+        also = f"{message}: " if message else ""
+        message = (
+            f"{also}data was spoilt silently, although every command ended with exit status 0; "
+            f"the column's own name stands in every row of {', '.join(spoilt)}"
+        )
+    else:
+        message += ", which spoils data silently although every command ends with exit status 0"
+    return [
+        error(
+            message,
+            where=database.url,
+            hint=to_type(
+                "Do not go on with this database: what was overwritten is not in it any more. Restore the "
+                "backup that was made before the migration, then go 0.2.8 -> 0.2.9.1 -> 0.3.0.",
+                f"upgrade-kit backup restore MANIFEST --database {quoted(database.url)} --replace",
+                "upgrade-kit path --from 0.2.8 --to 0.3.0",
+            ),
+        )
+    ]
+
+
+@check(
+    "UK303",
+    "The checked-out code and the schema are of the same version",
+    reads=CheckoutAndSchema,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Checking out version 0.2.9 and 0.3.0; docs/facts.md, Versions",
+)
+def code_matches_schema(fact: CheckoutAndSchema) -> Answer:
+    """The migrations that run are those of the code on disk, whatever the plan says."""
+    checkout, schema = fact.checkout, fact.schema
+    if fact.agree:
+        return Passed(schema.span or str(schema.version))
+    code = "an unknown version" if isinstance(checkout.version, Unobserved) else str(checkout.version)
+    message = f"the code is of {code} and the schema of {schema.version}"
+    where = str(checkout.root)
+    if isinstance(fact.path, Unobserved):
+        return [
+            error(
+                message,
+                where=where,
+                hint="Check out the release that the schema belongs to, or give the right --database.",
+            )
+        ]
+    source = fact.path.source
+    following = fact.path.releases[1] if fact.path.hops else None
+    if following is not None and code == str(following.version):
+        return [
+            warning(
+                f"{message}: a hop was begun and its migration has not run",
+                where=where,
+                hint=to_type(
+                    f"Go on at the migration to {following.version}:",
+                    f"upgrade-kit path --from {source.version} --to {following.version}",
+                ),
+            )
+        ]
+    return [error(f"{message}; do not migrate with this code", where=where, hint=_check_out(source))]
+
+
+def _check_out(source: Release) -> str:
+    return to_type(
+        "Check out the release that the schema belongs to, or name the right database with --database:",
+        f"git checkout {source.tag}",
+    )
+
+
+@check(
+    "UK309",
+    "There is a path from the site's version to the target",
+    reads=PathFromSchema,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Upgrading from version 0.2.8 and 0.2.9",
+)
+def path_is_known(fact: PathFromSchema) -> Answer:
+    """Without a path nobody can say which checks apply, so that silence would not mean that all is well."""
+    path, schema = fact.path, fact.schema
+    start = path.source.version
+    if isinstance(schema, Schema) and schema.version is not None and schema.version != start:
+        return [
+            error(
+                f"the path was asked for from {start}, and the schema is of {schema.version}",
+                hint=f"Leave out --from, or say --from {schema.version}.",
+            )
+        ]
+    if not path.hops:
+        return Passed(f"the site is at {start} already")
+    return Passed(" -> ".join(str(version) for version in path.versions))
