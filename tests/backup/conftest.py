@@ -26,9 +26,7 @@ def _make_database(path: Path, *, tests: int = 3, padding: int = 0, journal: str
             "INSERT INTO qa_test VALUES (?, ?)", [(number, f"x = {number}") for number in range(1, tests + 1)]
         )
         connection.execute("CREATE TABLE padding (id INTEGER PRIMARY KEY, content BLOB)")
-        connection.executemany(
-            "INSERT INTO padding VALUES (?, randomblob(1000))", [(n,) for n in range(padding)]
-        )
+        connection.executemany("INSERT INTO padding VALUES (?, randomblob(1000))", [(n,) for n in range(padding)])
         connection.execute("COMMIT")
     return path
 
@@ -37,14 +35,8 @@ def _content(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Return every table's rows."""
     with closing(sqlite3.connect(path)) as connection:
         connection.text_factory = bytes
-        names = [
-            row[0].decode()
-            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
-        return {
-            name: connection.execute(f'SELECT * FROM "{name}" ORDER BY rowid').fetchall()
-            for name in sorted(names)
-        }
+        names = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: connection.execute(f'SELECT * FROM "{name}" ORDER BY rowid').fetchall() for name in sorted(names)}
 
 
 @pytest.fixture(scope="session")

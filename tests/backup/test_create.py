@@ -91,9 +91,7 @@ def test_a_write_ahead_log_is_part_of_the_copy(
 
 def test_progress_ends_at_the_whole(large: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    create_backup(
-        address(large), to_dir=tmp_path / "to", progress=lambda done, total: seen.append((done, total))
-    )
+    create_backup(address(large), to_dir=tmp_path / "to", progress=lambda done, total: seen.append((done, total)))
     assert len(seen) > 1
     assert seen[-1][0] == seen[-1][1]
 
@@ -121,9 +119,7 @@ def test_a_write_during_the_copy_is_wholly_in_it_or_not_at_all(
     assert dict(backup.made.rows)["qa_test"] == 4
 
 
-def test_a_source_that_never_rests_is_copied_all_the_same(
-    large: Path, tmp_path: Path, content: Content
-) -> None:
+def test_a_source_that_never_rests_is_copied_all_the_same(large: Path, tmp_path: Path, content: Content) -> None:
     written: list[int] = []
 
     def write_always(done: int, total: int) -> None:
@@ -162,9 +158,7 @@ def test_nothing_is_said_of_writers_where_there_were_none(database: Path, tmp_pa
         ),
     ],
 )
-def test_what_is_no_site_database_is_refused(
-    tmp_path: Path, prepare: Callable[[Path], object], expected: str
-) -> None:
+def test_what_is_no_site_database_is_refused(tmp_path: Path, prepare: Callable[[Path], object], expected: str) -> None:
     prepare(tmp_path / "source")
     with pytest.raises(UpgradeKitError, match=expected):
         create_backup(address(tmp_path / "source"), to_dir=tmp_path / "to")
@@ -205,9 +199,7 @@ def test_a_database_that_gets_locked_half_way_is_told(large: Path, tmp_path: Pat
 )
 def test_other_vendors_are_sent_to_their_own_tools(tmp_path: Path, vendor: str, tool: str) -> None:
     with pytest.raises(BackupError, match="SQLite only") as caught:
-        create_backup(
-            DatabaseAddress(vendor=vendor, name="qatrack", host="nowhere.invalid"), to_dir=tmp_path / "to"
-        )
+        create_backup(DatabaseAddress(vendor=vendor, name="qatrack", host="nowhere.invalid"), to_dir=tmp_path / "to")
     assert tool in caught.value.hint
     assert "--no-backup" in caught.value.hint
 

@@ -34,9 +34,7 @@ def test_the_time_is_in_utc_whatever_the_zone() -> None:
         pytest.param("manifest.sqlite3", "database", id="the word that marks a manifest is left out"),
         pytest.param("My-MANIFEST-db.sqlite3", "My--db", id="in capitals too"),
         pytest.param("manimanifestfest.db", "database", id="and when it appears by leaving it out"),
-        pytest.param(
-            "\u0431\u0430\u0437\u0430.db", "database", id="a name without any ASCII letter is replaced"
-        ),
+        pytest.param("\u0431\u0430\u0437\u0430.db", "database", id="a name without any ASCII letter is replaced"),
         pytest.param("con.aux.db", "con-aux", id="no dot, so that no device of Windows is named"),
     ],
 )

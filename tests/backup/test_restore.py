@@ -78,9 +78,7 @@ def test_a_new_file_is_for_its_owner_alone(backup: Backup, target: Path) -> None
 # --- refused -----------------------------------------------------------------------------------------
 
 
-def test_data_is_never_overwritten_unasked(
-    backup: Backup, target: Path, make_database: Callable[..., Path]
-) -> None:
+def test_data_is_never_overwritten_unasked(backup: Backup, target: Path, make_database: Callable[..., Path]) -> None:
     before = make_database(target, tests=9).read_bytes()
     with pytest.raises(BackupError, match="holds data; nothing was changed"):
         restore_backup(backup.made.manifest, database=address(target))
@@ -273,18 +271,14 @@ def test_a_replacement_that_fails_is_taken_back(target: Path, make_database: Cal
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files have no such rights on Windows")
-def test_the_new_file_has_the_old_ones_rights(
-    backup: Backup, target: Path, make_database: Callable[..., Path]
-) -> None:
+def test_the_new_file_has_the_old_ones_rights(backup: Backup, target: Path, make_database: Callable[..., Path]) -> None:
     make_database(target).chmod(0o664)
     restore_backup(backup.made.manifest, database=address(target), replace=True)
     assert stat.S_IMODE(target.stat().st_mode) == 0o664
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
-def test_a_link_stays_a_link(
-    backup: Backup, database: Path, target: Path, tmp_path: Path, content: Content
-) -> None:
+def test_a_link_stays_a_link(backup: Backup, database: Path, target: Path, tmp_path: Path, content: Content) -> None:
     link = tmp_path / "link.sqlite3"
     link.symlink_to(target)
     restore_backup(backup.made.manifest, database=address(link))
@@ -327,9 +321,9 @@ VALUES = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     st.binary(max_size=40),
 )
-NAMES = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='"'), min_size=1, max_size=12
-).filter(lambda name: not name.lower().startswith("sqlite_"))
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters='"'), min_size=1, max_size=12).filter(
+    lambda name: not name.lower().startswith("sqlite_")
+)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -359,9 +353,7 @@ def test_whatever_the_rows_the_restored_content_is_the_same(
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["0.2.8", "0.2.9.1", "0.3.0", "0.3.0-clean", "0.3.0.20"])
-def test_a_real_database_comes_back_table_by_table(
-    real: Path, tmp_path: Path, content: Content, name: str
-) -> None:
+def test_a_real_database_comes_back_table_by_table(real: Path, tmp_path: Path, content: Content, name: str) -> None:
     source = tmp_path / "source.sqlite3"
     source.write_bytes((real / f"{name}.sqlite3").read_bytes())
     backup = create_backup(address(source), to_dir=tmp_path / "to")

@@ -110,9 +110,7 @@ def test_a_log_beside_the_backup_is_refused(backup: Backup) -> None:
         pytest.param({"sha256": "0" * 64}, "SHA-256", id="digest"),
         pytest.param({"size_bytes": 1}, "manifest says 1", id="size"),
         pytest.param({"rows": {"qa_test": 3}}, "django_migrations", id="a table left out"),
-        pytest.param(
-            {"rows": {"django_migrations": 1, "padding": 0, "qa_test": 4}}, r"qa_test \(4 -> 3\)", id="rows"
-        ),
+        pytest.param({"rows": {"django_migrations": 1, "padding": 0, "qa_test": 4}}, r"qa_test \(4 -> 3\)", id="rows"),
         pytest.param({"history_sha256": "0" * 64}, "migration history", id="history"),
         pytest.param({"procedures_sha256": "0" * 64}, "calculation procedures", id="procedures"),
         pytest.param({"vendor": "postgresql"}, "postgresql", id="vendor"),
@@ -152,9 +150,7 @@ def test_a_damaged_copy_with_a_matching_digest_is_found(large: Path, tmp_path: P
 def test_dangling_foreign_keys_are_told_and_allowed(tmp_path: Path) -> None:
     source = tmp_path / "dangling.sqlite3"
     with closing(sqlite3.connect(source)) as connection, connection:
-        connection.execute(
-            "CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES gone__old (id))"
-        )
+        connection.execute("CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES gone__old (id))")
         connection.execute("INSERT INTO child VALUES (1, 7)")
     backup = create_backup(DatabaseAddress(vendor="sqlite", name=str(source)), to_dir=tmp_path / "to")
     assert "child -> gone__old" in backup.proof[-1]

@@ -32,9 +32,7 @@ def manifest(database: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return found
 
 
-def test_without_options_the_backup_goes_to_a_folder_beside(
-    database: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_options_the_backup_goes_to_a_folder_beside(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backup", "--database", f"sqlite:///{database.name}"]) == Exit.DONE
     assert len(list((database.parent / "upgrade-kit-backups").iterdir())) == 2
     assert "Backup made and verified" in capsys.readouterr().out
@@ -51,16 +49,12 @@ def test_json_is_the_manifest_as_written(database: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out == manifest.read_text(encoding="utf-8")
 
 
-def test_off_a_terminal_nothing_is_on_standard_error(
-    database: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_off_a_terminal_nothing_is_on_standard_error(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["backup", "--database", f"sqlite:///{database.name}"])
     assert capsys.readouterr().err == ""
 
 
-def test_the_restore_command_that_is_shown_works_as_shown(
-    database: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_restore_command_that_is_shown_works_as_shown(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["backup", "--database", f"sqlite:///{database.name}"])
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "backup restore" in line)
     database.unlink()

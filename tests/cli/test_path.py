@@ -15,9 +15,7 @@ from upgrade_kit.cli.main import main
 TRAPS = [
     pytest.param("traps/skipped-0.2.9.sqlite3", "spoilt", id="0.2.9 was skipped"),
     pytest.param("traps/stopped-at-qa-0013.sqlite3", "half way to 0.3.0", id="the migration died at qa 0013"),
-    pytest.param(
-        "traps/stopped-by-orphan.sqlite3", "half way to 0.3.0", id="the migration died at an orphan"
-    ),
+    pytest.param("traps/stopped-by-orphan.sqlite3", "half way to 0.3.0", id="the migration died at an orphan"),
 ]
 
 
@@ -46,9 +44,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_output_file_takes_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "path.json"
-    assert (
-        main(["path", "--from", "0.2.8", "--to", "0.2.9.1", "--format", "json", "--output", str(target)]) == 0
-    )
+    assert main(["path", "--from", "0.2.8", "--to", "0.2.9.1", "--format", "json", "--output", str(target)]) == 0
     assert json.loads(target.read_text(encoding="utf-8"))["path"] == ["0.2.8", "0.2.9.1"]
     assert capsys.readouterr().out == ""
     assert list(tmp_path.iterdir()) == [target]
@@ -65,12 +61,8 @@ def test_a_site_at_the_target_has_nothing_to_do(capsys: pytest.CaptureFixture[st
         pytest.param(["--from", "0.2.7"], "do not know version 0.2.7", id="an unknown version"),
         pytest.param(["--from", "new"], "'new' is not a version", id="no version"),
         pytest.param(["--from", "0.3.0", "--to", "0.2.8"], "downgrade", id="a downgrade"),
-        pytest.param(
-            ["--to", "9", "no/such/folder"], "do not know version 9", id="an unknown target before any site"
-        ),
-        pytest.param(
-            ["--from", "0.2.8", "--output", "no/such/folder/x"], "cannot write the answer", id="a bad output"
-        ),
+        pytest.param(["--to", "9", "no/such/folder"], "do not know version 9", id="an unknown target before any site"),
+        pytest.param(["--from", "0.2.8", "--output", "no/such/folder/x"], "cannot write the answer", id="a bad output"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line_and_exit_status_2(
@@ -89,9 +81,7 @@ def test_with_from_neither_site_nor_database_is_looked_at(capsys: pytest.Capture
     assert capsys.readouterr().err == ""
 
 
-def test_a_version_that_cannot_be_seen_is_asked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_version_that_cannot_be_seen_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["path", str(tmp_path)]) == 3
     out, err = capsys.readouterr()
     assert out == ""

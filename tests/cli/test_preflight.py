@@ -125,9 +125,7 @@ class TestReal:
         assert answer.unknown() == []
         assert not {"UK301", "UK302", "UK304", "UK305", "UK306", "UK309"} & set(answer.errors())
 
-    @pytest.mark.parametrize(
-        ("name", "keys"), [("0.2.9.1", 0), ("0.3.0-clean", 0), ("0.3.0", 49), ("0.3.0.20", 49)]
-    )
+    @pytest.mark.parametrize(("name", "keys"), [("0.2.9.1", 0), ("0.3.0-clean", 0), ("0.3.0", 49), ("0.3.0.20", 49)])
     def test_dangling_foreign_keys_are_counted(self, real: Path, folder: Path, name: str, keys: int) -> None:
         result = call("--database", copied(real, name, folder), "--format", "json").of("UK307")
         assert (result["result"] == "found") == bool(keys)
@@ -151,15 +149,11 @@ class TestReal:
     def test_a_backup_of_the_database_as_it_stands_satisfies(self, real: Path, folder: Path) -> None:
         url = copied(real, "0.2.9.1", folder)
         assert "UK204" in call("--database", url, "--format", "json").errors()
-        create_backup(
-            parse_database_url(url, base=folder, password=None), to_dir=folder / "elsewhere", method="auto"
-        )
+        create_backup(parse_database_url(url, base=folder, password=None), to_dir=folder / "elsewhere", method="auto")
         answer = call("--database", url, "--backup", "elsewhere", "--format", "json")
         assert answer.of("UK204")["result"] == "passed"
 
-    def test_procedures_stop_nothing_before_the_migration_and_do_after_it(
-        self, real: Path, folder: Path
-    ) -> None:
+    def test_procedures_stop_nothing_before_the_migration_and_do_after_it(self, real: Path, folder: Path) -> None:
         before = call("--database", copied(real, "0.2.9.1", folder), "--format", "json")
         assert before.of("UK491")["findings"][0]["severity"] == "warning"
         after = call("--database", copied(real, "0.3.0", folder), "--format", "json")
@@ -173,9 +167,7 @@ class TestReal:
 
     def test_the_log_is_read(self, real: Path, folder: Path) -> None:
         url = copied(real, "0.3.0", folder)
-        answer = call(
-            "--database", url, "--log", str(real / "logs" / "migrate-c-locale.log"), "--format", "json"
-        )
+        answer = call("--database", url, "--log", str(real / "logs" / "migrate-c-locale.log"), "--format", "json")
         messages = [finding["message"] for finding in answer.of("UK505")["findings"]]
         assert any("no list of upload tests" in message for message in messages)
         assert any("could not move" in message for message in messages)

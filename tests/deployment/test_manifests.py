@@ -276,9 +276,7 @@ def test_the_newest_comes_first(backup: Backup, session: Session) -> None:
         pytest.param("INSERT INTO qa_test VALUES (2, 'y')", "qa_test (1 -> 2)", id="a row more"),
         pytest.param("DELETE FROM qa_test", "qa_test (1 -> 0)", id="a row less"),
         pytest.param("CREATE TABLE new (a)", "new (absent -> 0)", id="a table more"),
-        pytest.param(
-            "UPDATE qa_test SET calculation_procedure = 'y'", "calculation procedures", id="a procedure"
-        ),
+        pytest.param("UPDATE qa_test SET calculation_procedure = 'y'", "calculation procedures", id="a procedure"),
         pytest.param("UPDATE django_migrations SET name = '0002'", "migration history", id="a migration"),
     ],
 )
@@ -357,9 +355,7 @@ def test_a_folder_that_does_not_exist_is_passed_over(tmp_path: Path, session: Se
     assert (found.current, found.stale) == ((), ())
 
 
-def test_a_database_reached_through_a_link_is_the_same(
-    backup: Backup, database: Path, tmp_path: Path
-) -> None:
+def test_a_database_reached_through_a_link_is_the_same(backup: Backup, database: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.sqlite3"
     try:
         link.symlink_to(database)

@@ -81,42 +81,24 @@ class TestForms:
     @pytest.mark.parametrize(
         ("name", "encoding", "runs", "expected"),
         [
-            pytest.param(
-                "names-of-any-kind.log", "utf-8", 1, ANY_KIND, id="brackets, commas, quotes, tabs, scripts"
-            ),
-            pytest.param(
-                "utf16-big-endian.log", "utf-16-be", 1, ANY_KIND, id="the same in UTF-16, big end first"
-            ),
+            pytest.param("names-of-any-kind.log", "utf-8", 1, ANY_KIND, id="brackets, commas, quotes, tabs, scripts"),
+            pytest.param("utf16-big-endian.log", "utf-16-be", 1, ANY_KIND, id="the same in UTF-16, big end first"),
             pytest.param("several-runs.log", "utf-8", 2, [DYNALOG], id="of several lists the last counts"),
             pytest.param("taken-back.log", "utf-8", 1, [], id="a list that was taken back does not count"),
-            pytest.param(
-                "taken-back-then-run-again.log", "utf-8", 2, [DYNALOG], id="a list after that counts"
-            ),
-            pytest.param(
-                "console.txt", "utf-8", 1, [PICKET, DYNALOG], id="a console shows one run three times"
-            ),
+            pytest.param("taken-back-then-run-again.log", "utf-8", 2, [DYNALOG], id="a list after that counts"),
+            pytest.param("console.txt", "utf-8", 1, [PICKET, DYNALOG], id="a console shows one run three times"),
             pytest.param("console-two-runs.txt", "utf-8", 2, [PICKET, DYNALOG], id="two runs on one console"),
             pytest.param("powershell-utf16.txt", "utf-16-le", 1, [PICKET, DYNALOG], id="PowerShell's >"),
-            pytest.param(
-                "powershell-error-record.txt", "utf-8", 1, [PICKET, DYNALOG], id="PowerShell's 2>&1"
-            ),
-            pytest.param(
-                "utf8-byte-order-mark.log", "utf-8-sig", 1, [PICKET, DYNALOG], id="a byte order mark"
-            ),
-            pytest.param(
-                "quoted-in-a-letter.txt", "utf-8", 1, [PICKET, DYNALOG], id="quoted with > and blanks"
-            ),
-            pytest.param(
-                "python3-check.log", "utf-8", 1, [PICKET, DYNALOG], id="notices of the Python 3 check"
-            ),
+            pytest.param("powershell-error-record.txt", "utf-8", 1, [PICKET, DYNALOG], id="PowerShell's 2>&1"),
+            pytest.param("utf8-byte-order-mark.log", "utf-8-sig", 1, [PICKET, DYNALOG], id="a byte order mark"),
+            pytest.param("quoted-in-a-letter.txt", "utf-8", 1, [PICKET, DYNALOG], id="quoted with > and blanks"),
+            pytest.param("python3-check.log", "utf-8", 1, [PICKET, DYNALOG], id="notices of the Python 3 check"),
             pytest.param("cut-off.log", "utf-8", 1, [PICKET], id="a line cut off is not a test"),
             pytest.param("empty.log", "utf-8", 0, [], id="an empty log is no error"),
             pytest.param("no-list.log", "utf-8", 0, [], id="a log without a list is no error"),
         ],
     )
-    def test_a_form(
-        self, fixtures: Path, name: str, encoding: str, runs: int, expected: list[tuple[str, str]]
-    ) -> None:
+    def test_a_form(self, fixtures: Path, name: str, encoding: str, runs: int, expected: list[tuple[str, str]]) -> None:
         log = read_migrate_log(fixtures / "logs" / name)
         assert (log.encodings, log.runs, listed(log)) == ((encoding,), runs, expected)
 
@@ -238,9 +220,7 @@ class TestWhatIsNoList:
             pytest.param(lines_of([PICKET]), id="lines of tests without the sentence"),
             pytest.param(RECORD + BACKWARDS + lines_of([PICKET]), id="the message of a migration taken back"),
             pytest.param(RECORD + FORWARDS, id="the sentence alone"),
-            pytest.param(
-                FORWARDS.partition(" with ")[0] + "\n" + "x\n" * 20 + lines_of([PICKET]), id="half of it"
-            ),
+            pytest.param(FORWARDS.partition(" with ")[0] + "\n" + "x\n" * 20 + lines_of([PICKET]), id="half of it"),
             pytest.param("Note: if any of the following happens (really),\n", id="another note"),
         ],
     )
@@ -344,9 +324,7 @@ def test_a_line_without_end_is_passed_over_and_told(tmp_path: Path) -> None:
 )
 def test_a_hostile_line_costs_no_time_and_loses_no_other(tmp_path: Path, line: str) -> None:
     start = time.process_time()
-    log = read(
-        tmp_path, FORWARDS + lines_of([PICKET]) + line + "\n" + RECORD + FORWARDS + lines_of([DYNALOG])
-    )
+    log = read(tmp_path, FORWARDS + lines_of([PICKET]) + line + "\n" + RECORD + FORWARDS + lines_of([DYNALOG]))
     assert time.process_time() - start < 5
     assert (log.runs, listed(log)) == (2, [DYNALOG])
 

@@ -92,9 +92,7 @@ def test_what_is_no_version_is_told(real_rules: VersionGraph, asked: str) -> Non
 def test_a_version_that_two_releases_claim_is_told() -> None:
     both = VersionGraph([node("1.0", also=("==1.0.*",)), node("1.1", also=(">=1.0.5,<1.2",))], [])
     assert both.resolve("1.0.2").version == Version("1.0")
-    with pytest.raises(
-        VersionError, match=r"1\.0\.7 counts as more than one release in the rules: 1\.0 and 1\.1\."
-    ):
+    with pytest.raises(VersionError, match=r"1\.0\.7 counts as more than one release in the rules: 1\.0 and 1\.1\."):
         both.resolve("1.0.7")
 
 
@@ -117,21 +115,15 @@ def test_a_part_of_the_way_is_a_path_too(
     assert names(real_rules.path(source, target).versions) == versions
 
 
-@pytest.mark.parametrize(
-    ("source", "target"), [("0.3.0", "0.3.0"), ("0.3.0.17", "0.3.0"), ("0.2.9.2", "0.2.9")]
-)
-def test_within_one_release_there_is_nothing_to_do(
-    real_rules: VersionGraph, source: str, target: str
-) -> None:
+@pytest.mark.parametrize(("source", "target"), [("0.3.0", "0.3.0"), ("0.3.0.17", "0.3.0"), ("0.2.9.2", "0.2.9")])
+def test_within_one_release_there_is_nothing_to_do(real_rules: VersionGraph, source: str, target: str) -> None:
     path = real_rules.path(source, target)
     assert path.hops == ()
     assert path.source == path.target
 
 
 def test_a_rule_that_skips_0_2_9_is_refused(real_rules: VersionGraph) -> None:
-    with pytest.raises(
-        VersionError, match=r"0\.2\.8 -> 0\.3\.0 \(mine\.toml\) would skip a version.*0\.2\.9\.1 only"
-    ):
+    with pytest.raises(VersionError, match=r"0\.2\.8 -> 0\.3\.0 \(mine\.toml\) would skip a version.*0\.2\.9\.1 only"):
         VersionGraph(real_rules.releases, [*real_rules.hops, edge("0.2.8", "0.3.0", "mine.toml")])
 
 
@@ -140,8 +132,7 @@ def test_without_0_2_9_there_is_no_path_at_all(real_rules: VersionGraph) -> None
     with pytest.raises(VersionError) as caught:
         with_gap.path("0.2.8", "0.3.0")
     assert caught.value.message == (
-        "No path from 0.2.8 to 0.3.0: "
-        "the rules lead nowhere from 0.2.8, and 0.3.0 can be reached from 0.2.9.1."
+        "No path from 0.2.8 to 0.3.0: the rules lead nowhere from 0.2.8, and 0.3.0 can be reached from 0.2.9.1."
     )
     assert caught.value.hint == "The gap: no hop goes from 0.2.8 to 0.2.9.1 or 0.3.0."
 
@@ -170,19 +161,11 @@ def test_a_downgrade_is_told_with_the_way_back(real_rules: VersionGraph) -> None
     [
         pytest.param([("1", "1")], r"1 -> 1 \(rules\.toml\) makes a cycle: 1 -> 1\.", id="to itself"),
         pytest.param([("1", "2"), ("2", "1")], r"makes a cycle: 2 -> 1 -> 2\.", id="there and back"),
-        pytest.param(
-            [("1", "2"), ("2", "3"), ("3", "1")], r"makes a cycle: 3 -> 1 -> 2 -> 3\.", id="around three"
-        ),
-        pytest.param(
-            [("2", "1")], r"2 -> 1 \(rules\.toml\) goes backwards\.", id="backwards without a cycle"
-        ),
-        pytest.param(
-            [("1", "4")], r"needs 4, which no rule describes\. They know 1, 2 and 3\.", id="to nowhere"
-        ),
+        pytest.param([("1", "2"), ("2", "3"), ("3", "1")], r"makes a cycle: 3 -> 1 -> 2 -> 3\.", id="around three"),
+        pytest.param([("2", "1")], r"2 -> 1 \(rules\.toml\) goes backwards\.", id="backwards without a cycle"),
+        pytest.param([("1", "4")], r"needs 4, which no rule describes\. They know 1, 2 and 3\.", id="to nowhere"),
         pytest.param([("0.1", "1")], r"needs 0\.1, which no rule describes", id="from nowhere"),
-        pytest.param(
-            [("1", "2"), ("1", "2")], r"hop 1 -> 2 twice \(rules\.toml and rules\.toml\)", id="twice"
-        ),
+        pytest.param([("1", "2"), ("1", "2")], r"hop 1 -> 2 twice \(rules\.toml and rules\.toml\)", id="twice"),
     ],
 )
 def test_hops_that_make_no_order_are_told_by_name(edges: list[tuple[str, str]], told: str) -> None:
@@ -229,9 +212,7 @@ def shortest(versions: list[str], edges: set[tuple[str, str]]) -> list[str] | No
     complete: list[list[str]] = []
     unfinished = [[versions[0]]]
     while unfinished and not complete:
-        longer = [
-            [*path, version] for path in unfinished for version in versions if (path[-1], version) in edges
-        ]
+        longer = [[*path, version] for path in unfinished for version in versions if (path[-1], version) in edges]
         complete = [path for path in longer if path[-1] == versions[-1]]
         unfinished = longer
     return min(complete, key=lambda path: list(map(Version, path)), default=None)

@@ -113,9 +113,7 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
     [
         pytest.param('tag = "v1.0"\n', "", "tag", "is missing", id="a missing key"),
         pytest.param("tag =", "tagg =", "tag", "is missing", id="a misspelt key that is needed"),
-        pytest.param(
-            'tag = "v1.0"', 'tag = "v1.0"\ncolour = 1', "colour", "no such key", id="an unknown key"
-        ),
+        pytest.param('tag = "v1.0"', 'tag = "v1.0"\ncolour = 1', "colour", "no such key", id="an unknown key"),
         pytest.param(
             "since =",
             "until = 1\nsince =",
@@ -123,16 +121,10 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
             "no such key",
             id="an unknown key within",
         ),
-        pytest.param(
-            'tag = "v1.0"', "tag = 1.0", "tag", "must be a string, not a float", id="a number for a text"
-        ),
-        pytest.param(
-            'tag = "v1.0"', "tag = 2018-10-10", "tag", "must be a string, not a date", id="a date for a text"
-        ),
+        pytest.param('tag = "v1.0"', "tag = 1.0", "tag", "must be a string, not a float", id="a number for a text"),
+        pytest.param('tag = "v1.0"', "tag = 2018-10-10", "tag", "must be a string, not a date", id="a date for a text"),
         pytest.param('tag = "v1.0"', 'tag = "  "', "tag", "must not be empty", id="a blank text"),
-        pytest.param(
-            'version = "1.0"', 'version = "one"', "version", "'one' is not a version", id="no version"
-        ),
+        pytest.param('version = "1.0"', 'version = "one"', "version", "'one' is not a version", id="no version"),
         pytest.param(
             'since = "1.0.1"',
             'since = "x"',
@@ -165,9 +157,7 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
         pytest.param(
             '">=3.4,<3.7"', '">=3.*"', "python", "not a version specifier", id="a star where PEP 440 has none"
         ),
-        pytest.param(
-            '"==1.0.*"', '"==1.0.*", "=1.1"', "also[1]", "not a version specifier", id="the second specifier"
-        ),
+        pytest.param('"==1.0.*"', '"==1.0.*", "=1.1"', "also[1]", "not a version specifier", id="the second specifier"),
         pytest.param(
             '["==1.0.*"]',
             '"==1.0.*"',
@@ -175,12 +165,8 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
             "must be an array of strings, not a string",
             id="a text for an array",
         ),
-        pytest.param(
-            '["==1.0.*"]', "[1]", "also[0]", "must be a string, not an integer", id="a number in an array"
-        ),
-        pytest.param(
-            'django = "1.11.15"', 'django = "new"', "django", "is not a version", id="no Django version"
-        ),
+        pytest.param('["==1.0.*"]', "[1]", "also[0]", "must be a string, not an integer", id="a number in an array"),
+        pytest.param('django = "1.11.15"', 'django = "new"', "django", "is not a version", id="no Django version"),
         pytest.param(
             'history = "django"',
             'history = "alembic"',
@@ -209,12 +195,8 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
             "not the dotted name",
             id="an engine with a blank",
         ),
-        pytest.param(
-            '"0002_more"', '"0001_initial"', "migrations.qa", "'0001_initial' twice", id="a migration twice"
-        ),
-        pytest.param(
-            '["0001_initial", "0002_more"]', "[]", "migrations.qa", "at least one", id="no migrations"
-        ),
+        pytest.param('"0002_more"', '"0001_initial"', "migrations.qa", "'0001_initial' twice", id="a migration twice"),
+        pytest.param('["0001_initial", "0002_more"]', "[]", "migrations.qa", "at least one", id="no migrations"),
         pytest.param(
             '["0001_initial", "0002_more"]',
             "1",
@@ -251,9 +233,7 @@ def test_a_wrong_version_file_is_told_by_file_key_and_reason(
             "none of read, write, irreversible",
             id="a bad effect",
         ),
-        pytest.param(
-            '"2.0-migrate"', '"Migrate it"', "steps[0].id", "lower-case words", id="an id with a blank"
-        ),
+        pytest.param('"2.0-migrate"', '"Migrate it"', "steps[0].id", "lower-case words", id="an id with a blank"),
         pytest.param("bash = [", "sh = [", "steps[0].bash", "is missing", id="no commands for one shell"),
         pytest.param(
             'bash = ["python manage.py migrate"]',
@@ -286,9 +266,7 @@ def test_a_wrong_version_file_is_told_by_file_key_and_reason(
             "no rules file describes 3.0; described are: 1.0, 2.0",
             id="a hop to nowhere",
         ),
-        pytest.param(
-            'from = "1.0"', 'from = "0.9"', "from", "no rules file describes 0.9", id="a hop from nowhere"
-        ),
+        pytest.param('from = "1.0"', 'from = "0.9"', "from", "no rules file describes 0.9", id="a hop from nowhere"),
         pytest.param(
             'from = "1.0"\nto = "2.0"',
             'from = "2.0"\nto = "1.0"',
@@ -401,9 +379,7 @@ def extra(root: Path, module: str, body: str, value: str) -> None:
     (root / f"{module}.py").write_text(body, encoding="utf-8")
     metadata = root / f"{module}-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8"
-    )
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8")
     (metadata / "entry_points.txt").write_text(f"[upgrade_kit.rules]\nx = {value}\n", encoding="utf-8")
 
 
@@ -423,9 +399,7 @@ def test_another_distribution_adds_its_folder(tmp_path: Path, monkeypatch: pytes
         pytest.param("", "no_such_module_of_rules:rules", "cannot be loaded", id="no such module"),
         pytest.param("def rules(:", "broken_rules_a:rules", "cannot be loaded", id="a syntax error"),
         pytest.param("rules = 1", "broken_rules_a:rules", "not a function", id="not a function"),
-        pytest.param(
-            "rules = lambda: 1", "broken_rules_a:rules", "must return a pathlib.Path, not int", id="no path"
-        ),
+        pytest.param("rules = lambda: 1", "broken_rules_a:rules", "must return a pathlib.Path, not int", id="no path"),
     ],
 )
 def test_a_broken_entry_point_is_told_by_name(
@@ -456,9 +430,7 @@ def test_the_built_in_versions_are_the_three_that_are_known(rules: Rulebook) -> 
     ]
 
 
-@pytest.mark.parametrize(
-    ("python", "runs"), [("2.7.18", False), ("3.4", True), ("3.6.15", True), ("3.7.0", False)]
-)
+@pytest.mark.parametrize(("python", "runs"), [("2.7.18", False), ("3.4", True), ("3.6.15", True), ("3.7.0", False)])
 def test_0_3_0_runs_on_python_3_4_to_3_6(rules: Rulebook, python: str, *, runs: bool) -> None:
     assert (Version(python) in SpecifierSet(release(rules, "0.3.0").python)) is runs
 
@@ -488,9 +460,7 @@ def test_migrations_are_those_of_a_real_database_in_order(
     }[node.history]
     connection = sqlite3.connect(f"{(real / file).as_uri()}?mode=ro&immutable=1", uri=True)
     for app, names in node.migrations:
-        rows = connection.execute(
-            f"SELECT {name_column} FROM {table} WHERE {app_column} = ? ORDER BY id", [app]
-        )
+        rows = connection.execute(f"SELECT {name_column} FROM {table} WHERE {app_column} = ? ORDER BY id", [app])
         extra = tuple(name for _, of, name in node.later_migrations if of == app and later)
         assert tuple(name for (name,) in rows) == (*names, *extra)
     connection.close()
@@ -498,9 +468,7 @@ def test_migrations_are_those_of_a_real_database_in_order(
 
 def test_the_built_in_steps_can_be_copied_from_any_console(rules: Rulebook) -> None:
     for step in (step for hop in rules.hops for step in hop.steps):
-        assert "".join(
-            [step.title, step.why, step.proof, step.corrects, *step.powershell, *step.bash]
-        ).isascii()
+        assert "".join([step.title, step.why, step.proof, step.corrects, *step.powershell, *step.bash]).isascii()
         assert bool(step.powershell) == bool(step.bash), step.id
 
 
@@ -520,9 +488,7 @@ def test_the_built_in_commands_repeat_no_mistake_of_the_guide(rules: Rulebook) -
         assert mistake not in everything
     assert r"\bin\activate" not in powershell
     assert ">" not in powershell
-    assert "/" not in "".join(
-        line for line in powershell.splitlines() if "://" not in line and "robocopy" not in line
-    )
+    assert "/" not in "".join(line for line in powershell.splitlines() if "://" not in line and "robocopy" not in line)
 
 
 @pytest.mark.parametrize("target", ["0.2.9.1", "0.3.0"])

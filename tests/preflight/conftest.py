@@ -105,16 +105,12 @@ def site(database: Database, settings: Settings) -> Deployment:
         observed_at=WHEN,
         version=Version("0.2.9.1"),
         versions_agree=True,
-        checkout=Checkout(
-            root=ROOT, version=Version("0.2.9.1"), declared="0.2.9.1", described="v0.2.9.1", evidence=()
-        ),
+        checkout=Checkout(root=ROOT, version=Version("0.2.9.1"), declared="0.2.9.1", described="v0.2.9.1", evidence=()),
         settings=settings,
         interpreters=Interpreters(found=(_python("3.6.15"), _python("2.7.18")), silent=()),
         database=database,
         disk=Disk(
-            volumes=(
-                Volume(path=Path("/data"), purpose="database", free_bytes=10_000_000, total_bytes=99_000_000),
-            ),
+            volumes=(Volume(path=Path("/data"), purpose="database", free_bytes=10_000_000, total_bytes=99_000_000),),
             uploads_bytes=1_000_000,
         ),
         machine=Machine(system="Linux", preferred_encoding="UTF-8"),
@@ -145,9 +141,7 @@ def ask(site: Deployment, path: UpgradePath, plan: RewritePlan) -> Callable[...,
 
 
 def _python(version: str) -> Interpreter:
-    return Interpreter(
-        path=Path(f"/usr/bin/python{version[:3]}"), version=Version(version), bits=64, found="PATH"
-    )
+    return Interpreter(path=Path(f"/usr/bin/python{version[:3]}"), version=Version(version), bits=64, found="PATH")
 
 
 def _backup() -> Backup:

@@ -67,9 +67,7 @@ def test_a_check_that_yields_nothing_passed() -> None:
         pytest.param(NotApplicable("no"), NotApplicable("no"), id="not applicable"),
         pytest.param(CouldNotRun("blind"), CouldNotRun("blind"), id="could not look"),
         pytest.param((), Passed(), id="no findings"),
-        pytest.param(
-            Unobserved("gone"), CouldNotRun("gone"), id="a part of the fact that could not be known"
-        ),
+        pytest.param(Unobserved("gone"), CouldNotRun("gone"), id="a part of the fact that could not be known"),
         pytest.param(
             Unobserved("no folder", asked=False),
             NotApplicable("no folder"),
@@ -86,9 +84,7 @@ def test_an_unknown_fact_is_no_pass_and_the_function_is_not_called() -> None:
 
 
 def test_a_fact_that_nobody_asked_for_does_not_apply() -> None:
-    assert result_of(answering(ValueError), Unobserved("no folder", asked=False)) == NotApplicable(
-        "no folder"
-    )
+    assert result_of(answering(ValueError), Unobserved("no folder", asked=False)) == NotApplicable("no folder")
 
 
 def test_a_fact_of_an_unknown_type_is_no_pass() -> None:
@@ -155,9 +151,7 @@ class TestCrosses:
     ("make", "severity"), [(error, Severity.ERROR), (warning, Severity.WARNING), (info, Severity.INFO)]
 )
 def test_findings_have_the_severity_of_their_name(make: Callable[..., Finding], severity: Severity) -> None:
-    assert make(message="m", hint="h", where="w") == Finding(
-        severity=severity, message="m", hint="h", where="w"
-    )
+    assert make(message="m", hint="h", where="w") == Finding(severity=severity, message="m", hint="h", where="w")
 
 
 def test_lines_to_type_are_indented_on_their_own_lines() -> None:

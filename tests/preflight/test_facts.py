@@ -31,9 +31,7 @@ def test_every_fact_is_found_under_its_type(site: Deployment, path: UpgradePath,
             assert isinstance(facts.get(kind), kind)
 
 
-def test_what_needs_two_facts_is_unknown_if_one_is(
-    site: Deployment, path: UpgradePath, plan: RewritePlan
-) -> None:
+def test_what_needs_two_facts_is_unknown_if_one_is(site: Deployment, path: UpgradePath, plan: RewritePlan) -> None:
     facts = facts_of(replace(site, interpreters=Unobserved("not asked yet")), path, plan)
     assert facts.get(InterpretersOnPath) == Unobserved("not asked yet")
     assert isinstance(facts.get(Settings), Settings)
@@ -62,9 +60,7 @@ class TestSiteArguments:
     def test_a_folder_whose_settings_lead_to_the_database_is_enough(self, site: Deployment) -> None:
         assert site_arguments(site) == "site"
 
-    def test_another_database_than_the_settings_name_is_named(
-        self, site: Deployment, database: Database
-    ) -> None:
+    def test_another_database_than_the_settings_name_is_named(self, site: Deployment, database: Database) -> None:
         other = replace(database, url="sqlite:////copies/site.db", name="/copies/site.db")
         assert site_arguments(replace(site, database=other)) == "site --database sqlite:////copies/site.db"
 

@@ -37,9 +37,7 @@ def saying(id_: str, answer: Answer) -> Check[Machine]:
 
 
 def results(*answers: Result) -> list[CheckResult]:
-    return [
-        CheckResult(id=f"XX{number:03}", title="", result=answer) for number, answer in enumerate(answers)
-    ]
+    return [CheckResult(id=f"XX{number:03}", title="", result=answer) for number, answer in enumerate(answers)]
 
 
 class TestVerdict:
@@ -48,9 +46,7 @@ class TestVerdict:
         [
             pytest.param((Passed(), WARNING, NotApplicable("")), Verdict.GO, id="warnings do not stop"),
             pytest.param((Passed(), ERROR), Verdict.NO_GO, id="one error stops"),
-            pytest.param(
-                (Passed(), CouldNotRun("")), Verdict.UNKNOWN, id="not being able to look is not fine"
-            ),
+            pytest.param((Passed(), CouldNotRun("")), Verdict.UNKNOWN, id="not being able to look is not fine"),
             pytest.param((CouldNotRun(""), ERROR), Verdict.NO_GO, id="an error outweighs what is not known"),
             pytest.param((), Verdict.UNKNOWN, id="no answer at all is not fine"),
         ],
@@ -59,17 +55,13 @@ class TestVerdict:
         assert verdict(results(*answers)) is expected
 
     @given(st.lists(st.sampled_from([Passed(), ERROR, WARNING, NotApplicable(""), CouldNotRun("")])))
-    def test_go_means_that_nothing_failed_and_everything_was_looked_at(
-        self, answers: Sequence[Result]
-    ) -> None:
+    def test_go_means_that_nothing_failed_and_everything_was_looked_at(self, answers: Sequence[Result]) -> None:
         went = verdict(results(*answers)) is Verdict.GO
         assert went == (bool(answers) and ERROR not in answers and CouldNotRun("") not in answers)
 
 
 class TestRun:
-    def test_results_are_in_order_of_id_whatever_the_order_of_checks(
-        self, site: Deployment, path: UpgradePath
-    ) -> None:
+    def test_results_are_in_order_of_id_whatever_the_order_of_checks(self, site: Deployment, path: UpgradePath) -> None:
         checks = [saying("XX3", ()), saying("XX1", ()), saying("XX2", ())]
         answered = run_preflight(site, path, checks=checks).results
         assert [result.id for result in answered] == ["XX1", "XX2", "XX3"]
@@ -101,9 +93,7 @@ class TestRun:
         assert stopping == []
         assert preflight.verdict is Verdict.GO
 
-    def test_without_a_plan_the_checks_on_procedures_do_not_apply(
-        self, site: Deployment, path: UpgradePath
-    ) -> None:
+    def test_without_a_plan_the_checks_on_procedures_do_not_apply(self, site: Deployment, path: UpgradePath) -> None:
         answers = {result.id: result.result for result in run_preflight(site, path).results}
         assert answers["UK491"] == NotApplicable("the calculation procedures were not judged")
 

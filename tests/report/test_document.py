@@ -63,12 +63,8 @@ def test_the_document_has_the_contract_s_keys_and_values() -> None:
         "outcome": "rewrite",
         "reads": "bytes",
         "reason": "PIL.Image.open reads bytes (line 1)",
-        "findings": [
-            {"severity": "warning", "message": "m", "hint": "h", "where": "line 1", "rule": "UK402"}
-        ],
-        "edits": [
-            {"line": 1, "column": 8, "offset": 7, "before": "FILE", "after": "BIN_FILE", "rule": "UK401"}
-        ],
+        "findings": [{"severity": "warning", "message": "m", "hint": "h", "where": "line 1", "rule": "UK402"}],
+        "edits": [{"line": 1, "column": 8, "offset": 7, "before": "FILE", "after": "BIN_FILE", "rule": "UK401"}],
         "before_sha256": hashlib.sha256(b"x=open(FILE)\n").hexdigest(),
         "after_sha256": hashlib.sha256(b"x=open(BIN_FILE)\n").hexdigest(),
         "diff": "--- a/epid_pil\n+++ b/epid_pil\n@@ -1 +1 @@\n-x=open(FILE)\n+x=open(BIN_FILE)\n",
@@ -94,9 +90,7 @@ def test_the_digest_is_of_the_text_in_utf8_with_its_line_ends() -> None:
 
 
 def test_the_log_adds_its_notes_and_the_files_that_were_not_moved() -> None:
-    failed = FailedAttachment(
-        file="a.txt", test_instance_id=46, test_list_instance_id=2, where="migrate.log:1"
-    )
+    failed = FailedAttachment(file="a.txt", test_instance_id=46, test_list_instance_id=2, where="migrate.log:1")
     log = MigrateLog(
         files=(),
         encodings=(),

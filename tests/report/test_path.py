@@ -8,7 +8,7 @@ import pytest
 
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.report.path import path_document, render_path
+from upgrade_kit.report.path import path_document, render_outline, render_path
 
 POWERSHELL, BASH = "powershell", "bash"
 
@@ -81,3 +81,12 @@ def test_the_document_holds_what_other_tools_read(whole: UpgradePath) -> None:
     assert all(set(step["commands"]) == {"powershell", "bash"} for step in steps)
     migrate = next(step for step in steps if step["id"] == "0.3.0-migrate")
     assert "python manage.py migrate --fake-initial" in migrate["commands"]["bash"]
+
+
+def test_the_outline_has_one_line_a_step(whole: UpgradePath) -> None:
+    lines = render_outline(whole).splitlines()
+
+    steps = [step for hop in whole.hops for step in hop.steps]
+    assert [line for line in lines if line[:3].strip().isdigit()] != []
+    assert sum(step.title in line for step, line in ((s, ln) for s in steps for ln in lines)) >= len(steps)
+    assert not any(line.strip() == command for step in steps for command in step.bash for line in lines)

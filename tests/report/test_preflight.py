@@ -61,9 +61,7 @@ def path() -> UpgradePath:
 
 
 def preflight_of(**answers: Result) -> Preflight:
-    results = tuple(
-        CheckResult(id=id_, title=f"Title of {id_}", result=result) for id_, result in answers.items()
-    )
+    results = tuple(CheckResult(id=id_, title=f"Title of {id_}", result=result) for id_, result in answers.items())
     return Preflight(results=results, verdict=verdict(results))
 
 
@@ -172,9 +170,7 @@ class TestVerdict:
             ({"UK1": WARNING}, "GO  Nothing found that stands in the way (1 warning)."),
         ],
     )
-    def test_it_comes_last_with_what_to_do_next(
-        self, path: UpgradePath, answers: dict[str, Result], line: str
-    ) -> None:
+    def test_it_comes_last_with_what_to_do_next(self, path: UpgradePath, answers: dict[str, Result], line: str) -> None:
         *_, sentence, following = shown(preflight_of(**answers), path).splitlines()
         assert sentence == line
         assert following.startswith("Next: ")

@@ -136,9 +136,7 @@ class TestTable:
 
 
 class TestFindings:
-    FINDING = Finding(
-        severity=Severity.WARNING, message="dicom [x] is gone", hint="Import pydicom.", where="line 3"
-    )
+    FINDING = Finding(severity=Severity.WARNING, message="dicom [x] is gone", hint="Import pydicom.", where="line 3")
 
     def test_each_is_shown_with_severity_place_and_hint(self) -> None:
         text = rendered(planned(findings=(self.FINDING,)))
@@ -201,9 +199,7 @@ class TestDiff:
 
 class TestLog:
     FAILED = tuple(
-        FailedAttachment(
-            file=f"f{i}.dat", test_instance_id=i, test_list_instance_id=1, where=f"migrate.log:{i}"
-        )
+        FailedAttachment(file=f"f{i}.dat", test_instance_id=i, test_list_instance_id=1, where=f"migrate.log:{i}")
         for i in range(5)
     )
     LOG = MigrateLog(

@@ -35,9 +35,7 @@ def test_a_table_on_a_pipe_is_80_wide_without_colour_or_boxes(encoding: str) -> 
     table = Table(box=table_box(console))
     table.add_column("slug", overflow="fold")
     table.add_column("name", overflow="fold")
-    table.add_row(
-        literal(console, "[red]x[/red]\t\x1b[31m"), literal(console, "\u7dda\u91cf \xe9\ud800 " * 20, "red")
-    )
+    table.add_row(literal(console, "[red]x[/red]\t\x1b[31m"), literal(console, "\u7dda\u91cf \xe9\ud800 " * 20, "red"))
     console.print(table)
     text = written(stream)
     assert "\x1b" not in text
@@ -88,9 +86,7 @@ class TestColour:
         make_console(stream, color=True).print("x", style="red")
         assert stream.getvalue() == "\x1b[31mx\x1b[0m\n"
 
-    def test_force_color_in_the_environment_does_not_reach_a_pipe(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_force_color_in_the_environment_does_not_reach_a_pipe(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FORCE_COLOR", "1")
         stream = io.StringIO()
         console = make_console(stream)
@@ -100,9 +96,7 @@ class TestColour:
 
 
 class TestWidth:
-    def test_a_pipe_has_80_columns_whatever_the_environment_says(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_pipe_has_80_columns_whatever_the_environment_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "33")
         assert make_console(io.StringIO()).width == 80
 
@@ -129,15 +123,11 @@ class TestVisible:
     @pytest.mark.parametrize(
         ("text", "shown"),
         [
-            pytest.param(
-                "plain [x] (y), \"z\" 'q' \\n", "plain [x] (y), \"z\" 'q' \\n", id="plain text stays"
-            ),
+            pytest.param("plain [x] (y), \"z\" 'q' \\n", "plain [x] (y), \"z\" 'q' \\n", id="plain text stays"),
             pytest.param("\xc9nergie \u7dda\u91cf", "\xc9nergie \u7dda\u91cf", id="any script stays"),
             pytest.param("a\tb\r\nc", "a\\tb\\r\\nc", id="tabs and line ends are named"),
             pytest.param("\x1b[31m\x07\x7f\x9b", "\\x1b[31m\\x07\\x7f\\x9b", id="control characters"),
-            pytest.param(
-                "\u202ex\u2028\ufeff", "\\u202ex\\u2028\\ufeff", id="direction, separators, byte order mark"
-            ),
+            pytest.param("\u202ex\u2028\ufeff", "\\u202ex\\u2028\\ufeff", id="direction, separators, byte order mark"),
             pytest.param("\udc80", "\\udc80", id="half a character"),
         ],
     )

@@ -79,9 +79,7 @@ def test_only_leaves_the_others_out() -> None:
         pytest.param([], [], ["comp"], id="--exclude"),
     ],
 )
-def test_a_macro_name_that_no_upload_test_has_is_told(
-    only: list[str], include: list[str], exclude: list[str]
-) -> None:
+def test_a_macro_name_that_no_upload_test_has_is_told(only: list[str], include: list[str], exclude: list[str]) -> None:
     with pytest.raises(UsageError, match="comp"):
         plan_rewrites(SITE, only=only, include=include, exclude=exclude)
 

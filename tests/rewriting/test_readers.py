@@ -63,13 +63,9 @@ def test_a_third_party_s_rule_is_read(tmp_path: Path) -> None:
         pytest.param('why = "w"\n', "", "why", id="a key is missing"),
         pytest.param('title = "t"', "title = 3", "title", id="a value of the wrong type"),
         pytest.param('stream = "bytes"', 'strem = "bytes"', "reader[0].strem", id="a misspelt key"),
-        pytest.param(
-            'stream = "bytes"', 'stream = "octets"', "reader[0].stream", id="a word that is no want"
-        ),
+        pytest.param('stream = "bytes"', 'stream = "octets"', "reader[0].stream", id="a word that is no want"),
         pytest.param('outcome = "review"', "", "case", id="no case where the rule does something"),
-        pytest.param(
-            'outcome = "review"', 'outcome = "maybe"', "case[0].outcome", id="an outcome that is none"
-        ),
+        pytest.param('outcome = "review"', 'outcome = "maybe"', "case[0].outcome", id="an outcome that is none"),
         pytest.param('["ourlab.read"]', '["a.b", "a.b"]', "reader[0].names", id="a function named twice"),
         pytest.param('["ourlab.read"]', '"a.b"', "reader[0].names", id="a text where a list belongs"),
         pytest.param("id = ", "id : ", "", id="not TOML"),

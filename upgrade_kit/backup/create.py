@@ -94,9 +94,7 @@ def create_backup(
 
 def _refuse_what_is_not_built(address: DatabaseAddress, method: str) -> None:
     if method not in METHODS:
-        raise UsageError(
-            f"there is no backup method {method!r}", hint=f"The methods are: {', '.join(METHODS)}."
-        )
+        raise UsageError(f"there is no backup method {method!r}", hint=f"The methods are: {', '.join(METHODS)}.")
     if address.vendor != "sqlite":
         raise BackupError(
             f"{address.shown}: this version of upgrade-kit backs up SQLite only",

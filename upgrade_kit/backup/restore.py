@@ -78,18 +78,14 @@ def restore_backup(
             f"{target}: differs from the manifest after the restore: {differences}",
             hint="Another program is writing to it. Stop the site and restore again.",
         )
-    compared = (
-        "Rows per table, migration history and procedures of the restored database agree with the manifest."
-    )
+    compared = "Rows per table, migration history and procedures of the restored database agree with the manifest."
     return dataclasses.replace(backup, proof=(*proof, done, compared))
 
 
 def _inspect(target: Path, made: UnverifiedBackup, *, replace_old: bool) -> bool:
     """Refuse a target that may not be written; return whether it holds anything that must be kept."""
     if not target.parent.is_dir():
-        raise BackupError(
-            f"{target.parent}: there is no such folder", hint="Make it, or check the --database URL."
-        )
+        raise BackupError(f"{target.parent}: there is no such folder", hint="Make it, or check the --database URL.")
     if target.exists() and not target.is_file():
         raise BackupError(f"{target}: not a file", hint="Name a file: --database sqlite:///FILE")
     if target.exists() and target.samefile(made.file):
@@ -125,9 +121,7 @@ def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: 
         shutil.copyfile(made.file, partial)
         sync_file(partial)
         if file_sha256(partial) != made.sha256:
-            raise BackupError(
-                f"{partial}: the copy differs from the backup", hint="Check the disk, then try again."
-            )
+            raise BackupError(f"{partial}: the copy differs from the backup", hint="Check the disk, then try again.")
         if target.exists():
             _take_rights(target, partial)
         if not occupied:
@@ -190,9 +184,7 @@ def _has_header(file: Path) -> bool:
 def _swap(new: Path, target: Path) -> Path:
     """Put a new file in the place of a database; return the name under which the old one is kept."""
     kept = _free_name(target)
-    moved = [
-        (path, kept.with_name(kept.name + path.name.removeprefix(target.name))) for path in _beside(target)
-    ]
+    moved = [(path, kept.with_name(kept.name + path.name.removeprefix(target.name))) for path in _beside(target)]
     try:
         if target.exists():
             _keep(target, kept)
@@ -222,9 +214,7 @@ def _keep(target: Path, kept: Path) -> None:
 def _free_name(target: Path) -> Path:
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     for number in count(1):
-        kept = target.with_name(
-            f"{target.name}.before-restore-{stamp}" + ("" if number == 1 else f"-{number}")
-        )
+        kept = target.with_name(f"{target.name}.before-restore-{stamp}" + ("" if number == 1 else f"-{number}"))
         if not os.path.lexists(kept):
             return kept
     raise AssertionError("count() does not end")  # pragma: no cover

@@ -186,9 +186,7 @@ def _explain(error: sqlite3.Error, file: Path, target: Path | None) -> BackupErr
             )
         case sqlite3.SQLITE_CANTOPEN:
             reason = "no such file" if not file.exists() else "the file cannot be opened"
-            return BackupError(
-                f"{file}: {reason}", hint="Check the path and the rights of the file and its folder."
-            )
+            return BackupError(f"{file}: {reason}", hint="Check the path and the rights of the file and its folder.")
         case sqlite3.SQLITE_READONLY:
             return BackupError(
                 f"{target or file}: cannot be opened without writing beside it ({error})",
@@ -196,6 +194,4 @@ def _explain(error: sqlite3.Error, file: Path, target: Path | None) -> BackupErr
             )
         case _:
             places = f"{file} -> {target}" if target else f"{file}"
-            return BackupError(
-                f"{places}: {error}", hint="Check both disks and their free room, then try again."
-            )
+            return BackupError(f"{places}: {error}", hint="Check both disks and their free room, then try again.")

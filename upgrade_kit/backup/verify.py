@@ -117,9 +117,7 @@ def _compare_bytes(made: UnverifiedBackup) -> None:
     try:
         size = made.file.stat().st_size
         if size != made.size_bytes:
-            raise BackupError(
-                f"{made.file}: {size} bytes, but the manifest says {made.size_bytes}", hint=_MAKE_ANOTHER
-            )
+            raise BackupError(f"{made.file}: {size} bytes, but the manifest says {made.size_bytes}", hint=_MAKE_ANOTHER)
         digest = file_sha256(made.file)
     except OSError as error:
         raise BackupError(
@@ -151,15 +149,11 @@ def _check_structure(file: Path) -> tuple[str, str]:
 def _foreign_keys(connection: sqlite3.Connection) -> str:
     """Tell what ``foreign_key_check`` says; nothing is required: an upgraded 0.3.0 has dangling keys."""
     try:
-        broken = [
-            f"{table} -> {parent}" for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
-        ]
+        broken = [f"{table} -> {parent}" for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")]
     except sqlite3.OperationalError as error:
         return f"Foreign keys could not be checked ({error}); the copy has them as the database had them."
     if not broken:
         return "SQLite's foreign key check of the copy finds nothing."
     kinds = sorted(set(broken))
     shown = ", ".join(kinds[:_FOREIGN_KEYS_SHOWN]) + (" ..." if len(kinds) > _FOREIGN_KEYS_SHOWN else "")
-    return (
-        f"SQLite's foreign key check finds {len(broken)} rows without a parent, as in the database ({shown})."
-    )
+    return f"SQLite's foreign key check finds {len(broken)} rows without a parent, as in the database ({shown})."

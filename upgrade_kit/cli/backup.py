@@ -44,9 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=METHODS[0],
         help="how to make the backup; this version has native for SQLite (default: %(default)s)",
     )
-    parser.add_argument(
-        "--to-dir", metavar="DIR", default=BACKUPS, help="where the backup goes (default: %(default)s)"
-    )
+    parser.add_argument("--to-dir", metavar="DIR", default=BACKUPS, help="where the backup goes (default: %(default)s)")
     parser.add_argument(
         "--replace",
         action="store_true",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -44,9 +43,11 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
 def _walk(folder: Path, arguments: Namespace, streams: Streams) -> None:
     graph = VersionGraph.load()
     database = build_sample_site(folder / "qatrackplus", graph.resolve("0.2.9.1"))
-    shell = "powershell" if os.name == "nt" else "bash"
-    _say(streams, "A sample QATrack+ 0.2.9.1 on SQLite. First: which steps lead to 0.3.0?")
-    _step(["path", "qatrackplus", "--shell", shell], (Exit.DONE,), arguments, streams)
+    _say(
+        streams,
+        "A sample QATrack+ 0.2.9.1 on SQLite. First: which steps lead to 0.3.0? (Without -q: with the commands.)",
+    )
+    _step(["path", "qatrackplus", "-q"], (Exit.DONE,), arguments, streams)
     _say(streams, "A backup, proved by reading it back:")
     _step(["backup", "qatrackplus"], (Exit.DONE,), arguments, streams)
     _say(

@@ -10,7 +10,7 @@ from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import add_output_arguments, add_site_arguments, default_site
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.report.path import SHELLS, path_document, render_path
+from upgrade_kit.report.path import SHELLS, path_document, render_outline, render_path
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -44,7 +44,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
 
         text = json.dumps(path_document(path), indent=2) + "\n"
     else:
-        text = render_path(path, shell=arguments.shell)
+        text = render_outline(path) if arguments.quiet else render_path(path, shell=arguments.shell)
     streams.emit(text, arguments)
     return Exit.DONE
 
@@ -74,7 +74,6 @@ def _observed_version(arguments: Namespace, streams: Streams) -> Version:
         )
     if deployment.versions_agree is False and not arguments.quiet:
         streams.err.write(
-            "upgrade-kit: checkout and database are at different versions; "
-            f"the path starts at {deployment.version}\n"
+            f"upgrade-kit: checkout and database are at different versions; the path starts at {deployment.version}\n"
         )
     return deployment.version

@@ -36,13 +36,9 @@ from upgrade_kit.rewriting.plan import plan_rewrites
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``preflight``."""
     add_site_arguments(parser)
-    parser.add_argument(
-        "--python", metavar="PATH", help="an interpreter to ask too, where it is not found by itself"
-    )
+    parser.add_argument("--python", metavar="PATH", help="an interpreter to ask too, where it is not found by itself")
     add_backup_argument(parser)
-    parser.add_argument(
-        "--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen"
-    )
+    parser.add_argument("--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen")
     add_output_arguments(parser)
 
 

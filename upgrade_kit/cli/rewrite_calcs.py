@@ -34,9 +34,7 @@ from upgrade_kit.rewriting.plan import plan_rewrites
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``rewrite-calcs``."""
     add_site_arguments(parser, versions=False)
-    parser.add_argument(
-        "--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen"
-    )
+    parser.add_argument("--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen")
     for option, help_text in (
         ("--only", "write no other test than this one"),
         ("--include", "also write the change that a review proposes for this test"),
@@ -114,9 +112,7 @@ def _readable(deployment: Deployment) -> Database:
     return database
 
 
-def _apply(
-    plan: RewritePlan, deployment: Deployment, arguments: Namespace, streams: Streams
-) -> Journal | None:
+def _apply(plan: RewritePlan, deployment: Deployment, arguments: Namespace, streams: Streams) -> Journal | None:
     address = _address(arguments, streams)
     folder = Path(arguments.journal_dir)
     if not folder.is_dir():
@@ -140,7 +136,7 @@ def _apply(
 def _undo(arguments: Namespace, streams: Streams) -> Exit:
     given = arguments.database is not None or arguments.site is not None
     address = _address(arguments, streams) if given else None
-    journal = undo_rewrites(Path(arguments.undo), database=address)
+    journal = undo_rewrites(Path(arguments.undo), database=address, password=streams.password())
     if arguments.format == "json":
         text = to_json(
             {
@@ -243,11 +239,7 @@ def _again(command: str, arguments: Namespace) -> str:
         words.append(_quoted(arguments.site))
     if arguments.database is not None:
         address = resolve_address(None, database=arguments.database)
-        shown = (
-            arguments.database
-            if isinstance(address, Unobserved) or address.vendor == "sqlite"
-            else address.shown
-        )
+        shown = arguments.database if isinstance(address, Unobserved) or address.vendor == "sqlite" else address.shown
         words += ["--database", _quoted(shown)]
     if command == "rewrite-calcs":
         for option, names in (

@@ -212,17 +212,10 @@ def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[
 
 
 def _same_database(url: str, address: DatabaseAddress) -> bool:
-    if url == address.shown:
-        return True
     try:
-        other = parse_database_url(url, base=Path())
+        return url == address.shown or parse_database_url(url, base=Path()).leads_where(address)
     except UsageError:
         return False
-    if other.vendor != address.vendor:
-        return False
-    if address.vendor == "sqlite":
-        return os.path.normcase(Path(other.name).resolve()) == os.path.normcase(Path(address.name).resolve())
-    return (other.host.lower(), other.port, other.name) == (address.host.lower(), address.port, address.name)
 
 
 def _changed_rows(then: Sequence[tuple[str, int]], now: Sequence[tuple[str, int]]) -> str:
@@ -293,9 +286,7 @@ class _Manifest:
     def read(self) -> Backup | UnverifiedBackup:
         schema = self.document.get("schema")
         if type(schema) is not int or schema != SCHEMA:
-            raise self._wrong(
-                "schema", f"this version of upgrade-kit reads schema {SCHEMA}, the file says {schema!r}"
-            )
+            raise self._wrong("schema", f"this version of upgrade-kit reads schema {SCHEMA}, the file says {schema!r}")
         made = UnverifiedBackup(
             method=self._method(),
             manifest=self.path,
@@ -360,9 +351,7 @@ class _Manifest:
         rows = self.document.get("rows")
         if not isinstance(rows, dict) or not rows:
             raise self._wrong("rows", "must hold the number of rows of each table")
-        return tuple(
-            sorted((str(table), self._count(f"rows.{table}", count)) for table, count in rows.items())
-        )
+        return tuple(sorted((str(table), self._count(f"rows.{table}", count)) for table, count in rows.items()))
 
     def _proof(self) -> tuple[str, ...]:
         proof = self.document.get("proof")

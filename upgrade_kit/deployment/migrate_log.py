@@ -119,9 +119,7 @@ def _with_rotated(newest: Path) -> tuple[Path, ...]:
     rotated = [
         file
         for file in newest.parent.iterdir()
-        if file.name.startswith(newest.name)
-        and _ROTATED.fullmatch(file.name[len(newest.name) :])
-        and file.is_file()
+        if file.name.startswith(newest.name) and _ROTATED.fullmatch(file.name[len(newest.name) :]) and file.is_file()
     ]
     return (*sorted(rotated, key=lambda file: file.name), *((newest,) if newest.is_file() else ()))
 
@@ -294,9 +292,7 @@ class _Listing:
     def _takes_item(self, text: str, where: str) -> bool:
         text = text.rstrip()
         if len(text) > _LONGEST_ITEM:
-            self.notes.append(
-                f"{where}: passed over, because no test and macro name are as long as this line."
-            )
+            self.notes.append(f"{where}: passed over, because no test and macro name are as long as this line.")
             return True
         begins = text.startswith("\t") or (self.spaced and text.startswith(" "))
         if self.pending and begins:
@@ -406,9 +402,7 @@ class _Reader:
 
     def _settle(self, listing: _Listing) -> None:
         if not listing.tests:
-            self.notes.append(
-                f"{listing.where}: the migration's message stands here without a readable list."
-            )
+            self.notes.append(f"{listing.where}: the migration's message stands here without a readable list.")
             self.notes.extend(listing.notes)
             return
         if self._is_copy(listing):
@@ -420,9 +414,7 @@ class _Reader:
             self._standing.append(listing)
         else:
             taken_back = f"the list at {self._standing.pop().where}" if self._standing else "an earlier list"
-            self.notes.append(
-                f"{listing.where}: the migration was taken back here, and with it {taken_back}."
-            )
+            self.notes.append(f"{listing.where}: the migration was taken back here, and with it {taken_back}.")
 
     def _is_copy(self, listing: _Listing) -> bool:
         """Tell whether the console shows the same run again: it prints each message up to three times."""
@@ -463,9 +455,7 @@ class _Reader:
 
 def _nothing_listed(name: str, *, empty: bool, runs: int) -> str:
     if empty:
-        return (
-            f"{name} is empty. Any manage.py command creates it, so it does not tell whether a migration ran."
-        )
+        return f"{name} is empty. Any manage.py command creates it, so it does not tell whether a migration ran."
     if runs:
         return f"{name} holds no list that still counts: what it listed was taken back."
     return (

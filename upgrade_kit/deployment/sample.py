@@ -58,8 +58,7 @@ TESTS: tuple[tuple[str, str, str, str | None], ...] = (
         "header_and_data",
         "Text header, binary data",
         "upload",
-        "import struct\nn = int(FILE.readline().split('=')[1])\n"
-        "header_and_data = sum(struct.unpack('<%df' % n, FILE.read(4 * n)))\n",
+        "import struct\nn = int(FILE.readline().split('=')[1])\nheader_and_data = sum(struct.unpack('<%df' % n, FILE.read(4 * n)))\n",
     ),
     (
         "old_print",
@@ -69,28 +68,36 @@ TESTS: tuple[tuple[str, str, str, str | None], ...] = (
     ),
 )
 
-_TABLES = (
-    "CREATE TABLE auth_user (id integer NOT NULL PRIMARY KEY, username varchar(30) NOT NULL UNIQUE)",
-    "CREATE TABLE django_content_type (id integer NOT NULL PRIMARY KEY, app_label varchar(100) NOT NULL, "
-    "model varchar(100) NOT NULL, UNIQUE (app_label, model))",
-    "CREATE TABLE django_site (id integer NOT NULL PRIMARY KEY, domain varchar(100) NOT NULL, "
-    "name varchar(50) NOT NULL)",
-    "CREATE TABLE units_unit (id integer NOT NULL PRIMARY KEY, number integer NOT NULL UNIQUE, "
-    "name varchar(256) NOT NULL)",
-    "CREATE TABLE qa_testlist (id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, "
-    "slug varchar(50) NOT NULL UNIQUE)",
-    "CREATE TABLE qa_testlistcycle (id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, "
-    "slug varchar(50) NOT NULL UNIQUE)",
-    "CREATE TABLE qa_unittestcollection (id integer NOT NULL PRIMARY KEY, unit_id integer NOT NULL, "
-    "content_type_id integer NOT NULL, object_id integer NOT NULL, active bool NOT NULL)",
-    "CREATE TABLE qa_test (id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL UNIQUE, "
-    "slug varchar(128) NOT NULL, type varchar(10) NOT NULL, choices varchar(2048), calculation_procedure text, "
-    "created datetime NOT NULL, modified datetime NOT NULL, modified_by_id integer NOT NULL)",
-    "CREATE TABLE qa_testlistinstance (id integer NOT NULL PRIMARY KEY, test_list_id integer NOT NULL, "
-    "work_completed datetime NOT NULL, in_progress bool NOT NULL)",
-    "CREATE TABLE qa_testinstance (id integer NOT NULL PRIMARY KEY, test_list_instance_id integer NOT NULL, "
-    "value real, string_value varchar(1024), pass_fail varchar(20) NOT NULL)",
-)
+_TABLES = """
+CREATE TABLE auth_user (id integer NOT NULL PRIMARY KEY, username varchar(30) NOT NULL UNIQUE);
+CREATE TABLE django_content_type (
+    id integer NOT NULL PRIMARY KEY, app_label varchar(100) NOT NULL, model varchar(100) NOT NULL,
+    UNIQUE (app_label, model)
+);
+CREATE TABLE django_site (id integer NOT NULL PRIMARY KEY, domain varchar(100) NOT NULL, name varchar(50) NOT NULL);
+CREATE TABLE units_unit (id integer NOT NULL PRIMARY KEY, number integer NOT NULL UNIQUE, name varchar(256) NOT NULL);
+CREATE TABLE qa_testlist (id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, slug varchar(50) NOT NULL UNIQUE);
+CREATE TABLE qa_testlistcycle (
+    id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, slug varchar(50) NOT NULL UNIQUE
+);
+CREATE TABLE qa_unittestcollection (
+    id integer NOT NULL PRIMARY KEY, unit_id integer NOT NULL, content_type_id integer NOT NULL,
+    object_id integer NOT NULL, active bool NOT NULL
+);
+CREATE TABLE qa_test (
+    id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL UNIQUE, slug varchar(128) NOT NULL,
+    type varchar(10) NOT NULL, choices varchar(2048), calculation_procedure text,
+    created datetime NOT NULL, modified datetime NOT NULL, modified_by_id integer NOT NULL
+);
+CREATE TABLE qa_testlistinstance (
+    id integer NOT NULL PRIMARY KEY, test_list_id integer NOT NULL, work_completed datetime NOT NULL,
+    in_progress bool NOT NULL
+);
+CREATE TABLE qa_testinstance (
+    id integer NOT NULL PRIMARY KEY, test_list_instance_id integer NOT NULL, value real,
+    string_value varchar(1024), pass_fail varchar(20) NOT NULL
+);
+"""
 _SETTINGS = '''"""The sample site of upgrade-kit: only what the kit reads."""
 import os
 
@@ -99,7 +106,7 @@ VERSION = "{version}"
 DEBUG = False
 MEDIA_ROOT = os.path.join(PROJECT_ROOT, "media")
 
-from local_settings import *
+from {local} import *
 '''
 _LOCAL_SETTINGS = """DATABASES = {{
     'default': {{
@@ -122,6 +129,7 @@ def build_sample_site(folder: Path, release: Release) -> Path:
         SiteError: the folder holds something, or cannot be written.
     """
     database = folder / "db" / "default.db"
+    local = "local_settings" if release.history == "south" else ".local_settings"  # Python 3 wants the dot
     try:
         if folder.exists() and any(folder.iterdir()):
             raise SiteError(f"{folder}: is not empty", hint="Name a folder that does not exist yet.")
@@ -130,7 +138,7 @@ def build_sample_site(folder: Path, release: Release) -> Path:
             part.mkdir(parents=True, exist_ok=True)
         for file, text in (
             (folder / "manage.py", "# the sample site has no application code\n"),
-            (package / "settings.py", _SETTINGS.format(version=release.version)),
+            (package / "settings.py", _SETTINGS.format(version=release.version, local=local)),
             (package / "local_settings.py", _LOCAL_SETTINGS.format(database=database.resolve())),
             (package / "media" / "uploads" / "1" / "profile.txt", "1 2.5\n2 2.4\n"),
         ):
@@ -151,8 +159,7 @@ def build_sample_site(folder: Path, release: Release) -> Path:
 def build_sample_database(file: Path, release: Release) -> None:
     """Make the sample site's database at a release."""
     with closing(sqlite3.connect(file)) as connection, connection:
-        for statement in _TABLES:
-            connection.execute(statement)
+        connection.executescript(_TABLES)
         connection.execute("INSERT INTO auth_user VALUES (1, 'physicist')")
         connection.executemany(
             "INSERT INTO django_content_type VALUES (?, 'qa', ?)", [(1, "testlist"), (2, "testlistcycle")]
@@ -163,10 +170,10 @@ def build_sample_database(file: Path, release: Release) -> None:
         connection.execute("INSERT INTO qa_unittestcollection VALUES (1, 1, 1, 1, 1)")
         connection.executemany(
             "INSERT INTO qa_test (slug, name, type, calculation_procedure, created, modified, modified_by_id) "
-            f"VALUES (?, ?, ?, ?, '{CREATED}', '{CREATED}', 1)",  # noqa: S608 - a constant of this module
-            TESTS,
+            "VALUES (?, ?, ?, ?, ?, ?, 1)",
+            [(*test, CREATED, CREATED) for test in TESTS],
         )
-        connection.execute(f"INSERT INTO qa_testlistinstance VALUES (1, 1, '{CREATED}', 0)")  # noqa: S608 - as above
+        connection.execute("INSERT INTO qa_testlistinstance VALUES (1, 1, ?, 0)", (CREATED,))
         connection.executemany(
             "INSERT INTO qa_testinstance VALUES (?, 1, ?, NULL, 'ok')", [(1, 21.5), (2, 101.2), (3, 1.002)]
         )
@@ -181,10 +188,9 @@ def _write_history(connection: sqlite3.Connection, release: Release) -> None:
         f"CREATE TABLE {table} (id integer NOT NULL PRIMARY KEY, {app} varchar(255) NOT NULL, "
         f"{name} varchar(255) NOT NULL, applied datetime NOT NULL)"
     )
-    connection.executemany(
-        f"INSERT INTO {table} ({app}, {name}, applied) VALUES (?, ?, '{CREATED}')",  # noqa: S608 - as above
-        [(owner, migration) for owner, migrations in release.migrations for migration in migrations],
-    )
+    insert = f"INSERT INTO {table} ({app}, {name}, applied) VALUES (?, ?, ?)"  # noqa: S608 - names from just above
+    history = [(owner, migration, CREATED) for owner, migrations in release.migrations for migration in migrations]
+    connection.executemany(insert, history)
 
 
 def _migration_files(package: Path, release: Release) -> Iterator[tuple[Path, tuple[str, ...]]]:

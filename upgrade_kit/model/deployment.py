@@ -74,6 +74,7 @@ class Settings:
         database: the default database.
         media_root: ``MEDIA_ROOT``.
         python2_only: ``"file:line"`` of files that only Python 2 can parse.
+        notes: what a person should know of the files themselves, one sentence each.
     """
 
     files: tuple[Path, ...]
@@ -82,6 +83,7 @@ class Settings:
     database: DatabaseSettings | Unobserved
     media_root: Path | Unobserved
     python2_only: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ class Journal:
         database_name: the database's name; for SQLite the absolute path.
         created_at: in UTC.
         rows: the rows in order of test id.
+        note: what an apply or an undo found and did, one sentence; not kept in the file.
     """
 
     path: Path
@@ -48,3 +49,4 @@ class Journal:
     database_name: str
     created_at: datetime
     rows: tuple[JournalRow, ...]
+    note: str = ""

@@ -239,9 +239,7 @@ class _Table:
                     raise InvalidVersion  # noqa: TRY301 - both ways of being wrong are told alike
                 Version(match["prefix"] or match["version"])
             except InvalidVersion:
-                raise self.wrong(
-                    key, f"{text!r} is not a version specifier like '>=3.4,<3.7' or '==0.3.0.*'"
-                ) from None
+                raise self.wrong(key, f"{text!r} is not a version specifier like '>=3.4,<3.7' or '==0.3.0.*'") from None
         return text
 
     def tables(self, key: str, *, required: bool = True) -> Iterator[_Table]:
@@ -257,9 +255,7 @@ class _Table:
 
     def lists(self, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return a table of lists of distinct strings, in the file's order."""
-        return tuple(
-            (name, self._strings(f"{key}.{name}", value)) for name, value in self._table(key).items()
-        )
+        return tuple((name, self._strings(f"{key}.{name}", value)) for name, value in self._table(key).items())
 
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Return a table of strings, in the file's order; none where the key is absent."""

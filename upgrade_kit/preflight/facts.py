@@ -196,9 +196,7 @@ def facts_of(deployment: Deployment, path: UpgradePath | Unobserved, plan: Rewri
             path,
             lambda known, way: InterpretersOnPath(interpreters=known, path=way, arguments=arguments),
         ),
-        EngineOnPath: _both(
-            default_database, path, lambda stated, way: EngineOnPath(settings=stated, path=way)
-        ),
+        EngineOnPath: _both(default_database, path, lambda stated, way: EngineOnPath(settings=stated, path=way)),
         SiteDatabase: _then(database, lambda known: SiteDatabase(database=known, arguments=arguments)),
         CheckoutAndSchema: _checkout_and_schema(deployment, schema, path),
         PathFromSchema: _then(path, lambda way: PathFromSchema(path=way, schema=schema)),
@@ -211,12 +209,8 @@ def facts_of(deployment: Deployment, path: UpgradePath | Unobserved, plan: Rewri
                 arguments=arguments,
             ),
         ),
-        UploadTests: _both(
-            plan, path, lambda known, way: UploadTests(plan=known, path=way, arguments=arguments)
-        ),
-        PrintedTests: _then(
-            plan, lambda known: PrintedTests(lines=_printed(known), machine=deployment.machine)
-        ),
+        UploadTests: _both(plan, path, lambda known, way: UploadTests(plan=known, path=way, arguments=arguments)),
+        PrintedTests: _then(plan, lambda known: PrintedTests(lines=_printed(known), machine=deployment.machine)),
         RoomOnPath: _both(
             deployment.disk, path, lambda disk, way: RoomOnPath(disk=disk, database_bytes=size, path=way)
         ),

@@ -116,9 +116,7 @@ def _not_loaded(point: EntryPoint, problem: Exception) -> Finding:
     return error(
         f"the checks of {name} ({point.value}) cannot be loaded: {type(problem).__name__}: {problem}",
         where=f"entry point {point.name}",
-        hint=to_type(
-            "Update the distribution that brings them, or do without it:", f"python -m pip uninstall {name}"
-        ),
+        hint=to_type("Update the distribution that brings them, or do without it:", f"python -m pip uninstall {name}"),
     )
 
 

@@ -26,6 +26,16 @@ def render_path(path: UpgradePath, *, shell: str) -> str:
     return "\n".join(_lines(path, shell)) + "\n"
 
 
+def render_outline(path: UpgradePath) -> str:
+    """Return the path as one line a step: number, effect and title."""
+    lines = [f"Upgrade path: {' -> '.join(str(version) for version in path.versions)}"]
+    for hop in path.hops:
+        lines += ["", f"{hop.source} -> {hop.target}: {hop.title}"]
+        for number, step in enumerate(hop.steps, 1):
+            lines.append(f"{number:3d}. {step.effect.value:13s} {step.title}")
+    return "\n".join(lines) + "\n"
+
+
 def path_document(path: UpgradePath) -> dict[str, object]:
     """Return the path as the document that ``path --format json`` prints."""
     return {

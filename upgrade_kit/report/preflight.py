@@ -166,9 +166,7 @@ def _findings(preflight: Preflight, severity: Severity) -> Iterator[tuple[CheckR
                     yield result, finding
 
 
-def _print_finding(
-    result: CheckResult, finding: Finding, console: Console, *, verbose: int, quiet: bool
-) -> None:
+def _print_finding(result: CheckResult, finding: Finding, console: Console, *, verbose: int, quiet: bool) -> None:
     heading = literal(console, result.id, "bold")
     heading.append(f"  {finding.severity.value}  ", style=_SEVERITY_STYLE[finding.severity])
     heading.append(literal(console, result.title if not quiet else finding.message))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from upgrade_kit.rewriting import calls, operations
+from upgrade_kit.rewriting.arguments import Arguments
+from upgrade_kit.rewriting.grammar import TARGET_GRAMMAR
 from upgrade_kit.rewriting.machine import Frame, Machine, is_named
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -22,11 +24,14 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
+    Missing,
     Named,
     Row,
     Shape,
     Stream,
+    Thing,
     Value,
+    data,
     one,
 )
 
@@ -49,8 +54,12 @@ def evaluate_condition(machine: Machine, node: ast.expr) -> bool | None:
     if known is not None:
         return known
     if isinstance(node, ast.BoolOp):
+        before = machine.save()
         for part in node.values:
             evaluate_condition(machine, part)
+            if not narrow(machine, part, truth=isinstance(node.op, ast.And)):
+                break
+        machine.restore(before)
         return None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         inner = evaluate_condition(machine, node.operand)
@@ -60,24 +69,97 @@ def evaluate_condition(machine: Machine, node: ast.expr) -> bool | None:
     return None
 
 
+def narrow(machine: Machine, node: ast.expr, *, truth: bool) -> bool:
+    """Go on knowing that a condition was true, or was false: whether a name is None.
+
+    Returns:
+        False where that cannot be: the name is nothing but None, and the condition says that it is not.
+    """
+    match node:
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return narrow(machine, inner, truth=not truth)
+        case ast.BoolOp(op=operator, values=parts) if isinstance(operator, ast.And) is truth:
+            return all(narrow(machine, part, truth=truth) for part in parts)
+        case ast.Compare(left=ast.Name(id=name), ops=[operator], comparators=[ast.Constant(value=None)]):
+            if isinstance(operator, ast.Is | ast.Eq):
+                return _keep(machine, name, missing=truth)
+            if isinstance(operator, ast.IsNot | ast.NotEq):
+                return _keep(machine, name, missing=not truth)
+            return True
+        case ast.Name(id=name) if truth:
+            return _keep(machine, name, missing=False)
+        case _:
+            return True
+
+
+def _keep(machine: Machine, name: str, *, missing: bool) -> bool:
+    names = machine.home(name).names
+    value = names.get(name, NOTHING)
+    if Missing() not in value:
+        return True
+    kept = frozenset(atom for atom in value if isinstance(atom, Missing) is missing)
+    if kept:
+        names[name] = kept
+    return bool(kept)
+
+
 def _presence(machine: Machine, node: ast.expr) -> bool | None:
     """Answer ``'BIN_FILE' in globals()``: true on 0.3.0, where it is supplied."""
     match node:
+        case ast.Constant(value=value):
+            return bool(value)
+        case ast.Compare(
+            left=ast.Attribute(value=ast.Name(id="sys"), attr="version_info")
+            | ast.Subscript(
+                value=ast.Attribute(value=ast.Name(id="sys"), attr="version_info"), slice=ast.Constant(value=0)
+            ) as asked,
+            ops=[operator],
+            comparators=[wanted],
+        ) if is_named(evaluate(machine, ast.copy_location(ast.Name("sys", ast.Load()), node))) == "sys":
+            return _version_is(asked, operator, wanted)
         case ast.Compare(
             left=ast.Constant(value="BIN_FILE" | "FILE"),
             ops=[(ast.In() | ast.NotIn()) as operator],
-            comparators=[
-                ast.Call(func=ast.Name(id="globals" | "locals" | "vars" | "dir"), args=[], keywords=[])
-            ],
+            comparators=[ast.Call(func=ast.Name(id="globals" | "locals" | "vars" | "dir"), args=[], keywords=[])],
         ) if machine.frame is machine.module:
             return isinstance(operator, ast.In)
         case _:
             return None
 
 
+def _version_is(asked: ast.expr, operator: ast.cmpop, wanted: ast.expr) -> bool | None:
+    """Answer a question about ``sys.version_info`` for Python 3.6, where it is one for a major version."""
+    here: tuple[object, ...] = TARGET_GRAMMAR
+    if isinstance(asked, ast.Subscript):
+        here, wanted = here[:1], ast.Tuple([wanted], ast.Load())
+    if not isinstance(wanted, ast.Tuple) or not all(isinstance(part, ast.Constant) for part in wanted.elts):
+        return None
+    numbers = tuple(part.value for part in wanted.elts if isinstance(part, ast.Constant))
+    if not all(isinstance(number, int) for number in numbers):
+        return None
+    order = (here > numbers[: len(here)]) - (here < numbers[: len(here)])
+    if isinstance(asked, ast.Attribute) and order == 0:
+        order = 1 if len(numbers) < len(here) + 1 else 0
+    match operator:
+        case ast.Lt():
+            return order < 0
+        case ast.LtE():
+            return order <= 0
+        case ast.Gt():
+            return order > 0
+        case ast.GtE():
+            return order >= 0
+        case ast.Eq() if isinstance(asked, ast.Subscript):
+            return order == 0
+        case ast.NotEq() if isinstance(asked, ast.Subscript):
+            return order != 0
+        case _:
+            return None
+
+
 def _truth(machine: Machine, atom: Atom, node: ast.expr) -> None:
     if isinstance(atom, Stream):
-        machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK405")
+        machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK404")
     elif isinstance(atom, Data) and atom.shape is Shape.CHAR:
         machine.want(Want.TEXT, atom, node, "asks one character whether it is empty", "UK408")
     elif isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE:
@@ -106,9 +188,11 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
             for atom in evaluate(machine, owner):
                 operations.store(machine, atom, key, value, target)
         case ast.Attribute(value=owner):
-            evaluate(machine, owner)
-            if machine.from_file(value):
-                machine.unknown(target, "the file or its content is kept in an attribute")
+            owners = evaluate(machine, owner)
+            if machine.from_file(value) or any(isinstance(atom, Thing) for atom in owners):
+                machine.unknown(target, "a value is kept in an attribute of something that the kit does not follow")
+        case _:
+            return
 
 
 def _unpack(machine: Machine, targets: list[ast.expr], value: Value, node: ast.AST) -> None:
@@ -130,6 +214,8 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value, node: ast.A
 def _constant(_: Machine, node: ast.Constant) -> Value:
     if isinstance(node.value, str):
         return one(Literal(node.value, raw=False))
+    if node.value is None:
+        return one(Missing())
     if isinstance(node.value, bytes):
         return one(Literal(node.value.decode("latin-1"), raw=True))
     return NUMBER
@@ -183,6 +269,9 @@ def _call(machine: Machine, node: ast.Call) -> Value:
         gone = machine.rules.gone_methods.get(node.func.attr)
         if gone is not None:
             machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
+    known = _method_of_something(machine, node, callees)
+    if known is not None:
+        return known
     positional: list[Value] = []
     rest = NOTHING
     for argument in node.args:
@@ -197,14 +286,31 @@ def _call(machine: Machine, node: ast.Call) -> Value:
             rest |= go_through(machine, value, keyword.value)
         else:
             named[keyword.arg] = value
-    arguments = calls.Arguments(tuple(positional), named, rest)
+    arguments = Arguments(tuple(positional), named, rest)
     return _each(machine, callees, lambda atom: calls.call(machine, atom, arguments, node))
+
+
+def _method_of_something(machine: Machine, node: ast.Call, callees: Value) -> Value | None:
+    """Return what the methods of a dictionary or a text give, where it is not known what the owner is."""
+    if not isinstance(node.func, ast.Attribute) or not callees or not callees <= OTHER:
+        return None
+    match node.func.attr:
+        case "keys" | "values" if not node.args:
+            return machine.lazy(LazyKind.VIEW, node, OTHER)
+        case "items" if not node.args:
+            return machine.lazy(LazyKind.VIEW, node, one(Row((OTHER, OTHER))))
+        case "encode":
+            return data(Flavour.BYTES, Shape.TOKEN)
+        case "decode":
+            return machine.unknown(node, ".decode() of something that may be text on Python 3")
+        case _:
+            return None
 
 
 def _binary(machine: Machine, node: ast.BinOp) -> Value:
     left, right = evaluate(machine, node.left), evaluate(machine, node.right)
     if isinstance(node.op, ast.RShift) and Named("builtins.print") in left:
-        machine.seen.breaks_at(node, "print >> is Python 2's", "print(..., file=...)", "UK421")
+        machine.seen.breaks_at(node, "print >> is Python 2's", "print(..., file=...)", "UK420")
     result = NOTHING
     for first in left:
         for second in right:
@@ -214,11 +320,15 @@ def _binary(machine: Machine, node: ast.BinOp) -> Value:
 
 def _boolean(machine: Machine, node: ast.BoolOp) -> Value:
     result = NOTHING
+    before = machine.save()
     for part in node.values:
         value = evaluate(machine, part)
         for atom in value:
             _truth(machine, atom, part)
         result |= value
+        if not narrow(machine, part, truth=isinstance(node.op, ast.And)):
+            break
+    machine.restore(before)
     return result
 
 
@@ -264,10 +374,12 @@ def _asks_for_emptiness(machine: Machine, node: ast.Compare) -> bool:
 def _if_expression(machine: Machine, node: ast.IfExp) -> Value:
     truth = evaluate_condition(machine, node.test)
     result = NOTHING
-    if truth is not False:
-        result |= evaluate(machine, node.body)
-    if truth is not True:
-        result |= evaluate(machine, node.orelse)
+    before = machine.save()
+    for part, reached in ((node.body, True), (node.orelse, False)):
+        if truth in (reached, None):
+            if narrow(machine, node.test, truth=reached):
+                result |= evaluate(machine, part)
+            machine.restore(before)
     return result
 
 
@@ -317,9 +429,7 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
     return machine.items(node, held)
 
 
-def _comprehension(
-    machine: Machine, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
-) -> Value:
+def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
     frame = Frame(machine.frame, frozenset(_targets(node)))
     iterated = evaluate(machine, node.generators[0].iter)
     with machine.scope(frame):
@@ -339,10 +449,7 @@ def _comprehension(
 
 def _targets(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> set[str]:
     return {
-        child.id
-        for generator in node.generators
-        for child in ast.walk(generator.target)
-        if isinstance(child, ast.Name)
+        child.id for generator in node.generators for child in ast.walk(generator.target) if isinstance(child, ast.Name)
     }
 
 

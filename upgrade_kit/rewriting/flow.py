@@ -19,8 +19,11 @@ from upgrade_kit.rewriting.values import (
     Flavour,
     Items,
     Lazy,
+    Position,
     Row,
+    Shape,
     Stream,
+    Thing,
 )
 
 STEPS_A_NODE = 60  # loops are gone through until nothing changes; a person's procedure needs under ten
@@ -69,12 +72,16 @@ def _look_at_result(machine: Machine, tree: ast.Module, slug: str) -> None:
 
 def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set[int]) -> None:
     match atom:
-        case Data(flavour, _):
-            machine.want(
-                Want.TEXT, atom, node, f"{name} is text of the file, and bytes cannot be stored", "UK407"
-            )
+        case Data(flavour, shape):
+            machine.want(Want.TEXT, atom, node, f"{name} is text of the file, and bytes cannot be stored", "UK407")
             if flavour is Flavour.BYTES:
                 machine.unknown(node, f"{name} may be bytes, which cannot be stored")
+            elif shape is not Shape.TOKEN:
+                machine.unknown(node, f"{name} is text with its line end, and FILE turns line ends into one kind")
+        case Position():
+            machine.unknown(node, f"{name} is a place in the text, which is another one where line ends differ")
+        case Thing("person name" | "DICOM values" as kind):
+            machine.unknown(node, f"{name} is a {kind}, which is another type in pydicom 1.1 and cannot be stored")
         case Stream() | BinStream() | Context():
             if name not in {"FILE", "BIN_FILE"}:
                 machine.unknown(node, f"{name} is the file itself")
@@ -113,11 +120,7 @@ def _list_comprehension_leaks(machine: Machine, tree: ast.Module) -> None:
     stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     for node in outside:
         known = node.id in stored or node.id in machine.rules.context
-        if (
-            isinstance(node.ctx, ast.Load)
-            and node.id in leaked
-            and (not known or node.id in {"FILE", "BIN_FILE"})
-        ):
+        if isinstance(node.ctx, ast.Load) and node.id in leaked and (not known or node.id in {"FILE", "BIN_FILE"}):
             machine.seen.breaks_at(
                 node,
                 f"{node.id} is the variable of a list comprehension, which Python 3 keeps inside",

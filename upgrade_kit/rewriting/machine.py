@@ -23,6 +23,7 @@ from upgrade_kit.rewriting.values import (
     Method,
     Named,
     Row,
+    Shape,
     Stream,
     Value,
     one,
@@ -254,6 +255,8 @@ class Machine:
         flavour = atom.flavour if isinstance(atom, Data | Stream) else Flavour.FILE
         if flavour is Flavour.FILE or want is Want.REVIEW:
             self.seen.want(want, node, what, rule)
+            if want is Want.TEXT and isinstance(atom, Data) and atom.shape is Shape.CHUNK:
+                self.seen.want(Want.REVIEW, node, f"{what}: a piece cut by position, taken as text", rule)
         elif flavour is Flavour.BYTES and want is Want.TEXT:
             self.seen.want(Want.REVIEW, node, f"{what}, and here it gets bytes on Python 3", rule)
         elif flavour is Flavour.TEXT and want is Want.BYTES:

@@ -23,8 +23,10 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
+    Named,
     Number,
     Path,
+    Position,
     Row,
     Shape,
     Stream,
@@ -36,7 +38,7 @@ from upgrade_kit.rewriting.values import (
 )
 
 if TYPE_CHECKING:
-    from upgrade_kit.rewriting.calls import Arguments
+    from upgrade_kit.rewriting.arguments import Arguments
 
 SAME_ON_BOTH = frozenset({"upper", "lower", "title", "capitalize", "swapcase"})
 ASKS = frozenset({"isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower", "istitle"})
@@ -72,9 +74,7 @@ def call_method(machine: Machine, owner: Atom, name: str, arguments: Arguments, 
 
 def _absorbs(machine: Machine, name: str, arguments: Arguments, node: ast.Call) -> Value:
     if machine.from_file(arguments.everything()):
-        return machine.unknown(
-            node, f"hands the file or its content to .{name}(), which the kit does not know"
-        )
+        return machine.unknown(node, f"hands the file or its content to .{name}(), which the kit does not know")
     return OTHER
 
 
@@ -100,6 +100,7 @@ def _stream(machine: Machine, owner: Stream, name: str, arguments: Arguments, no
     match name:
         case "read":
             sized = _sized(arguments, node)
+            machine.want(Want.CONTENT, owner, node, "reads the content, and nothing shows that it is text", "UK408")
             return data(flavour, Shape.CHUNK if sized else Shape.WHOLE)
         case "readline":
             return data(flavour, Shape.LINE)
@@ -107,8 +108,12 @@ def _stream(machine: Machine, owner: Stream, name: str, arguments: Arguments, no
             return machine.items(node, data(flavour, Shape.LINE))
         case "seek":
             return _seek(machine, owner, arguments, node)
-        case "tell" | "close" | "flush" | "fileno" | "isatty" | "seekable" | "readable":
-            machine.want(Want.ANY, owner, node, f".{name}() does not touch the content", "UK405")
+        case "tell":
+            machine.seen.tells |= flavour is Flavour.FILE
+            machine.want(Want.ANY, owner, node, ".tell() does not touch the content", "UK404")
+            return NUMBER
+        case "close" | "flush" | "fileno" | "isatty" | "seekable" | "readable":
+            machine.want(Want.ANY, owner, node, f".{name}() does not touch the content", "UK404")
             return NUMBER
         case "__enter__" | "__iter__":
             return one(owner)
@@ -116,9 +121,7 @@ def _stream(machine: Machine, owner: Stream, name: str, arguments: Arguments, no
             return _write(machine, owner, arguments, node)
         case _ if flavour is Flavour.FILE:
             if name in {"next", "xreadlines"}:
-                return machine.unknown(
-                    node, f"FILE.{name}() is gone on Python 3: use a for loop or readline()"
-                )
+                return machine.unknown(node, f"FILE.{name}() is gone on Python 3: use a for loop or readline()")
             return machine.unknown(node, f"FILE.{name}() is not known to the kit")
         case _:
             return _absorbs(machine, name, arguments, node)
@@ -136,7 +139,9 @@ def _seek(machine: Machine, owner: Stream, arguments: Arguments, node: ast.Call)
     if machine.from_file(arguments.everything()):
         return machine.unknown(node, "seeks to a place that the content says")
     if whence == 0 or (whence in {1, 2} and place == 0):
-        machine.want(Want.ANY, owner, node, "seek() from the start works on both", "UK405")
+        machine.want(Want.ANY, owner, node, "seek() from the start works on both", "UK404")
+        if owner.flavour is Flavour.FILE and place != 0:
+            machine.seen.seeks_into = True
     elif whence in {1, 2}:
         machine.want(Want.BYTES, owner, node, "seek() from the end or the present place needs bytes", "UK408")
     else:
@@ -158,14 +163,10 @@ def _write_part(machine: Machine, owner: Stream, part: Atom, node: ast.Call) -> 
     into_bytes = owner.flavour is Flavour.BYTES
     if isinstance(part, Data):
         want = Want.BYTES if into_bytes else Want.TEXT
-        machine.want(
-            want, part, node, f"is written into a file of {'bytes' if into_bytes else 'text'}", "UK402"
-        )
+        machine.want(want, part, node, f"is written into a file of {'bytes' if into_bytes else 'text'}", "UK402")
     elif isinstance(part, Stream | BinStream) or machine.atom_from_file(part):
         machine.unknown(node, "writes the file itself")
-    elif (into_bytes and isinstance(part, Text | Path)) or (
-        isinstance(part, Literal) and part.raw is not into_bytes
-    ):
+    elif (into_bytes and isinstance(part, Text | Path)) or (isinstance(part, Literal) and part.raw is not into_bytes):
         machine.seen.breaks_at(
             node, "a file opened with 'b' takes bytes only on Python 3", "b'...' or .encode('ascii')", "UK424"
         )
@@ -226,13 +227,15 @@ def _with_text(machine: Machine, owner: Data, name: str, given: Value, node: ast
         if not isinstance(atom, Number):
             operations.pair(machine, owner, atom, node, f".{name}()")
     if name in FINDS:
-        return NUMBER
-    token = data(owner.flavour, Shape.TOKEN)
+        return one(Position()) if name in {"find", "rfind", "index", "rindex"} else NUMBER
+    bare = any(isinstance(atom, Literal) and "\r" in atom.text and "\n" in atom.text for atom in given)
+    whole = owner.shape is Shape.TOKEN or (name in STRIPS and bare)
+    part = data(owner.flavour, Shape.TOKEN if whole else Shape.PART)
     if name in SPLITS:
-        return machine.items(node, token)
+        return machine.items(node, part)
     if name in {"partition", "rpartition"}:
-        return one(Row((token, token, token)))
-    return token if name in STRIPS else one(owner)
+        return one(Row((part, part, part)))
+    return part if name in STRIPS else one(owner)
 
 
 def _decode(machine: Machine, owner: Data, arguments: Arguments, node: ast.Call) -> Value:
@@ -287,20 +290,39 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
             return NUMBER
         case "sort":
             if "cmp" in arguments.named or arguments.positional:
-                machine.seen.breaks_at(
-                    node, ".sort() has no cmp= on Python 3", "functools.cmp_to_key", "UK423"
-                )
+                machine.seen.breaks_at(node, ".sort() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
             return NUMBER
         case "reverse" | "clear":
             return NUMBER
-        case "copy":
+        case "copy" | "transpose" | "flatten" | "ravel" | "squeeze" | "reshape":
             return one(owner)
+        case "astype":
+            return _astype(machine, owner, arguments, node)
         case _:
             if machine.from_file(elements) or machine.on_python3_bytes(elements):
-                return machine.unknown(
-                    node, f".{name}() of a list with the file's content is not known to the kit"
-                )
+                return machine.unknown(node, f".{name}() of a list with the file's content is not known to the kit")
             return _absorbs(machine, name, arguments, node)
+
+
+def _astype(machine: Machine, owner: Items | Row, arguments: Arguments, node: ast.Call) -> Value:
+    """Turn an array of text into one of numbers."""
+    numeric = all(
+        isinstance(atom, Named) and atom.name.rpartition(".")[2].startswith(("float", "int", "double", "uint"))
+        for atom in arguments.get(0)
+    )
+    for element in innermost(machine, owner):
+        if isinstance(element, Data) and numeric:
+            machine.want(Want.EITHER_TEXT, element, node, ".astype() turns text into numbers", "UK404")
+        elif isinstance(element, Data) or machine.atom_from_file(element):
+            return machine.unknown(node, ".astype() of the content into a type that the kit does not know")
+    return NUMBER
+
+
+def innermost(machine: Machine, owner: Atom, depth: int = 0) -> Value:
+    """Return what a list of lists holds at its bottom."""
+    if isinstance(owner, Items | Row) and depth < 4:  # noqa: PLR2004 - a list in a list in a list
+        return frozenset().union(*(innermost(machine, atom, depth + 1) for atom in machine.elements(owner)))
+    return one(owner)
 
 
 def _put(machine: Machine, owner: Items | Row, value: Value, node: ast.Call) -> None:
@@ -325,14 +347,12 @@ def _lazy(machine: Machine, owner: Lazy, name: str, arguments: Arguments, node: 
 # -- text that is not from the file ----------------------------------------------------------------------
 
 
-def _text(
-    machine: Machine, owner: Literal | Text | Path, name: str, arguments: Arguments, node: ast.Call
-) -> Value:
+def _text(machine: Machine, owner: Literal | Text | Path, name: str, arguments: Arguments, node: ast.Call) -> Value:
     raw = isinstance(owner, Literal) and owner.raw
     if name == "join":
         return _join(machine, owner, arguments, node)
     if name == "decode" and not raw:
-        machine.seen.breaks_at(node, "text has no .decode() on Python 3", "drop it, or write b'...'", "UK422")
+        machine.seen.breaks_at(node, "text has no .decode() on Python 3", "drop it, or write b'...'", "UK420")
         return TEXT
     if name == "encode":
         return data(Flavour.BYTES, Shape.TOKEN)
@@ -367,7 +387,7 @@ def _path_split(machine: Machine, arguments: Arguments, node: ast.Call) -> None:
                 node,
                 "the uploaded file is named in another way in 0.3.0 (name_date_code.ext, was name_test_date_code.ext)",
                 "take the part that you need from the new name",
-                "UK428",
+                "UK406",
             )
 
 
@@ -399,14 +419,15 @@ def _thing(machine: Machine, kind: str, name: str, arguments: Arguments, node: a
         if isinstance(atom, Data):
             content = atom
             machine.want(method.data, atom, node, f"{kind}.{name}() {method.data_words}", method.rule)
+        elif isinstance(atom, Stream):
+            machine.seen.moves_position = True
+            machine.want(method.data, atom, node, f"{kind}.{name}() {method.data_words}", method.rule)
+        elif isinstance(atom, BinStream) and method.data is not Want.TEXT:
+            continue
         elif machine.atom_from_file(atom):
             return machine.unknown(node, f"hands the file to {kind}.{name}(), which the kit does not know")
-    if machine.from_file(
-        frozenset().union(*arguments.positional[1:], *arguments.named.values(), arguments.rest)
-    ):
-        return machine.unknown(
-            node, f"hands the content to {kind}.{name}() in a place that the kit does not know"
-        )
+    if machine.from_file(frozenset().union(*arguments.positional[1:], *arguments.named.values(), arguments.rest)):
+        return machine.unknown(node, f"hands the content to {kind}.{name}() in a place that the kit does not know")
     return operations.returned(machine, method.returns, node, given=content)
 
 

@@ -14,6 +14,7 @@ class Want(Enum):
     TEXT = "text"  # fails or differs with bytes
     EITHER_TEXT = "either, text"  # gives the same with both; the content is text
     EITHER_BYTES = "either, bytes"  # gives the same with both; the content is bytes
+    CONTENT = "content"  # read() alone: bytes are what Python 2 gave, and nothing shows that it is text
     ANY = "any"  # does not touch the content (seek, close, truth)
     ITERATES = "iterates"  # text lines are right; BIN_FILE starts over and cuts lines elsewhere
     NAME = "name"  # the file's name or path
@@ -67,6 +68,8 @@ class Observations:
         self.uses_bin_file = False
         self.moves_position = False
         self.reads_by_descriptor = False
+        self.seeks_into = False
+        self.tells = False
 
     def want(self, want: Want, node: ast.AST, what: str, rule: str) -> None:
         """Note one use of the file."""

@@ -20,10 +20,12 @@ from upgrade_kit.rewriting.values import (
     LazyKind,
     Literal,
     Method,
+    Missing,
     Named,
     Number,
     Other,
     Path,
+    Position,
     Row,
     Shape,
     Stream,
@@ -35,6 +37,7 @@ from upgrade_kit.rewriting.values import (
 )
 
 LONGEST_LITERAL = 400
+MENDS_LINE_ENDS = frozenset({".strip()", ".lstrip()", ".rstrip()", ".replace()"})
 
 
 def plain_text(text: str) -> bool:
@@ -61,11 +64,13 @@ def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) ->
             if mine.flavour is Flavour.TEXT:
                 return
             machine.want(Want.TEXT, mine, node, f"{what} with a text literal", "UK407")
+            if what in MENDS_LINE_ENDS and plain_text(text.replace("\r", "")):
+                return
+            if "\n" in text and not text.strip("\n") and (what == "is compared" or len(text) > 1):
+                machine.want(Want.REVIEW, mine, node, f"{what} with line ends, and FILE has one kind", "UK407")
             if not plain_text(text):
                 kind = "a carriage return" if "\r" in text else "bytes that are not plain text"
                 machine.want(Want.REVIEW, mine, node, f"{what} with {kind} written as text", "UK407")
-            elif mine.shape is Shape.CHUNK:
-                machine.want(Want.REVIEW, mine, node, f"{what}: a piece cut by position with text", "UK407")
         case Text() | Path() | Other():
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
         case Data(flavour, _) if flavour is not mine.flavour:
@@ -95,6 +100,8 @@ def as_text(machine: Machine, atom: Atom, node: ast.AST) -> None:
         case Row() | Items() | Lazy():
             if machine.atom_from_file(atom):
                 machine.unknown(node, "a list with the file's content is put into text")
+        case Thing("DICOM UID"):
+            machine.unknown(node, "a DICOM UID as text was its name in pydicom 0.9.9 and is its number in 1.1")
         case _:
             return
 
@@ -118,13 +125,11 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
         case BinStream():
             return data(Flavour.BYTES, Shape.LINE)
         case Data(flavour, _):
-            machine.want(
-                Want.TEXT, atom, node, "goes through characters, which are numbers in bytes", "UK408"
-            )
+            _one_by_one(machine, atom, node, "goes through characters, which are numbers in bytes")
             return data(flavour, Shape.CHAR)
         case Items() | Row() | Lazy():
             return machine.elements(atom)
-        case Number():
+        case Number() | Position() | Missing():
             return NUMBER
         case Text() | Path():
             return TEXT
@@ -142,6 +147,12 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
             return OTHER
 
 
+def _one_by_one(machine: Machine, atom: Data, node: ast.AST, what: str) -> None:
+    machine.want(Want.TEXT, atom, node, what, "UK408")
+    if atom.shape is Shape.WHOLE:
+        machine.want(Want.REVIEW, atom, node, what, "UK408")
+
+
 def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
     """Return what ``owner.attr`` gives."""
     name = node.attr
@@ -152,25 +163,28 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
             return one(Path()) if name in {"name", "path"} else one(Method(owner, name))
         case Named(full):
             return _module_attribute(machine, f"{full}.{name}", node)
+        case Thing("namespace"):
+            return one(Method(owner, name))
         case Thing(kind):
             thing = machine.rules.things.get(kind)
             if thing is not None and name in thing.methods:
                 return one(Method(owner, name))
-            if thing is not None and name in thing.attributes:
-                return returned(machine, thing.attributes[name], node)
+            word = thing.attribute(name) if thing is not None else None
+            if word is not None:
+                return returned(machine, word, node)
             if thing is not None and thing.strict:
                 machine.seen.breaks_at(
                     node,
                     f"{kind}.{name} may be bytes or another type on Python 3",
                     "compare its value on both versions",
-                    "UK425",
+                    "UK401",
                 )
             return OTHER
         case Data() | Items() | Row() | Lazy() | Literal() | Text() | Path():
             return one(Method(owner, name))
         case Method() if machine.atom_from_file(owner):
             return machine.unknown(node, f"the attribute {name} of a method")
-        case Number():
+        case Number() | Position() | Missing():
             return NUMBER
         case _:
             return OTHER
@@ -188,7 +202,7 @@ def _stream_attribute(machine: Machine, owner: Stream, flavour: Flavour, node: a
             machine.seen.names_elsewhere = True
         return one(Path())
     if name == "closed":
-        machine.want(Want.ANY, owner, node, "asks whether the file is closed", "UK405")
+        machine.want(Want.ANY, owner, node, "asks whether the file is closed", "UK404")
         return NUMBER
     if name in {"mode", "encoding", "newlines", "errors", "buffer", "softspace"}:
         return machine.unknown(node, f"FILE.{name} differs between the versions")
@@ -210,6 +224,9 @@ def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
     match atom:
         case Data(flavour, shape):
             whole = shape in (Shape.WHOLE, Shape.CHUNK)
+            if shape is Shape.LINE and flavour is Flavour.FILE and _cuts_the_line_end(node):
+                machine.want(Want.TEXT, atom, node, "cuts the line end off by its length", "UK408")
+                machine.want(Want.REVIEW, atom, node, "cuts more than one character off a line's end", "UK408")
             return data(flavour, Shape.CHUNK if whole else Shape.TOKEN if shape is Shape.CHAR else shape)
         case Row():
             return machine.items(node, machine.elements(atom))
@@ -227,11 +244,22 @@ def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
             return OTHER
 
 
+def _cuts_the_line_end(node: ast.AST) -> bool:
+    """Return whether a slice ends two or more characters before the end: ``line[:-2]``, where lines end in CRLF."""
+    match node:
+        case ast.Subscript(slice=ast.Slice(upper=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(count))))):
+            return count > 1
+        case ast.Subscript(slice=ast.Slice(lower=ast.UnaryOp(op=ast.USub()))):
+            return True
+        case _:
+            return False
+
+
 def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Value:
     """Return what ``owner[key]`` gives."""
     match atom:
         case Data(flavour, _):
-            machine.want(Want.TEXT, atom, node, "takes one character, which is a number in bytes", "UK408")
+            _one_by_one(machine, atom, node, "takes one character, which is a number in bytes")
             return data(flavour, Shape.CHAR)
         case Row(places):
             if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
@@ -247,6 +275,8 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return from_namespace(machine, key, node)
         case Stream() | BinStream():
             return machine.unknown(node, "an element of the file itself")
+        case Items() if _several_axes(node):
+            return one(atom)
         case Items() | Other() | Thing():
             for part in key:
                 if machine.atom_from_file(part) or isinstance(part, Data):
@@ -260,14 +290,17 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
         case Number():
             return NUMBER
         case Literal(_, raw=True):
-            machine.seen.breaks_at(
-                node, "b'...'[n] is a number on Python 3", "use a slice of length 1", "UK424"
-            )
+            machine.seen.breaks_at(node, "b'...'[n] is a number on Python 3", "use a slice of length 1", "UK424")
             return NUMBER
         case Literal() | Text() | Path():
             return TEXT
         case _:
             return OTHER
+
+
+def _several_axes(node: ast.Subscript) -> bool:
+    """Return whether this is ``array[:, 1]``."""
+    return isinstance(node.slice, ast.Tuple) and any(isinstance(part, ast.Slice) for part in node.slice.elts)
 
 
 def from_namespace(machine: Machine, key: Value, node: ast.AST) -> Value:
@@ -352,7 +385,9 @@ def _binary_data(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -
 
 def _binary_plain(first: Atom, second: Atom, node: ast.BinOp) -> Value:
     match first, second:
-        case Number(), Number():
+        case (Position(), Number() | Position()) | (Number(), Position()):
+            return one(Position())
+        case Number() | Missing(), Number() | Missing():
             return NUMBER
         case Literal(left, raw), Literal(right, other_raw) if isinstance(node.op, ast.Add):
             if len(left) + len(right) <= LONGEST_LITERAL and raw == other_raw:
@@ -373,32 +408,34 @@ def _binary_plain(first: Atom, second: Atom, node: ast.BinOp) -> Value:
 def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, node: ast.AST) -> None:
     """Note what a comparison needs."""
     if isinstance(operator, ast.Is | ast.IsNot):
-        for atom in (first, second):
-            if isinstance(atom, Stream):
-                machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK405")
+        _identity(machine, first, second, node)
         return
+    if isinstance(operator, ast.Lt | ast.Gt | ast.LtE | ast.GtE):
+        _order(machine, first, second, node)
     if isinstance(operator, ast.In | ast.NotIn) and isinstance(second, Items | Row | Lazy):
         for element in machine.elements(second):
             compare(machine, first, element, ast.Eq(), node)
         return
     if isinstance(first, Stream) or isinstance(second, Stream):
         other = second if isinstance(first, Stream) else first
-        if isinstance(other, Number):
-            machine.seen.want(Want.ANY, node, "only asks whether there is a file", "UK405")
+        if isinstance(other, Number | Missing):
+            machine.seen.want(Want.ANY, node, "only asks whether there is a file", "UK404")
         elif isinstance(first, Stream):
             iterate(machine, first, node)
             machine.unknown(node, "compares the file itself")
         else:
             machine.unknown(node, "looks for something in the file itself")
         return
-    if isinstance(first, Data):
+    if isinstance(first, Thing) or isinstance(second, Thing):
+        _compare_thing(machine, first, second, node)
+    elif isinstance(first, Data):
         pair(machine, first, second, node, "is compared")
     elif isinstance(second, Data):
         pair(machine, second, first, node, "is compared")
     elif isinstance(first, Lazy) or isinstance(second, Lazy):
         not_a_list(machine, node, "comparing it")
     elif (machine.atom_from_file(first) or machine.atom_from_file(second)) and not (
-        isinstance(first, Number) or isinstance(second, Number)
+        isinstance(first, Number | Missing) or isinstance(second, Number | Missing)
     ):
         for mine, other in ((first, second), (second, first)):
             if isinstance(mine, Items | Row):
@@ -407,10 +444,43 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
                         pair(machine, element, other, node, "is compared")
 
 
+def _identity(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
+    for atom in (first, second):
+        if isinstance(atom, Stream):
+            machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK404")
+
+
+def _compare_thing(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
+    for mine, other in ((first, second), (second, first)):
+        named = isinstance(other, Literal) and not other.text[:1].isdigit()
+        if mine == Thing("DICOM UID") and named:
+            machine.unknown(node, "a DICOM UID is compared with a name, as pydicom 0.9.9 did and 1.1 does not")
+        elif mine == Thing("bytearray") and isinstance(other, Literal | Text):
+            machine.unknown(node, "a bytearray is compared with text")
+        elif isinstance(other, Data) and isinstance(mine, Thing):
+            machine.unknown(node, "the content is compared with something that the kit does not follow")
+
+
+def _order(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
+    for mine, other in ((first, second), (second, first)):
+        if isinstance(mine, Missing) and not isinstance(other, Missing):
+            machine.seen.breaks_at(
+                node,
+                "None is less than anything on Python 2, and an error on Python 3",
+                "ask first: x is None or value > x",
+                "UK424",
+            )
+        elif isinstance(mine, Data | Text | Literal) and isinstance(other, Number | Position):
+            machine.seen.breaks_at(
+                node, "text is compared with a number, which is an error on Python 3", "float(text) > 1", "UK424"
+            )
+
+
 def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None = None) -> Value:
     """Return the value that a rule's ``returns`` word stands for.
 
-    The words: ``number``, ``text``, ``texts``, ``cells``, ``rows of text``, ``bytes``, ``list of bytes``, ``bytes stream``,
+    The words: ``number``, ``text``, ``texts``, ``part``, ``parts``, ``cells``,
+    ``rows of text``, ``view``, ``bytes``, ``list of bytes``, ``bytes stream``,
     ``text stream``, ``same`` (the data that was given), ``list of same``, ``thing KIND``, ``other``.
     """
     kind, _, rest = word.partition(" ")
@@ -421,11 +491,19 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
             return TEXT
         case "texts":
             return machine.items(node, TEXT)
+        case "struct":
+            return one(Thing("struct"))
         case "cells":
             return machine.items(node, data(Flavour.TEXT, Shape.TOKEN))
         case "rows of text":
             machine.put(-id(node), data(Flavour.TEXT, Shape.TOKEN))
             return machine.items(node, one(Items(-id(node))))
+        case "part":
+            return data(Flavour.TEXT, Shape.PART)
+        case "parts":
+            return machine.items(node, data(Flavour.TEXT, Shape.PART))
+        case "view":
+            return machine.lazy(LazyKind.VIEW, node, OTHER)
         case "bytes":
             return data(Flavour.BYTES, Shape.CHUNK)
         case "list of bytes":

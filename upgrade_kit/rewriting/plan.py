@@ -64,9 +64,7 @@ def plan_rewrites(
     nothing_to_write = [
         item.procedure.slug
         for item in items
-        if item.procedure.slug in include
-        and item.rewrite.outcome is Outcome.REVIEW
-        and not item.rewrite.edits
+        if item.procedure.slug in include and item.rewrite.outcome is Outcome.REVIEW and not item.rewrite.edits
     ]
     if nothing_to_write:
         notes += (
@@ -88,9 +86,7 @@ def _check_names(
                 )
     both = sorted(set(include) & set(exclude))
     if both:
-        raise UsageError(
-            f"{both[0]}: named with --include and with --exclude", hint="Name it with one of them."
-        )
+        raise UsageError(f"{both[0]}: named with --include and with --exclude", hint="Name it with one of them.")
 
 
 def _listed(uploads: Sequence[Procedure], log: MigrateLog | None) -> tuple[set[int], tuple[str, ...]]:
@@ -119,9 +115,7 @@ def _listed(uploads: Sequence[Procedure], log: MigrateLog | None) -> tuple[set[i
         )
     new = sorted(by_id[test_id] for test_id in naming - listed)
     if new:
-        notes.append(
-            f"The procedure holds FILE and the log does not list it: {_some(new)} (changed since the log)."
-        )
+        notes.append(f"The procedure holds FILE and the log does not list it: {_some(new)} (changed since the log).")
     return listed, tuple(notes)
 
 

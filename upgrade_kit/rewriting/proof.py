@@ -48,11 +48,7 @@ def _free_uses(
             node = access.node
             if not isinstance(node, cst.Name) or node.value != "FILE":
                 continue
-            if all(
-                isinstance(referent.scope, GlobalScope)
-                for referent in access.referents
-                if referent is not None
-            ):
+            if all(isinstance(referent.scope, GlobalScope) for referent in access.referents):
                 place = positions.get(node)
                 if isinstance(place, CodeRange):
                     found.append(place)

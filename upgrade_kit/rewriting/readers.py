@@ -40,6 +40,7 @@ class Reader:
         returns: see ``operations.returned``; also ``by format`` (struct) and ``by dtype`` (numpy).
         dtype_argument: the place of ``dtype``.
         pattern_argument: the place of a regular expression.
+        text_with: keywords with which it reads text from both.
         review_with: keywords with which the kit does not know what comes out.
         by_descriptor: it reads below Python, from the operating system's file.
         rule: id of the rule.
@@ -55,6 +56,7 @@ class Reader:
     returns: str
     dtype_argument: int
     pattern_argument: int
+    text_with: tuple[str, ...]
     review_with: tuple[str, ...]
     by_descriptor: bool
     rule: str
@@ -85,6 +87,15 @@ class KnownThing:
     attributes: Mapping[str, str]
     elements: str
     strict: bool
+
+    def attribute(self, name: str) -> str | None:
+        """Return what an attribute is; a rule may name an ending: ``*UID``."""
+        if name in self.attributes:
+            return self.attributes[name]
+        for pattern, word in self.attributes.items():
+            if pattern.startswith("*") and name.endswith(pattern[1:]):
+                return word
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +257,7 @@ class _Builder:
             returns=str(entry.pop("returns", "other")),
             dtype_argument=self._number(entry, "dtype_argument", key, default=NOWHERE),
             pattern_argument=self._number(entry, "pattern_argument", key, default=NOWHERE),
+            text_with=tuple(self._strings(entry, "text_with", key)),
             review_with=tuple(self._strings(entry, "review_with", key)),
             by_descriptor=bool(entry.pop("by_descriptor", False)),
             rule=rule,
@@ -253,9 +265,7 @@ class _Builder:
         self._no_more(entry, key)
         for name in reader.names:
             if name in self._readers:
-                raise RulesError(
-                    self._file, f"{key}.names", f"{name} stands in {self._readers[name].rule} too"
-                )
+                raise RulesError(self._file, f"{key}.names", f"{name} stands in {self._readers[name].rule} too")
             self._readers[name] = reader
 
     def _thing(self, entry: dict[str, object], rule: str, key: str) -> None:
@@ -266,12 +276,8 @@ class _Builder:
             if not arrow:
                 wants, returns = "review", word
             if wants not in WANTS:
-                raise RulesError(
-                    self._file, f"{key}.methods.{name}", f"{wants!r} is none of {', '.join(WANTS)}"
-                )
-            methods[name] = ThingMethod(
-                returns=returns, data=WANTS[wants][0], data_words=WANTS[wants][1], rule=rule
-            )
+                raise RulesError(self._file, f"{key}.methods.{name}", f"{wants!r} is none of {', '.join(WANTS)}")
+            methods[name] = ThingMethod(returns=returns, data=WANTS[wants][0], data_words=WANTS[wants][1], rule=rule)
         self._things[kind] = KnownThing(
             methods=methods,
             attributes=self._words(entry, "attributes"),

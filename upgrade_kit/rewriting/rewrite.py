@@ -72,6 +72,9 @@ def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
     wants_bytes, wants_text = seen.wanted(Want.BYTES), seen.wanted(Want.TEXT, Want.ITERATES)
     if seen.reads_by_descriptor and seen.moves_position and not wants_text:
         wants_bytes = wants_bytes or seen.wanted(Want.EITHER_BYTES)
+    evidence = seen.wanted(Want.TEXT, Want.ITERATES, Want.EITHER_TEXT)
+    if not evidence:
+        wants_bytes = wants_bytes or seen.wanted(Want.CONTENT)
     edits = _edits(seen, places, wants_bytes or doubts) if not wants_text else ()
     problem = _problem(seen, wants_bytes, wants_text, doubts, places)
     if problem is not None:
@@ -104,25 +107,17 @@ def _proved(
             doubt = "the text after does not parse"
         else:
             again = observe(after.tree, rules, slug=slug)
-            if again.wanted(Want.BYTES, Want.REVIEW) or (
-                again.breaks.keys() - observe_breaks(source, rules, slug)
-            ):
+            if again.wanted(Want.BYTES, Want.REVIEW) or (again.breaks.keys() - observe_breaks(source, rules, slug)):
                 doubt = "the text after would be changed again"
     if doubt is not None:
-        return _answer(
-            source, Outcome.REVIEW, reads, f"{reason}; but {doubt}", edits=edits, findings=findings
-        )
+        return _answer(source, Outcome.REVIEW, reads, f"{reason}; but {doubt}", edits=edits, findings=findings)
     return answer
 
 
 def observe_breaks(source: str, rules: Rules, slug: str) -> frozenset[object]:
     """Return what the text uses that is gone, for a comparison with the text after."""
     dialect = parse(source)
-    return (
-        frozenset(observe(dialect.tree, rules, slug=slug).breaks)
-        if isinstance(dialect, Python3)
-        else frozenset()
-    )
+    return frozenset(observe(dialect.tree, rules, slug=slug).breaks) if isinstance(dialect, Python3) else frozenset()
 
 
 def _problem(
@@ -143,6 +138,11 @@ def _problem(
         return _said(doubts[0], places)
     if not live:
         return None
+    evidence = seen.wanted(Want.TEXT, Want.ITERATES, Want.EITHER_TEXT)
+    if evidence and seen.seeks_into:
+        return f"{_said(evidence[0], places)}, after a seek() to a place in bytes"
+    if seen.tells and seen.wanted(Want.ITERATES):
+        return "tell() beside a loop over the lines of FILE is an error on Python 3"
     if seen.reads_by_descriptor and seen.moves_position and wants_text:
         return "it reads text and also below Python, from the operating system's file"
     if wants_bytes and seen.rebound:
@@ -180,6 +180,8 @@ def _reads(seen: Observations) -> Reads:
     if not seen.uses:
         return Reads.BYTES if seen.uses_bin_file else Reads.NOTHING
     if seen.wanted(Want.BYTES, Want.EITHER_BYTES):
+        return Reads.BYTES
+    if seen.wanted(Want.CONTENT) and not seen.wanted(Want.TEXT, Want.ITERATES, Want.EITHER_TEXT):
         return Reads.BYTES
     if seen.wanted(Want.TEXT, Want.ITERATES, Want.EITHER_TEXT):
         return Reads.TEXT
@@ -224,15 +226,11 @@ def _edits(seen: Observations, places: Places, wanted: object) -> tuple[Edit, ..
         offset = places.offset(use.lineno, use.col_offset)
         line, column = places.line_and_column(offset)
         attribute = by_owner.get(use)
-        edits.append(
-            Edit(line=line, column=column, offset=offset, before="FILE", after="BIN_FILE", rule=RENAME)
-        )
+        edits.append(Edit(line=line, column=column, offset=offset, before="FILE", after="BIN_FILE", rule=RENAME))
         if attribute is not None and attribute.end_col_offset is not None:
             end = places.offset(attribute.end_lineno or attribute.lineno, attribute.end_col_offset)
             line, column = places.line_and_column(end - len("name"))
-            edits.append(
-                Edit(line=line, column=column, offset=end - 4, before="name", after="path", rule=RENAME_NAME)
-            )
+            edits.append(Edit(line=line, column=column, offset=end - 4, before="name", after="path", rule=RENAME_NAME))
     return tuple(sorted(edits, key=lambda edit: edit.offset))
 
 

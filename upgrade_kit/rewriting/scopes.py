@@ -35,6 +35,8 @@ def _binds(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.alias(name=name, asname=alias):
             yield alias or name.split(".")[0]
+        case _:
+            return
 
 
 def own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:

@@ -6,12 +6,12 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from upgrade_kit.rewriting.expressions import assign, evaluate, evaluate_condition, go_through
+from upgrade_kit.rewriting.expressions import assign, evaluate, evaluate_condition, go_through, narrow
 from upgrade_kit.rewriting.imports import CATCHES_IMPORT, run_import, run_import_from
 from upgrade_kit.rewriting.machine import Definition, Frame, Machine, State, Ways
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.scopes import bound_names
-from upgrade_kit.rewriting.values import NOTHING, NUMBER, OTHER, Function, Row, Stream, Value, one
+from upgrade_kit.rewriting.values import NOTHING, NUMBER, OTHER, Function, Lazy, LazyKind, Row, Stream, Value, one
 
 MOST_ROUNDS = 12
 
@@ -37,9 +37,7 @@ def define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.
     positional = [*arguments.posonlyargs, *arguments.args]
     plain = positional[len(positional) - len(arguments.defaults) :]
     pairs = [*zip(plain, arguments.defaults, strict=True)]
-    pairs += [
-        (a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None
-    ]
+    pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None]
     defaults = tuple((argument.arg, evaluate(machine, default)) for argument, default in pairs)
     key = (id(node), id(machine.frame))
     if key not in machine.numbers:
@@ -184,7 +182,7 @@ def _run_if(machine: Machine, statement: ast.If) -> None:
         if not reached:
             continue
         machine.restore(before)
-        machine.dead = False
+        machine.dead = not narrow(machine, statement.test, truth=body is statement.body)
         run_block(machine, body)
         if not machine.dead:
             ends.append(machine.save())
@@ -225,6 +223,14 @@ def _run_loop(
 def _run_for(machine: Machine, statement: ast.For) -> None:
     iterated = evaluate(machine, statement.iter)
 
+    if any(isinstance(atom, Lazy) and atom.kind is LazyKind.VIEW for atom in iterated) and _takes_out(statement.body):
+        machine.seen.breaks_at(
+            statement,
+            "a dictionary may not lose or get keys while it is gone through on Python 3",
+            "for key in list(dictionary):",
+            "UK424",
+        )
+
     def enter() -> None:
         element = go_through(machine, iterated, statement.iter)
         assign(machine, statement.target, element)
@@ -232,9 +238,22 @@ def _run_for(machine: Machine, statement: ast.For) -> None:
     _run_loop(machine, enter, statement.body, statement.orelse, endless=False)
 
 
+def _takes_out(body: Sequence[ast.stmt]) -> bool:
+    """Return whether these statements delete or pop by key, or add one."""
+    for statement in body:
+        for node in ast.walk(statement):
+            match node:
+                case ast.Subscript(ctx=ast.Del()) | ast.Call(func=ast.Attribute(attr="pop" | "update" | "setdefault")):
+                    return True
+                case _:
+                    continue
+    return False
+
+
 def _run_while(machine: Machine, statement: ast.While) -> None:
     def enter() -> None:
         evaluate_condition(machine, statement.test)
+        narrow(machine, statement.test, truth=True)
 
     endless = isinstance(statement.test, ast.Constant) and bool(statement.test.value)
     _run_loop(machine, enter, statement.body, statement.orelse, endless=endless)
@@ -278,7 +297,7 @@ def _run_with(machine: Machine, statement: ast.With) -> None:
             assign(machine, item.optional_vars, value)
         for atom in value:
             if isinstance(atom, Stream):
-                machine.want(Want.ANY, atom, item.context_expr, "with closes the file", "UK405")
+                machine.want(Want.ANY, atom, item.context_expr, "with closes the file", "UK404")
     run_block(machine, statement.body)
 
 
@@ -352,6 +371,8 @@ def _run_class(machine: Machine, statement: ast.ClassDef) -> None:
     frame = Frame(machine.frame, None, is_class=True)
     with machine.scope(frame):
         run_block(machine, statement.body)
+        if any(machine.from_file(value) for value in frame.names.values()):
+            machine.unknown(statement, "the file or its content is kept in a class")
     machine.bind(statement.name, OTHER)
 
 

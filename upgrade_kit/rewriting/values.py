@@ -24,6 +24,7 @@ class Shape(Enum):
     WHOLE = "whole"  # all of it: read()
     CHUNK = "chunk"  # cut by position: read(n), a slice
     LINE = "line"  # cut at a line end
+    PART = "part"  # split at something written; may still hold a line end
     TOKEN = "token"  # noqa: S105 - a piece that was stripped or split
     CHAR = "char"  # one element: text on Python 2, a number where the data is bytes
 
@@ -71,6 +72,16 @@ class Path:
 @dataclass(frozen=True, slots=True)
 class Number:
     """A number, a truth value, None, or an array of numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """None, as it is written in the procedure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in what was read: another number in the file than in the text, where line ends differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +160,8 @@ Atom = (
     | Data
     | Path
     | Number
+    | Missing
+    | Position
     | Text
     | Literal
     | Items

@@ -36,9 +36,7 @@ class TestEngine:
         "engine",
         ["django.db.backends.sqlite3", "django.db.backends.postgresql_psycopg2", "sql_server.pyodbc"],
     )
-    def test_one_that_the_target_has_passes(
-        self, ask: Ask, with_engine: Callable[..., Settings], engine: str
-    ) -> None:
+    def test_one_that_the_target_has_passes(self, ask: Ask, with_engine: Callable[..., Settings], engine: str) -> None:
         assert ask(engine_loads, settings=with_engine(engine)) == Passed(engine)
 
     def test_the_engine_of_029_on_sql_server_is_an_error_with_the_lines_to_change(
@@ -151,9 +149,7 @@ class TestBackup:
     def test_a_rewrite_ahead_needs_one(self, ask: Ask, graph: VersionGraph) -> None:
         item = PlannedRewrite(
             procedure=Procedure(test_id=1, slug="a", name="A", type="upload", source="FILE"),
-            rewrite=Rewrite(
-                outcome=Outcome.REWRITE, reads=Reads.BYTES, reason="", before="FILE", source="BIN_FILE"
-            ),
+            rewrite=Rewrite(outcome=Outcome.REWRITE, reads=Reads.BYTES, reason="", before="FILE", source="BIN_FILE"),
             listed=True,
             selected=True,
         )

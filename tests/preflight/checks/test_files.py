@@ -46,9 +46,7 @@ class TestDisk:
 
     def test_uploads_are_copied_where_the_site_is(self, ask: Ask) -> None:
         places = (volume("the database", 800 * MB), volume("the site", 300 * MB))
-        assert isinstance(
-            ask(disk_has_room, disk=disk(*places, uploads=300 * MB), in_database=self.SIZE), Passed
-        )
+        assert isinstance(ask(disk_has_room, disk=disk(*places, uploads=300 * MB), in_database=self.SIZE), Passed)
         short = ask(disk_has_room, disk=disk(*places, uploads=301 * MB), in_database=self.SIZE)
         assert only_finding(short).where == "the site"
 
@@ -59,9 +57,7 @@ class TestDisk:
 
     def test_folders_on_one_disk_share_its_room(self, ask: Ask) -> None:
         places = (volume("the database", 350 * MB), volume("the site", 350 * MB))
-        finding = only_finding(
-            ask(disk_has_room, disk=disk(*places, uploads=200 * MB), in_database=self.SIZE)
-        )
+        finding = only_finding(ask(disk_has_room, disk=disk(*places, uploads=200 * MB), in_database=self.SIZE))
         assert "for the database, the site" in finding.message
 
     def test_folders_on_two_disks_do_not(self, ask: Ask) -> None:
@@ -124,18 +120,14 @@ class TestLog:
 
     def test_files_that_were_not_moved_are_named(self, read: Callable[[MigrateLog], Result]) -> None:
         failed = tuple(
-            FailedAttachment(
-                file=name, test_instance_id=1, test_list_instance_id=2, where=f"logs/migrate.log:{line}"
-            )
+            FailedAttachment(file=name, test_instance_id=1, test_list_instance_id=2, where=f"logs/migrate.log:{line}")
             for line, name in enumerate(("a.dcm", "b.dcm"), start=7)
         )
         finding = only_finding(read(replace(self.LOG, failed_attachments=failed)))
         assert "could not move 2 uploaded files: a.dcm, b.dcm" in finding.message
         assert finding.where == "logs/migrate.log:7"
 
-    def test_procedures_that_python_3_cannot_parse_are_named(
-        self, read: Callable[[MigrateLog], Result]
-    ) -> None:
+    def test_procedures_that_python_3_cannot_parse_are_named(self, read: Callable[[MigrateLog], Result]) -> None:
         notice = Python3Notice(name="Output", test_id=9, where="logs/migrate.log:3")
         finding = only_finding(read(replace(self.LOG, python3_notices=(notice,))))
         assert "Output (id 9)" in finding.message

@@ -34,9 +34,7 @@ def blinded(site: Deployment, fact: Unobserved) -> Deployment:
 
 
 def test_no_check_of_any_module_was_forgotten() -> None:
-    modules = [
-        import_module(f"{checks.__name__}.{module.name}") for module in pkgutil.iter_modules(checks.__path__)
-    ]
+    modules = [import_module(f"{checks.__name__}.{module.name}") for module in pkgutil.iter_modules(checks.__path__)]
     defined = {value.id for module in modules for value in vars(module).values() if isinstance(value, Check)}
     assert defined == {check.id for check in CHECKS}
 

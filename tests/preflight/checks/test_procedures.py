@@ -23,12 +23,8 @@ Ask = Callable[..., Result]
 def plan_of(*outcomes: Outcome, name: str = "Test", listed: bool = True) -> RewritePlan:
     items = tuple(
         PlannedRewrite(
-            procedure=Procedure(
-                test_id=number, slug=f"slug_{number}", name=name, type="upload", source="FILE"
-            ),
-            rewrite=Rewrite(
-                outcome=outcome, reads=Reads.BYTES, reason="line 3", before="FILE", source="FILE"
-            ),
+            procedure=Procedure(test_id=number, slug=f"slug_{number}", name=name, type="upload", source="FILE"),
+            rewrite=Rewrite(outcome=outcome, reads=Reads.BYTES, reason="line 3", before="FILE", source="FILE"),
             listed=listed,
             selected=False,
         )
@@ -53,14 +49,10 @@ class TestPrinting:
             pytest.param(ACCENT, "Linux", "UTF-8", id="UTF-8 prints everything"),
             pytest.param(plan_of(Outcome.UNCHANGED), "Linux", "ascii", id="ASCII prints ASCII"),
             pytest.param(ACCENT, "Windows", "cp1252", id="cp1252 has the accents of western Europe"),
-            pytest.param(
-                plan_of(Outcome.UNCHANGED, name="\u03b3", listed=False), "Linux", "ascii", id="not listed"
-            ),
+            pytest.param(plan_of(Outcome.UNCHANGED, name="\u03b3", listed=False), "Linux", "ascii", id="not listed"),
         ],
     )
-    def test_names_that_can_be_printed_pass(
-        self, ask: Ask, plan: RewritePlan, system: str, encoding: str
-    ) -> None:
+    def test_names_that_can_be_printed_pass(self, ask: Ask, plan: RewritePlan, system: str, encoding: str) -> None:
         machine = Machine(system=system, preferred_encoding=encoding)
         assert isinstance(ask(names_can_be_printed, plan=plan, machine=machine), Passed)
 

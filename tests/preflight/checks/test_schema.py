@@ -107,9 +107,7 @@ class TestWhole:
         hint = only_finding(ask(schema_is_whole, in_database={"schema": half})).hint
         assert "migrate.log of that run tells" in hint
 
-    @pytest.mark.parametrize(
-        ("tables", "told"), [((), "it is empty"), (("other",), "1 table, none of QATrack+")]
-    )
+    @pytest.mark.parametrize(("tables", "told"), [((), "it is empty"), (("other",), "1 table, none of QATrack+")])
     def test_an_empty_database_is_an_error(self, ask: Ask, tables: tuple[str, ...], told: str) -> None:
         facts = {"schema": schema(SchemaState.EMPTY, version=None), "tables": tables}
         assert told in only_finding(ask(schema_is_whole, in_database=facts)).message

@@ -68,15 +68,11 @@ class TestKnown:
     def test_settings_that_are_written_out_pass(self, ask: Ask) -> None:
         assert isinstance(ask(settings_are_known), Passed)
 
-    def test_an_unknown_name_that_the_upgrade_does_not_need_is_not_told(
-        self, ask: Ask, settings: Settings
-    ) -> None:
+    def test_an_unknown_name_that_the_upgrade_does_not_need_is_not_told(self, ask: Ask, settings: Settings) -> None:
         more = replace(settings, unknown=(("TEMPLATE_CONTEXT_PROCESSORS", Unobserved("comes from Django")),))
         assert isinstance(ask(settings_are_known, settings=more), Passed)
 
-    def test_a_computed_value_that_it_needs_is_named_with_its_reason(
-        self, ask: Ask, settings: Settings
-    ) -> None:
+    def test_a_computed_value_that_it_needs_is_named_with_its_reason(self, ask: Ask, settings: Settings) -> None:
         assert isinstance(settings.database, DatabaseSettings)
         computed = replace(
             settings,

@@ -76,9 +76,7 @@ def _lines(fact: EngineOnPath, replacement: str) -> tuple[str, ...]:
 def database_answers(database: Database) -> Answer:
     """Nothing that the upgrade depends on can be known of a database that does not answer."""
     vendor = _VENDORS.get(database.vendor, database.vendor)
-    server = (
-        database.server if vendor.casefold() in database.server.casefold() else f"{vendor} {database.server}"
-    )
+    server = database.server if vendor.casefold() in database.server.casefold() else f"{vendor} {database.server}"
     return Passed(f"{server.strip()}: {database.name}")
 
 

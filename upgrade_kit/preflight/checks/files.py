@@ -40,9 +40,7 @@ def disk_has_room(fact: RoomOnPath) -> Answer:
     short = tuple(need for need in needs if need.free_bytes < need.needed_bytes)
     if short:
         return tuple(_too_little(need) for need in short)
-    return Passed(
-        "; ".join(f"{need.path}: {_mib(need.needed_bytes)} of {_mib(need.free_bytes)}" for need in needs)
-    )
+    return Passed("; ".join(f"{need.path}: {_mib(need.needed_bytes)} of {_mib(need.free_bytes)}" for need in needs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +60,7 @@ def _needs(volumes: tuple[Volume, ...], database: int, uploads: int) -> tuple[_N
             case "the database":
                 needed = 2 * database  # the file grows, and a table is rebuilt beside its old self
             case "the site":
-                needed = uploads + (
-                    0 if has_database else database
-                )  # without a file of its own: a dump of it
+                needed = uploads + (0 if has_database else database)  # without a file of its own: a dump of it
             case _:
                 needed = database
         disk = (volume.free_bytes, volume.total_bytes)
@@ -112,9 +108,7 @@ def migration_log_is_there(fact: MigrationRecord) -> Answer:
 def _found_in(fact: MigrationRecord, log: MigrateLog) -> Iterator[Finding]:
     if not log.runs:
         files = ", ".join(str(file) for file in log.files) or "no file"
-        yield _log_missing(
-            fact, f"{files}: no list of upload tests in it (any command makes the file, empty)"
-        )
+        yield _log_missing(fact, f"{files}: no list of upload tests in it (any command makes the file, empty)")
     if log.failed_attachments:
         files = ", ".join(failed.file for failed in log.failed_attachments)
         yield warning(

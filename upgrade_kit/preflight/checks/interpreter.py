@@ -44,9 +44,7 @@ def releases_on_the_way_have_python(fact: InterpretersOnPath) -> Answer:
         return NotApplicable("no release lies between the site's version and the target")
     found = [(release, _suitable(fact.interpreters, release)) for release in between]
     if all(suitable for _, suitable in found):
-        return Passed(
-            "; ".join(f"{release.version}: {one.path} ({one.version})" for release, one in found if one)
-        )
+        return Passed("; ".join(f"{release.version}: {one.path} ({one.version})" for release, one in found if one))
     return _missing_on_the_way(fact, tuple(release for release, suitable in found if suitable is None))
 
 

@@ -38,9 +38,7 @@ def names_can_be_printed(fact: PrintedTests) -> Answer:
                 f"{encoding} has no characters for {len(unprintable)} of the tests that the migration "
                 f"prints: {named}. It stops half way if its screen is sent to a file; its log lacks the list",
                 where="qa_test",
-                hint=to_type(
-                    "In the PowerShell that migrates, before you migrate:", '$env:PYTHONIOENCODING = "utf-8"'
-                ),
+                hint=to_type("In the PowerShell that migrates, before you migrate:", '$env:PYTHONIOENCODING = "utf-8"'),
             )
         ]
     return [

@@ -57,11 +57,7 @@ def _half_way(fact: SiteDatabase, schema: Schema) -> Finding:
     if schema.unknown:
         message += f" Applied, and in no release: {', '.join(schema.unknown)}."
     cause, lines = _cause(fact.database, schema)
-    again = (
-        "python manage.py migrate --fake-initial"
-        if str(schema.towards) == "0.3.0"
-        else "python manage.py migrate"
-    )
+    again = "python manage.py migrate --fake-initial" if str(schema.towards) == "0.3.0" else "python manage.py migrate"
     return error(
         message,
         where="migration history",
@@ -113,9 +109,7 @@ def _not_ascii(database: Database) -> str:
 
 
 def _empty(database: Database) -> Finding:
-    tables = (
-        f"it has {counted(database.tables, 'table')}, none of QATrack+" if database.tables else "it is empty"
-    )
+    tables = f"it has {counted(database.tables, 'table')}, none of QATrack+" if database.tables else "it is empty"
     return error(
         f"{database.name} is not the site's database: {tables}",
         where=database.url,

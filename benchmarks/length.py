@@ -1,0 +1,69 @@
+"""What a line costs as procedures grow, and texts that are made to be hard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from statistics import median
+
+from benchmarks.measuring import Way, in_turn
+from benchmarks.procedures import of_length
+from upgrade_kit.rewriting.rewrite import rewrite_procedure
+
+SIZE = 20_000  # lines of the longest
+SHORTEST = 10
+
+
+def run(size: int, runs: int) -> Iterator[str]:
+    """Measure procedures from 10 lines to ``size``, then the hard ones."""
+    lengths = [n for n in (SHORTEST, 100, 1_000, 5_000, 10_000, 20_000) if n < size] + [max(size, SHORTEST)]
+    texts = [of_length(length) for length in lengths]
+    outcomes = [rewrite_procedure(text, slug="value").outcome.value for text in texts]
+    ways = [Way(name=f"{len(text)}", work=_work(text)) for text in texts]
+    a_line = [median(taken) / length for taken, length in zip(in_turn(ways, runs), lengths, strict=True)]
+    yield "One procedure, longer and longer; the ratio is the cost of a line to that in the shortest"
+    for length, seconds, outcome in zip(lengths, a_line, outcomes, strict=True):
+        ratio = seconds / a_line[0]
+        yield f"  {length:6} lines  {seconds * length:9.4f} s   {seconds * 1e6:8.1f} us a line   ratio {ratio:5.2f}   {outcome}"
+    yield "Texts that are made to be hard (they need only end); the ratio is to a second"
+    for title, text in _hard(size):
+        answers: list[str] = []
+        ((seconds,),) = in_turn([Way(name=title, work=_noting(text, answers))], 1)
+        yield f"  {title:<44} {seconds:9.4f} s   ratio {seconds:5.2f}   {answers[0]}"
+
+
+def _work(text: str) -> Callable[[int], object]:
+    return lambda _: rewrite_procedure(text, slug="value")
+
+
+def _noting(text: str, answers: list[str]) -> Callable[[int], object]:
+    return lambda _: answers.append(rewrite_procedure(text, slug="value").outcome.value)
+
+
+def _hard(size: int) -> Iterator[tuple[str, str]]:
+    read = "data = FILE.read()\nimport struct\nresult = struct.unpack('<I', data[:4])[0]\n"
+    yield f"a list of {size} numbers", f"{read}table = [{', '.join(map(str, range(size)))}]\n"
+    yield f"a text of {size * 50} characters", f"{read}note = '{'x' * (size * 50)}'\n"
+    yield f"a sum of {size} terms", f"{read}total = {' + '.join(['1'] * size)}\n"
+    yield f"{size} brackets, one in the other", f"{read}value = {'(' * size}1{')' * size}\n"
+    yield "90 lists, one in the other", f"{read}value = {'[' * 90}data{']' * 90}\n"
+    yield (
+        "90 conditions, one in the other",
+        read + "".join(f"{' ' * depth}if data:\n" for depth in range(90)) + f"{' ' * 90}value = data\n",
+    )
+    yield (
+        "18 loops, one in the other",
+        read + "".join(f"{' ' * depth}for i{depth} in data:\n" for depth in range(18)) + f"{' ' * 18}value = data\n",
+    )
+    yield (
+        "30 functions, each calling the next twice",
+        "".join(f"def f{n}(x):\n    return f{n + 1}(x) + f{n + 1}(x[1:])\n" for n in range(30))
+        + "def f30(x):\n    return x\nresult = f0(FILE.read())\n",
+    )
+    yield (
+        "200 names passed round and round in a loop",
+        "n0 = FILE.read()\n"
+        + "".join(f"n{n} = 0\n" for n in range(1, 200))
+        + "for i in range(9):\n"
+        + "".join(f"    n{n} = n{n - 1}\n" for n in range(199, 0, -1))
+        + "result = n199\n",
+    )

@@ -1,0 +1,79 @@
+"""The command line as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import upgrade_kit
+from upgrade_kit.cli.main import COMMANDS, main
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"upgrade-kit {upgrade_kit.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert command in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["nosuch"], ["path", "--nosuch"]], ids=["nothing", "a command", "an option"])
+def test_a_command_line_that_is_none_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_an_abbreviated_option_is_not_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rewrite-calcs", "--app"]) == 2
+    assert "--app" in capsys.readouterr().err
+
+
+def test_the_version_loads_next_to_nothing() -> None:
+    code = (
+        "import sys; from upgrade_kit.cli.main import main; main(['--version']);"
+        "print([m for m in ('argparse', 'rich', 'django', 'libcst') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_path_that_is_asked_for_by_version_loads_no_rich_and_no_database(tmp_path: Path) -> None:
+    code = (
+        "import sys; from upgrade_kit.cli.main import main; main(['path', '--from', '0.2.8']);"
+        "print([m for m in ('rich', 'django', 'libcst', 'sqlite3', 'subprocess') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_as_a_module_it_is_the_same() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "upgrade_kit", "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout == f"upgrade-kit {upgrade_kit.__version__}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no broken pipe signal to survive")
+def test_a_reader_that_goes_away_ends_no_traceback() -> None:
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "upgrade_kit", "path", "--from", "0.2.8"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert writer.stdout is not None
+    writer.stdout.close()
+    assert writer.stderr is not None
+
+    assert b"Traceback" not in writer.stderr.read()
+
+    writer.stderr.close()
+    writer.wait(timeout=30)

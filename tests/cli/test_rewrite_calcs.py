@@ -1,0 +1,183 @@
+"""``upgrade-kit rewrite-calcs`` as it is typed, on the sample site."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from upgrade_kit.cli.main import main
+from upgrade_kit.deployment.sample import build_sample_site
+from upgrade_kit.planning.graph import VersionGraph
+
+
+def site_at(folder: Path, version: str) -> Path:
+    build_sample_site(folder / "site", VersionGraph.load().resolve(version))
+    return folder / "site"
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sample site at 0.3.0; the current folder is beside it."""
+    monkeypatch.chdir(tmp_path)
+    return site_at(tmp_path, "0.3.0")
+
+
+def procedures(site: Path) -> dict[str, str | None]:
+    with closing(sqlite3.connect(site / "db" / "default.db")) as connection:
+        return dict(connection.execute("SELECT slug, calculation_procedure FROM qa_test"))
+
+
+def dump(site: Path) -> list[str]:
+    with closing(sqlite3.connect(site / "db" / "default.db")) as connection:
+        return list(connection.iterdump())
+
+
+def answer(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    document = json.loads(capsys.readouterr().out)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_a_dry_run_shows_and_writes_nothing(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (upgraded / "db" / "default.db").read_bytes()
+
+    status = main(["rewrite-calcs", "site"])
+
+    out = capsys.readouterr().out
+    assert status == 1
+    assert "+ds = dicom.read_file(BIN_FILE)" in out
+    assert "upgrade-kit rewrite-calcs site --apply" in out
+    assert (upgraded / "db" / "default.db").read_bytes() == before
+
+
+def test_the_json_has_what_the_contract_says(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rewrite-calcs", "--database", "sqlite:///site/db/default.db", "--format", "json"])
+
+    document = answer(capsys)
+    assert document["schema"] == 1
+    assert document["site"]["version"] == "0.3.0"
+    assert (document["applied"], document["journal"]) == (False, None)
+    assert document["summary"] == {"rewrite": 3, "unchanged": 4, "review": 2, "error": 0}
+    epid = next(p for p in document["procedures"] if p["slug"] == "epid_mean")
+    assert epid["edits"][0]["before"] == "FILE"
+    assert epid["before_sha256"] != epid["after_sha256"]
+
+
+@pytest.mark.parametrize("version", ["0.2.8", "0.2.9.1"])
+def test_before_the_upgrade_it_is_a_forecast_and_apply_refuses(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    site = site_at(tmp_path, version)
+    before = dump(site)
+
+    assert main(["rewrite-calcs", "site"]) == 1
+    assert "Forecast" in capsys.readouterr().out
+    assert main(["rewrite-calcs", "site", "--apply", "--no-backup"]) == 3
+    assert "Finish the upgrade first" in capsys.readouterr().err
+    assert dump(site) == before
+    assert not list(tmp_path.glob("*journal*"))
+
+
+def test_without_a_backup_apply_refuses_and_says_how_to_make_one(
+    upgraded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = dump(upgraded)
+
+    assert main(["rewrite-calcs", "site", "--apply"]) == 3
+
+    assert "upgrade-kit backup site" in capsys.readouterr().err
+    assert dump(upgraded) == before
+
+
+def test_apply_then_undo_is_as_if_nothing_had_been(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = dump(upgraded)
+    assert main(["backup", "site"]) == 0
+    capsys.readouterr()
+
+    assert main(["rewrite-calcs", "site", "--apply", "--format", "json"]) == 0
+    document = answer(capsys)
+    assert document["applied"] is True
+    assert "BIN_FILE" in (procedures(upgraded)["epid_mean"] or "")
+    assert procedures(upgraded)["film_size"] == (
+        "from PIL import Image\r\nimg = Image.open(BIN_FILE)  # width in pixels\r\nfilm_size = img.size[0]\r\n"
+    )
+
+    assert main(["rewrite-calcs", "site", "--undo", document["journal"]]) == 0
+    assert dump(upgraded) == before
+    assert main(["rewrite-calcs", "--undo", document["journal"]]) == 0, "twice is once"
+    assert dump(upgraded) == before
+
+
+def test_an_undo_refuses_a_row_that_was_changed_since(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rewrite-calcs", "site", "--apply", "--no-backup", "--format", "json"])
+    journal = answer(capsys)["journal"]
+    with closing(sqlite3.connect(upgraded / "db" / "default.db")) as connection, connection:
+        connection.execute("UPDATE qa_test SET calculation_procedure = 'result = 1' WHERE slug = 'epid_mean'")
+    changed = dump(upgraded)
+
+    assert main(["rewrite-calcs", "site", "--undo", journal]) == 3
+
+    assert "epid_mean" in capsys.readouterr().err
+    assert dump(upgraded) == changed
+
+
+def test_a_second_apply_has_nothing_to_do(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rewrite-calcs", "site", "--apply", "--no-backup"])
+    journals = sorted(upgraded.parent.glob("*journal*"))
+    capsys.readouterr()
+
+    assert main(["rewrite-calcs", "site", "--apply", "--no-backup"]) == 0
+
+    assert "Nothing to write" in capsys.readouterr().out
+    assert sorted(upgraded.parent.glob("*journal*")) == journals
+
+
+def test_only_the_named_tests_are_written(upgraded: Path) -> None:
+    main(["rewrite-calcs", "site", "--apply", "--no-backup", "--only", "film_size"])
+
+    assert [slug for slug, text in procedures(upgraded).items() if "BIN_FILE" in (text or "")] == ["film_size"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        pytest.param(["site", "--only", "nosuch"], 2, "nosuch", id="a macro name that does not exist"),
+        pytest.param(["nowhere"], 3, "nowhere", id="no such folder"),
+        pytest.param(["--database", "sqlite:///none.db"], 3, "none.db", id="no such database"),
+        pytest.param(["--database", "oracle://x"], 2, "sqlite:///", id="a vendor that the kit does not know"),
+        pytest.param(["site", "--log", "none.log"], 3, "none.log", id="no such log"),
+        pytest.param(["site", "--undo", "none.json"], 3, "none.json", id="no such journal"),
+        pytest.param(["site", "--apply", "--undo", "x.json"], 2, "not allowed", id="apply and undo at once"),
+        pytest.param(
+            ["site", "--apply", "--no-backup", "--journal-dir", "nodir"],
+            2,
+            "nodir",
+            id="no folder for the journal",
+        ),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    upgraded: Path, arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = dump(upgraded)
+
+    assert main(["rewrite-calcs", *arguments]) == status
+
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert dump(upgraded) == before
+
+
+def test_the_answer_goes_to_a_file_where_one_is_named(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rewrite-calcs", "site", "--format", "json", "--output", "answer.json"])
+
+    assert capsys.readouterr().out == ""
+    assert json.loads(Path("answer.json").read_text(encoding="utf-8"))["command"] == "rewrite-calcs"

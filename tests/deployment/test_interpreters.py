@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from upgrade_kit.deployment.interpreters import find_interpreters, parse_launcher_list
+from upgrade_kit.model.deployment import Interpreters
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="uses shell scripts")
+
+
+def find(*folders: Path, seconds: float = 20, **more: str) -> Interpreters:
+    environment = {"PATH": os.pathsep.join(map(str, folders)), **more}
+    return find_interpreters(environment=environment, timeout_seconds=seconds)
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def link(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(sys.executable)
+    return path
+
+
+def test_an_empty_path_has_no_interpreters(tmp_path: Path) -> None:
+    assert find(tmp_path) == Interpreters(found=(), silent=())
+
+
+def test_the_one_that_is_named_is_asked(tmp_path: Path) -> None:
+    found = find_interpreters(Path(sys.executable), environment={"PATH": str(tmp_path)}).found
+    assert [one.version for one in found] == [Version(".".join(map(str, sys.version_info[:3])))]
+    assert found[0].bits == (64 if sys.maxsize > 2**32 else 32)
+    assert found[0].found == "named with --python"
+
+
+@posix
+def test_several_names_of_one_interpreter_are_one(tmp_path: Path) -> None:
+    for name in ("python", "python3", "python3.6"):
+        link(tmp_path / name)
+    assert len(find(tmp_path).found) == 1
+
+
+@posix
+def test_every_folder_on_the_path_is_looked_into(tmp_path: Path) -> None:
+    script(tmp_path / "a" / "python3", "exit 1")
+    link(tmp_path / "b" / "python3")
+    answer = find(tmp_path / "a", tmp_path / "b")
+    assert len(answer.found) == 1
+    assert [Path(path) for path, _ in answer.silent] == [tmp_path / "a" / "python3"]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("exec sleep 30", "did not answer within 0.5 s and was ended", id="hangs"),
+        pytest.param("echo hello", "gave no version, saying: hello", id="prints rubbish"),
+        pytest.param(
+            "echo interpreter 3.6.x 64 2f 2f", "gave no version, saying: interpreter 3.6.x 64 2f 2f", id="half"
+        ),
+        pytest.param("true", "gave no version and no word", id="says nothing"),
+        pytest.param("echo broken >&2; exit 7", "ended with status 7, saying: broken", id="fails"),
+    ],
+)
+def test_one_that_gives_no_answer_is_silent(tmp_path: Path, text: str, reason: str) -> None:
+    path = script(tmp_path / "python3", text)
+    answer = find_interpreters(environment={"PATH": f"{tmp_path}:/usr/bin:/bin"}, timeout_seconds=0.5)
+    assert (str(path), reason) in answer.silent
+
+
+@posix
+def test_those_that_hang_are_waited_for_together(tmp_path: Path) -> None:
+    for name in ("python", "python2", "python3", "python3.4"):
+        script(tmp_path / name, "while :; do :; done")
+    start = time.monotonic()
+    assert len(find(tmp_path, seconds=1).silent) == 4
+    assert time.monotonic() - start < 3.5
+
+
+@posix
+def test_a_file_that_cannot_be_run_is_passed_over(tmp_path: Path) -> None:
+    script(tmp_path / "python3", "echo").chmod(0o644)
+    assert find(tmp_path) == Interpreters(found=(), silent=())
+
+
+@posix
+def test_a_relative_folder_on_the_path_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path / "python3", "echo planted > planted")
+    monkeypatch.chdir(tmp_path)
+    assert find(Path()) == Interpreters(found=(), silent=())
+    assert not (tmp_path / "planted").exists()
+
+
+@posix
+def test_pyenv_and_virtual_environments_are_looked_into(tmp_path: Path) -> None:
+    home, site = tmp_path / "home", tmp_path / "web" / "qatrackplus"
+    site.mkdir(parents=True)
+    for folder in (
+        home / ".pyenv" / "versions" / "3.6.15",
+        tmp_path / "web" / "venvs" / "qatrack3",
+        home / "venvs" / "q",
+    ):
+        script(folder / "bin" / "python", f"echo interpreter 3.6.15 64 {str(folder).encode().hex()} 2f")
+    answer = find_interpreters(environment={"PATH": "", "HOME": str(home)}, site=site)
+    assert sorted(one.found for one in answer.found) == ["pyenv", "virtual environment", "virtual environment"]
+    assert {one.version for one in answer.found} == {Version("3.6.15")}
+
+
+@posix
+def test_a_named_pyenv_root_is_looked_into(tmp_path: Path) -> None:
+    script(tmp_path / "versions" / "x" / "bin" / "python", "echo interpreter 3.5.0 32 - 2f")
+    answer = find(PYENV_ROOT=str(tmp_path))
+    assert [(one.version, one.bits, one.path) for one in answer.found] == [
+        (Version("3.5.0"), 32, tmp_path / "versions" / "x" / "bin" / "python")
+    ]
+
+
+@posix
+def test_the_newest_comes_first(tmp_path: Path) -> None:
+    for name, version in (("python3.4", "3.4.10"), ("python3", "3.12.0rc1"), ("python2", "2.7.18")):
+        script(tmp_path / name, f"echo interpreter {version} 64 {name.encode().hex()} 2f")
+    assert [str(one.version) for one in find(tmp_path).found] == ["3.12.0rc1", "3.4.10", "2.7.18"]
+
+
+def test_a_virtual_environment_is_another_interpreter_than_its_base(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venvs" / "q"], check=True)
+    answer = find_interpreters(Path(sys.executable), environment={"PATH": ""}, site=tmp_path / "site")
+    assert [one.found for one in answer.found].count("virtual environment") == 1
+    assert len(answer.found) == 2
+
+
+@pytest.mark.interpreters
+def test_python_2_and_3_6_answer() -> None:
+    answer = find_interpreters()
+    lines = {one.version.release[:2] for one in answer.found}
+    if not {(2, 7), (3, 6)} <= lines:
+        pytest.skip("needs Python 2.7 and 3.6")
+    assert all(one.path.is_file() for one in answer.found)
+
+
+def test_the_launchers_list_is_read() -> None:
+    text = (
+        " -V:3.12 *        C:\\Python312\\python.exe\n"
+        " -V:3.6           C:\\Program Files\\Python36\\python.exe\n"
+        " -2.7-64        C:\\Python27\\python.exe\n"
+        "Installed Pythons found by py launcher\n"
+    )
+    assert [str(path) for path in parse_launcher_list(text)] == [
+        "C:\\Python312\\python.exe",
+        "C:\\Program Files\\Python36\\python.exe",
+        "C:\\Python27\\python.exe",
+    ]
+
+
+def test_a_launcher_without_pythons_lists_none() -> None:
+    assert parse_launcher_list("No installed Pythons found!\n") == ()

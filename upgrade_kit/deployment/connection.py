@@ -1,0 +1,616 @@
+"""One way to a site's database, through Django's backends and without Django's settings.
+
+The backends read a handful of settings (``USE_TZ``, ``DEBUG`` ...). Where the host program has configured
+Django, they find the host's. Where it has not, they are lent Django's own defaults for as long as a
+connection lives; the module that ``DJANGO_SETTINGS_MODULE`` names is never imported: it may be the site's.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC
+from importlib.util import find_spec
+from pathlib import Path, PureWindowsPath
+from typing import Any, TypeAlias
+from urllib.parse import quote_from_bytes
+
+from django.conf import UserSettingsHolder, global_settings, settings
+from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
+from django.db.backends.utils import CursorWrapper
+from django.db.utils import Error, load_backend
+from django.utils.functional import empty
+
+from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.errors import DatabaseError, DriverMissingError
+
+Untyped: TypeAlias = Any  # Django and its backends bring no types
+
+CONNECT_SECONDS = 10
+BUSY_SECONDS = 5.0
+LOCK_SECONDS = 10
+
+_ENGINES = {
+    "sqlite": "django.db.backends.sqlite3",
+    "postgresql": "django.db.backends.postgresql",
+    "mysql": "django.db.backends.mysql",
+    "microsoft": "mssql",
+}
+_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "microsoft": "mssql"}
+_DRIVER_MODULES = {
+    "postgresql": ("psycopg", "psycopg2"),
+    "mysql": ("MySQLdb",),
+    "microsoft": ("pyodbc", "mssql"),
+}
+_PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "microsoft": "SQL Server"}
+
+
+class Session:
+    """An open connection to one database.
+
+    SQL is written with ``%s`` for values; where no values are given, ``%`` stands for itself.
+
+    Attributes:
+        vendor: ``sqlite``, ``postgresql``, ``mysql`` or ``microsoft``.
+        address: where it leads to.
+        server: product and version, as the server says it.
+        name: the database's name, as the server says it; for SQLite the absolute path.
+        file: the database's file where it is one.
+        read_only: True where the vendor enforces it. False on SQL Server even when opened for
+            reading: a login is what limits writing there, and ``ApplicationIntent`` is but a hint.
+    """
+
+    def __init__(self, wrapper: Untyped, address: DatabaseAddress, *, writable: bool) -> None:
+        self._wrapper = wrapper
+        self.vendor = address.vendor
+        self.address = address
+        self.file = Path(address.name) if address.vendor == "sqlite" else None
+        self.writable = writable
+        self.read_only = False
+        self.server = ""
+        self.name = address.name
+
+    def quote(self, name: str) -> str:
+        """Quote an identifier the vendor's way."""
+        quoted: str = self._wrapper.ops.quote_name(name)
+        return quoted
+
+    def column(self, table: str, name: str) -> str:
+        """Quote a column together with its table.
+
+        SQLite takes a quoted name that it does not know for a text, and answers with the name itself,
+        unless the table is named with it.
+        """
+        return f"{self.quote(table)}.{self.quote(name)}"
+
+    def fetch(self, sql: str, params: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Run a query and return every row.
+
+        Raises:
+            DatabaseError: with the server's own words.
+        """
+        with self._told(), self._wrapper.cursor() as cursor:
+            cursor.execute(sql, list(params) or None)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> int:
+        """Run a statement and return how many rows it touched (-1 where the driver does not say).
+
+        Raises:
+            DatabaseError: with the server's own words.
+        """
+        with self._told(), self._wrapper.cursor() as cursor:
+            cursor.execute(sql, list(params) or None)
+            return int(cursor.rowcount)
+
+    def table_names(self) -> tuple[str, ...]:
+        """Return the names of the tables, sorted; views are left out.
+
+        Raises:
+            DatabaseError: with the server's own words.
+        """
+        with self._told(), self._wrapper.cursor() as cursor:
+            return tuple(sorted(self._wrapper.introspection.table_names(cursor)))
+
+    def column_names(self, table: str) -> tuple[str, ...]:
+        """Return the table's columns in their order.
+
+        Raises:
+            DatabaseError: there is no such table, or it may not be read.
+        """
+        with self._told(), self._wrapper.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {self.quote(table)} WHERE 1 = 0")  # noqa: S608 - quoted
+            return tuple(str(column[0]) for column in cursor.description)
+
+    def select(
+        self, table: str, *columns: str, where: tuple[str, object] | None = None, lock: bool = False
+    ) -> list[tuple[object, ...]]:
+        """Read columns of a table, in order of ``id``.
+
+        Args:
+            table: its name.
+            columns: their names, at least one.
+            where: a column and the value it must have; all rows without it.
+            lock: keep others from changing these rows until the transaction ends. On SQLite the writing
+                transaction holds the whole file anyway.
+
+        Raises:
+            DatabaseError: the table or a column is not there, or may not be read.
+        """
+        wanted = ", ".join(self.column(table, column) for column in columns)
+        features = self._wrapper.features
+        hold = self._wrapper.ops.for_update_sql() if lock and features.has_select_for_update else ""
+        after_from, at_end = (hold, "") if features.for_update_after_from else ("", hold)
+        condition = f"WHERE {self.column(table, where[0])} = %s" if where else ""
+        order = f"ORDER BY {self.column(table, 'id')}"
+        source = f"{self.quote(table)} {after_from} {condition}"
+        sql = f"SELECT {wanted} FROM {source} {order} {at_end}"  # noqa: S608 - quoted identifiers
+        return self.fetch(sql.strip(), (where[1],) if where else ())
+
+    def count(self, table: str) -> int:
+        """Count a table's rows.
+
+        Raises:
+            DatabaseError: the table is not there, or may not be read.
+        """
+        count = "COUNT_BIG(*)" if self.vendor == "microsoft" else "COUNT(*)"
+        return int(str(self.fetch(f"SELECT {count} FROM {self.quote(table)}")[0][0]))  # noqa: S608 - quoted
+
+    def decode_texts(self, decode: Callable[[bytes], str]) -> None:
+        """Turn SQLite's stored texts into ``str`` with this function from now on."""
+        self._wrapper.connection.text_factory = decode
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold one real transaction: committed at the end of the block, rolled back if it raises.
+
+        A session opened for reading sees one moment of the database throughout, where the vendor can do that.
+
+        Raises:
+            DatabaseError: it cannot begin, or the commit failed.
+        """
+        self._begin()
+        try:
+            yield
+        except BaseException:
+            # A lost connection has rolled back already; what went wrong first is what is to be told.
+            with suppress(DatabaseError):
+                self._end("ROLLBACK")
+            raise
+        try:
+            self._end("COMMIT")
+        except DatabaseError:
+            with suppress(DatabaseError):
+                self._end("ROLLBACK")
+            raise
+
+    def _begin(self) -> None:
+        if self.vendor == "sqlite":
+            self.execute("BEGIN IMMEDIATE" if self.writable else "BEGIN")
+            return
+        with self._told():
+            self._wrapper.set_autocommit(False)
+
+    def _end(self, how: str) -> None:
+        if self.vendor == "sqlite":
+            self.execute(how)
+            return
+        with self._told():
+            if how == "COMMIT":
+                self._wrapper.commit()
+            else:
+                self._wrapper.rollback()
+            self._wrapper.set_autocommit(True)
+            if self.vendor == "microsoft":
+                # mssql-django leaves autocommit off when no transaction is open any more.
+                self._wrapper.connection.autocommit = True
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn every driver error into a ``DatabaseError``."""
+        try:
+            yield
+        except (Error, UnicodeError) as error:
+            raise _explained(error, self.address) from error
+
+
+@contextmanager
+def open_database(address: DatabaseAddress, *, writable: bool = False) -> Iterator[Session]:
+    """Connect to a database: read-only, as far as the vendor enforces it, unless ``writable``.
+
+    Time-outs: 10 s to connect, 5 s for a locked SQLite file, 10 s for a locked row. A file that does not
+    exist is never created.
+
+    Raises:
+        DriverMissingError: the Python driver is not installed (names the extra).
+        DatabaseError: with the server's own words and a hint.
+    """
+    _check_file(address)
+    with _lent_settings():
+        backend = _load_backend(address)
+        wrapper = _wrapper_class(backend)(_settings_of(address, writable=writable), "upgrade_kit")
+        if address.vendor == "microsoft":
+            # mssql-django remembers versions by alias for the whole process; here servers share one alias.
+            wrapper._known_versions = {}  # noqa: SLF001 - the backend has no other door
+            wrapper._known_azures = {}  # noqa: SLF001 - as above
+        try:
+            try:
+                wrapper.ensure_connection()
+            except (Error, ImproperlyConfigured, SynchronousOnlyOperation, UnicodeError) as error:
+                raise _explained(error, address) from error
+            session = Session(wrapper, address, writable=writable)
+            _introduce(session)
+            yield session
+        finally:
+            with suppress(Error):
+                wrapper.close()
+
+
+# --- Django's settings, lent -------------------------------------------------------------------------
+
+_lock = threading.RLock()
+_loan: list[Untyped] = []  # the holder that is lent, once for each connection that lives
+
+
+@contextmanager
+def _lent_settings() -> Iterator[None]:
+    """Give Django its own defaults while a connection lives, unless the host program has configured it."""
+    with _lock:
+        lent = not settings.configured or bool(_loan and settings._wrapped is _loan[0])  # noqa: SLF001 - see the module
+        if lent:
+            if not _loan:
+                holder = UserSettingsHolder(global_settings)
+                # Read by mssql-django: what is closed must be closed, or a restore finds the database in use.
+                holder.DATABASE_CONNECTION_POOLING = False
+                settings._wrapped = holder  # noqa: SLF001 - configure() could not be taken back
+            else:
+                holder = _loan[0]
+            _loan.append(holder)
+    try:
+        yield
+    finally:
+        if lent:
+            with _lock:
+                holder = _loan.pop()
+                if not _loan and settings._wrapped is holder:  # noqa: SLF001 - see above
+                    settings._wrapped = empty  # noqa: SLF001 - see above
+
+
+def _load_backend(address: DatabaseAddress) -> Untyped:
+    try:
+        return load_backend(_ENGINES[address.vendor])
+    except (ImproperlyConfigured, ImportError) as error:
+        product, extra = _PRODUCTS[address.vendor], _EXTRAS[address.vendor]
+        install = f'pip install "upgrade-kit[{extra}]"'
+        if _is_installed(address.vendor):
+            said = _one_line(error, address)
+            hint = "On Debian: apt-get install unixodbc." if "libodbc" in said else f"Try again: {install}"
+            message = f"the Python driver for {product} is installed but does not load: {said}"
+            raise DriverMissingError(message, hint=hint) from error
+        message = f"{address.shown}: the Python driver for {product} is not installed."
+        raise DriverMissingError(message, hint=f"Type: {install}") from error
+
+
+def _is_installed(vendor: str) -> bool:
+    modules = _DRIVER_MODULES[vendor]
+    found = [find_spec(module) is not None for module in modules]
+    return all(found) if vendor == "microsoft" else any(found)
+
+
+def _wrapper_class(backend: Untyped) -> Untyped:
+    """Return the backend's class, freed from what concerns an application and not a reader of plain SQL."""
+
+    def run(self: Untyped, sql: str, params: object, *_: object) -> object:
+        # Django's own warns that the application is not ready; there is no application.
+        with self.db.wrap_database_errors:
+            return self.cursor.execute(sql) if params is None else self.cursor.execute(sql, params)
+
+    cursor_class = type("Cursor", (CursorWrapper,), {"_execute": run})
+    changes: dict[str, object] = {
+        "check_database_version_supported": lambda _: None,  # sites run servers that Django has dropped
+        "make_cursor": lambda self, cursor: cursor_class(cursor, self),
+        "queries_logged": False,  # the host's DEBUG must not collect a site's procedures
+        "timezone": UTC,
+        "timezone_name": "UTC",
+    }
+    if backend.DatabaseWrapper.vendor == "microsoft":
+        changes["data_types"] = dict(backend.DatabaseWrapper.data_types)  # it writes into the class's own
+    return type("DatabaseWrapper", (backend.DatabaseWrapper,), changes)
+
+
+# --- What each vendor is told ------------------------------------------------------------------------
+
+
+def _settings_of(address: DatabaseAddress, *, writable: bool) -> dict[str, object]:
+    name, host, port = address.name, address.host, address.port
+    options: dict[str, object] = {}
+    match address.vendor:
+        case "sqlite":
+            name = _sqlite_uri(name, mode="rw" if writable else "ro")
+            options = {
+                "timeout": BUSY_SECONDS,
+                "detect_types": 0,  # a date that is none must not end a read
+                # No key is changed here, and a reference to a table that is gone must not end an update.
+                "init_command": "PRAGMA foreign_keys = OFF",
+            }
+            options |= {key: float(value) for key, value in address.options if key == "timeout" and _is_number(value)}
+        case "postgresql":
+            options = {
+                "connect_timeout": CONNECT_SECONDS,
+                "application_name": "upgrade-kit",
+                **dict(address.options),
+            }
+        case "mysql":
+            isolation = "read committed" if writable else "repeatable read"
+            options = {
+                "connect_timeout": CONNECT_SECONDS,
+                "isolation_level": isolation,
+                **_typed(address.options),
+            }
+        case _:
+            host, port, options = _sql_server(address)
+    return {
+        "ENGINE": _ENGINES[address.vendor],
+        "NAME": name,
+        "USER": address.user,
+        "PASSWORD": address.password,
+        "HOST": host,
+        "PORT": port,
+        "OPTIONS": options,
+        "TIME_ZONE": None,
+        "ATOMIC_REQUESTS": False,
+        "AUTOCOMMIT": True,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": False,
+        "TEST": {"CHARSET": None, "COLLATION": None, "MIGRATE": True, "MIRROR": None, "NAME": None},
+    }
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"\d+(\.\d+)?", text))
+
+
+def _typed(options: tuple[tuple[str, str], ...]) -> dict[str, object]:
+    """Return MySQL's options with whole numbers as numbers; the driver takes no texts for them."""
+    return {key: int(value) if value.isascii() and value.isdigit() else value for key, value in options}
+
+
+def _sqlite_uri(name: str, *, mode: str) -> str:
+    path = PureWindowsPath(name).as_posix() if re.match(r"[A-Za-z]:|\\\\", name) else name
+    if not path.startswith("/"):
+        path = f"/{path}"
+    # Surrogates stand for bytes that are no UTF-8 (PEP 383).
+    return f"file://{quote_from_bytes(path.encode('utf-8', 'surrogateescape'), safe='/:')}?mode={mode}"
+
+
+_MICROSOFT_DRIVER = re.compile(r"ODBC Driver .* for SQL Server|SQL Server Native Client.*")
+_PREFERRED_DRIVERS = (
+    "ODBC Driver 18 for SQL Server",
+    "ODBC Driver 17 for SQL Server",
+    "ODBC Driver 13.1 for SQL Server",
+    "ODBC Driver 13 for SQL Server",
+    "ODBC Driver 11 for SQL Server",
+    "SQL Server Native Client 11.0",
+    "SQL Server Native Client 10.0",
+    "SQL Server",
+    "FreeTDS",
+)
+# Options that mssql-django reads itself; any other is a keyword of the ODBC connection string.
+_BACKEND_OPTIONS = frozenset({"driver", "dsn", "extra_params", "driver_charset", "collation", "isolation_level"})
+# Options of older backends that have no meaning any more.
+_DROPPED_OPTIONS = frozenset(
+    {
+        "provider",
+        "use_legacy_date_fields",
+        "use_mars",
+        "unicode_results",
+        "driver_supports_utf8",
+        "driver_needs_utf8",
+    }
+    | {"host_is_server", "query_timeout", "connection_timeout", "connection_retries", "python_driver"}
+    | {"connection_retry_backoff_time", "autocommit", "datefirst"}
+)
+
+
+def _sql_server(address: DatabaseAddress) -> tuple[str, str, dict[str, object]]:
+    """Return host, port and options as mssql-django wants them for the driver that is there."""
+    given = {key.lower(): value for key, value in address.options}
+    driver = "" if "dsn" in given else _odbc_driver(given.get("driver", ""))
+    timeout = given.get("connection_timeout", "")
+    options: dict[str, object] = {
+        # The backend's own retries would hide a plain "cannot open database" for half a minute.
+        "connection_timeout": int(timeout) if timeout.isdecimal() else CONNECT_SECONDS,
+        "connection_retries": 0,
+        **{key: value for key, value in given.items() if key in _BACKEND_OPTIONS},
+    }
+    keywords = {
+        key: value
+        for key, value in address.options
+        if key.lower() not in _BACKEND_OPTIONS and key.lower() not in _DROPPED_OPTIONS
+    }
+    host, port = address.host, address.port
+    if driver:
+        options["driver"] = driver
+        if not _MICROSOFT_DRIVER.match(driver):
+            options["host_is_server"] = True
+            if "tds" in driver.lower():
+                keywords = {"TDS_Version": "7.4", "ClientCharset": "UTF-8", **keywords}
+            else:
+                # A Microsoft driver under another name (the one Windows brings, a path): "host,port".
+                host, port = (f"{host},{port}" if port else host), ""
+                if not address.user:
+                    keywords = {"Trusted_Connection": "yes", **keywords}
+    extra = ";".join(f"{key}={_odbc_value(key, value, address)}" for key, value in keywords.items())
+    options["extra_params"] = ";".join(part for part in (given.get("extra_params", ""), extra) if part)
+    return host, port, options
+
+
+def _odbc_value(key: str, value: str, address: DatabaseAddress) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_ ]*", key):
+        raise DatabaseError(f"{address.shown}: {key!r} is no option of an ODBC connection.")
+    return "{" + value.replace("}", "}}") + "}" if re.search(r"[;{}]", value) else value
+
+
+def _odbc_driver(wanted: str) -> str:
+    import pyodbc  # noqa: PLC0415 - an extra, and known to be there only now
+
+    installed = sorted(pyodbc.drivers())
+    if wanted.startswith("{") and wanted.endswith("}"):
+        wanted = wanted[1:-1]
+    if wanted:
+        # Names are compared as the driver manager does; a path names a driver that nobody registered.
+        for name in installed:
+            if name.lower() == wanted.lower():
+                return str(name)
+        if ("/" in wanted or "\\" in wanted) and Path(wanted).is_file():
+            return wanted
+    else:
+        for name in _PREFERRED_DRIVERS:
+            if name in installed:
+                return name
+    listed = f"Installed are: {', '.join(installed)}." if installed else "None is installed."
+    what = (
+        f"there is no ODBC driver {wanted!r} on this machine." if wanted else "no ODBC driver for SQL Server is known."
+    )
+    hint = (
+        "Add ?driver=NAME with one of those, or install Microsoft's 'ODBC Driver 18 for SQL Server'."
+        if installed
+        else "Install Microsoft's 'ODBC Driver 18 for SQL Server'."
+    )
+    raise DatabaseError(f"{what} {listed}", hint=hint)
+
+
+def _introduce(session: Session) -> None:
+    """Ask the server who it is, and make the session read-only where the vendor enforces that."""
+    match session.vendor:
+        case "sqlite":
+            # A text that is no UTF-8 must not end the read of a whole table.
+            session.decode_texts(lambda data: data.decode("utf-8", "surrogateescape"))
+            session.server = f"SQLite {session.fetch('SELECT sqlite_version()')[0][0]}"
+            session.fetch("SELECT COUNT(*) FROM sqlite_master")  # opening alone reads no byte of the file
+            session.read_only = not session.writable
+        case "postgresql":
+            session.server = f"PostgreSQL {session.fetch('SHOW server_version')[0][0]}"
+            session.name = str(session.fetch("SELECT current_database()")[0][0])
+            session.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            if not session.writable:
+                session.execute("SET default_transaction_isolation = 'repeatable read'")
+                session.execute("SET default_transaction_read_only = on")
+                session.read_only = True
+        case "mysql":
+            version = str(session.fetch("SELECT VERSION()")[0][0])
+            session.server = f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {version}"
+            session.name = str(session.fetch("SELECT DATABASE()")[0][0])
+            session.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}")
+            if not session.writable:
+                with suppress(DatabaseError):  # MySQL before 5.6, MariaDB before 10.0: no such session
+                    session.execute("SET SESSION TRANSACTION READ ONLY")
+                    session.read_only = True
+        case _:
+            product, edition, name = session.fetch(
+                "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), "
+                "CAST(SERVERPROPERTY('Edition') AS nvarchar(128)), DB_NAME()"
+            )[0]
+            session.server = f"Microsoft SQL Server {product}" + (f" ({edition})" if edition else "")
+            session.name = str(name)
+            with suppress(DatabaseError):  # servers that only speak like SQL Server may not know it
+                session.execute(f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}")
+
+
+# --- Errors ------------------------------------------------------------------------------------------
+
+
+def _check_file(address: DatabaseAddress) -> None:
+    """Tell of a missing file, a folder and another kind of file in plain words.
+
+    SQLite says the same of the first two, and takes a file of a few bytes for an empty database.
+    """
+    if address.vendor != "sqlite":
+        return
+    path = Path(address.name)
+    try:
+        if path.is_dir():
+            raise DatabaseError(f"{path} is a folder, not a database.", hint="Name the database's file.")
+        if not path.exists():
+            raise DatabaseError(f"{path}: there is no such file.", hint="Check the path; nothing was made.")
+        with path.open("rb") as stream:
+            start = stream.read(len(_SQLITE_HEADER))
+    except OSError as error:
+        raise DatabaseError(f"{path}: {error.strerror or error}.", hint=_SQLITE_CANNOT_OPEN) from error
+    if start and start != _SQLITE_HEADER:
+        raise DatabaseError(f"{path}: the file is not a database of SQLite.", hint=_NOT_SQLITE)
+
+
+_SQLITE_HEADER = b"SQLite format 3\0"
+_SQLITE_CANNOT_OPEN = "Check the file's and its folder's permissions."
+_NOT_SQLITE = "It is another kind of file, encrypted, or damaged: check the path."
+_REACH = "Check host, port and that the server runs and can be reached from this machine."
+# (words in the error, what to do), the first that fits
+_HINTS: tuple[tuple[str, str], ...] = (
+    ("adaptive server is unavailable", _REACH),
+    ("file is not a database", _NOT_SQLITE),
+    ("malformed|disk image", "The file is damaged: restore a backup."),
+    (
+        "readonly database|read-only|read only|1792|cannot execute .* in a read-only",
+        "The database or its folder may not be written to.",
+    ),
+    (
+        "certificate|ssl provider|ssl security",
+        "Add &TrustServerCertificate=yes (or &Encrypt=no) to the URL if you trust the server.",
+    ),
+    (
+        "unknown database|does not exist.*database|database .* does not exist|\\b4060\\b|\\b911\\b",
+        "Check the database's name in the URL.",
+    ),
+    (
+        "password|access denied for user|authentication|login failed|\\b18456\\b|\\b28000\\b|no pg_hba",
+        "Check user and password; the password may also come from UPGRADE_KIT_PASSWORD.",
+    ),
+    (
+        "locked|lock wait|lock timeout|lock request|deadlock|\\b1205\\b|\\b1222\\b",
+        "Another program holds it: stop the web server and whatever else uses the database, then try again.",
+    ),
+    (
+        "no such table|no such column|doesn't exist|does not exist|invalid object name|invalid column",
+        "Check that this is the site's database.",
+    ),
+    ("permission|denied|\\b229\\b|\\b262\\b", "Give this login or user the right to do that."),
+    (
+        "can't open lib|data source name not found",
+        "Check the driver's name or path, and that what it needs is installed.",
+    ),
+    (
+        "connect|refused|timed? ?out|timeout|unreachable|resolve|name or service|no route|08001|hyt00",
+        _REACH,
+    ),
+)
+
+
+def _explained(error: BaseException, address: DatabaseAddress) -> DatabaseError:
+    said = _one_line(error, address)
+    lowered = said.lower()
+    hint = next((hint for words, hint in _HINTS if re.search(words, lowered)), "")
+    if address.vendor == "sqlite":
+        if "unable to open" in lowered:
+            hint = _SQLITE_CANNOT_OPEN
+        if Path(f"{address.name}-journal").exists() and ("unable to open" in lowered or "readonly" in lowered):
+            hint = "A write was interrupted (a -journal file lies beside it): open it once for writing."
+    if type(error).__name__ == "SynchronousOnlyOperation":
+        hint = "Call this from a thread, not from inside an event loop."
+    return DatabaseError(f"{address.shown}: {said}", hint=hint)
+
+
+def _one_line(error: BaseException, address: DatabaseAddress) -> str:
+    """Return the server's own words on one line, without the password."""
+    arguments = error.args
+    # pyodbc gives (SQLSTATE, words), MySQL (number, words).
+    if len(arguments) > 1 and isinstance(arguments[1], str):
+        number, words = arguments[0], arguments[1]
+        text = words if str(number) in words else f"{words} ({number})"
+    else:
+        text = str(error) or type(error).__name__
+    for secret in address.secrets:
+        text = text.replace(secret, "***")
+    return " ".join(text.split()).rstrip(".") + "."

@@ -1,0 +1,58 @@
+"""What a database holds, in three values that a backup and its database must agree on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from upgrade_kit.deployment.connection import Session
+
+# Where each generation of the application writes down its migrations: (table, app, migration).
+HISTORY_TABLES = (
+    ("south_migrationhistory", "app_name", "migration"),
+    ("django_migrations", "app", "name"),
+)
+
+
+def database_fingerprint(session: Session) -> tuple[tuple[tuple[str, int], ...], str, str]:
+    """Return the rows of each table, the digest of the migration history and that of the procedures.
+
+    Run it inside ``session.transaction()`` where others may be writing. Digests are SHA-256, hexadecimal;
+    a table that is not there counts as one without rows.
+
+    Raises:
+        DatabaseError: a table cannot be read.
+    """
+    tables = session.table_names()
+    rows = tuple((table, session.count(table)) for table in tables)
+    return rows, history_digest(session, tables), procedures_digest(session, tables)
+
+
+def history_digest(session: Session, tables: Iterable[str]) -> str:
+    """Return the digest of ``table, app, name`` of each migration, in the order of application."""
+    present = set(tables)
+    digest = hashlib.sha256()
+    for table, app, name in HISTORY_TABLES:
+        if table in present:
+            for row in session.select(table, app, name):
+                _add(digest, table, *row)
+    return digest.hexdigest()
+
+
+def procedures_digest(session: Session, tables: Iterable[str]) -> str:
+    """Return the digest of every test's id and calculation procedure, in order of id."""
+    digest = hashlib.sha256()
+    if "qa_test" in set(tables):
+        for row in session.select("qa_test", "id", "calculation_procedure"):
+            _add(digest, *row)
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, *values: object) -> None:
+    """Feed the values with their lengths, so that none can pass for part of its neighbour."""
+    for value in values:
+        if value is None:
+            digest.update(b"-,")
+            continue
+        data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+        digest.update(b"%d:%b," % (len(data), data))

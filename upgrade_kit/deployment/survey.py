@@ -1,0 +1,252 @@
+"""Observes one site: reads what can be read, and says of everything else why not. Writes nothing."""
+
+from __future__ import annotations
+
+import locale
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from packaging.version import Version
+
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
+from upgrade_kit.deployment.checkout import SiteFolder, find_site, read_checkout, release_of
+from upgrade_kit.deployment.disk import read_disk
+from upgrade_kit.errors import DatabaseError, LogError, UsageError
+from upgrade_kit.model.deployment import (
+    Backups,
+    Checkout,
+    Database,
+    Deployment,
+    Disk,
+    Interpreters,
+    Machine,
+    Settings,
+    Unobserved,
+)
+from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.path import Release
+
+_NO_SITE = Unobserved("no site folder was given", asked=False)
+# What CPython sets LC_CTYPE to by itself where it finds the C locale (PEP 538).
+_COERCED = frozenset(("C.UTF-8", "C.utf8", "UTF-8"))
+_C_LOCALES = frozenset(("", "C", "POSIX"))
+
+
+def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
+    site: str | Path | None = None,
+    *,
+    database: str | None = None,
+    password: str | None = None,
+    interpreters: bool = True,
+    environment: Mapping[str, str] | None = None,
+    python: Path | None = None,
+    log: Path | None = None,
+    backup_folders: Sequence[Path] = (),
+    releases: tuple[Release, ...] | None = None,
+    now: datetime | None = None,
+) -> Deployment:
+    """Observe one site. Only reads; a fact that cannot be read is ``Unobserved`` with the reason.
+
+    Args:
+        site: the folder that holds ``manage.py``.
+        database: a database URL; overrides what the settings say.
+        password: the database password; overrides what settings and URL leave out or say.
+        interpreters: whether to ask the Pythons of this machine.
+        environment: the environment to search for programs; ``None`` means this process's own.
+        python: an interpreter that the user names.
+        log: the migration log; by default ``logs/migrate.log`` in the site.
+        backup_folders: where to look for backups.
+        releases: the releases that the rules know; by default all that are installed.
+        now: the time of the observation; by default the present.
+
+    Raises:
+        SiteError: there is no such folder.
+        UsageError: neither site nor database is given, or the URL is none.
+    """
+    if site is None and database is None:
+        raise UsageError(
+            "neither a site nor a database was named",
+            hint="Give the folder that holds manage.py, or --database URL.",
+        )
+    if releases is None:
+        from upgrade_kit.planning.graph import VersionGraph  # noqa: PLC0415 - rules are read only where asked for
+
+        releases = VersionGraph.load().releases
+    folder = _NO_SITE if site is None else find_site(site)
+    root = folder.root if isinstance(folder, SiteFolder) else None
+    checkout = read_checkout(Path(site), releases, environment=environment) if site is not None else _NO_SITE
+    settings, address = _settings_and_address(folder, database, password)
+    observed = _database(address, releases)
+    return Deployment(
+        site=root or (None if site is None else Path(site)),
+        observed_at=now or datetime.now(UTC),
+        version=_version(checkout, observed, releases),
+        versions_agree=_agree(checkout, observed, releases),
+        checkout=checkout,
+        settings=settings,
+        interpreters=_interpreters(root, python, environment, wanted=interpreters),
+        database=observed,
+        disk=_disk(root, observed, settings),
+        machine=read_machine(environment),
+        backups=_backups(address, observed, backup_folders),
+        migrate_log=_migrate_log(folder, log),
+    )
+
+
+def resolve_address(
+    site: str | Path | None,
+    *,
+    database: str | None = None,
+    password: str | None = None,
+) -> DatabaseAddress | Unobserved:
+    """Return the address of a site's database: the URL's where one is given, else the settings'.
+
+    Args:
+        site: the folder that holds ``manage.py``.
+        database: a database URL.
+        password: the database password.
+
+    Raises:
+        SiteError: there is no such folder.
+        UsageError: neither is given, or the URL is none.
+    """
+    if database is not None:
+        return parse_database_url(database, base=Path.cwd(), password=password)
+    if site is None:
+        raise UsageError(
+            "neither a site nor a database was named",
+            hint="Give the folder that holds manage.py, or --database URL.",
+        )
+    return _settings_and_address(find_site(site), None, password)[1]
+
+
+def read_machine(environment: Mapping[str, str] | None = None) -> Machine:
+    """Return the system and the encoding in which the site's Python would write a log.
+
+    That Python is older than UTF-8 mode (PEP 540) and locale coercion (PEP 538), which hide a C locale from
+    the Python that runs this.
+    """
+    settings = os.environ if environment is None else environment
+    encoding = locale.getencoding()
+    if os.name == "posix":
+        stated = settings.get("LC_ALL") or settings.get("LC_CTYPE") or settings.get("LANG") or ""
+        coerced = not settings.get("LC_ALL") and stated in _COERCED and settings.get("LANG", "") in _C_LOCALES
+        if stated in _C_LOCALES or coerced:
+            encoding = "ascii"
+    return Machine(system=platform.system() or os.name, preferred_encoding=encoding)
+
+
+def _settings_and_address(
+    folder: SiteFolder | Unobserved, database: str | None, password: str | None
+) -> tuple[Settings | Unobserved, DatabaseAddress | Unobserved]:
+    from upgrade_kit.deployment.settings import read_settings  # noqa: PLC0415 - a database alone has no settings
+
+    settings: Settings | Unobserved
+    address: DatabaseAddress | Unobserved
+    if isinstance(folder, SiteFolder):
+        settings, address = read_settings(folder.root, password)
+    else:
+        settings, address = folder, Unobserved(folder.reason)
+    if database is not None:
+        address = parse_database_url(database, base=Path.cwd(), password=password)
+    return settings, address
+
+
+def _database(address: DatabaseAddress | Unobserved, releases: tuple[Release, ...]) -> Database | Unobserved:
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.database import read_database  # noqa: PLC0415 - Django loads only when needed
+
+    try:
+        return read_database(address, releases)
+    except DatabaseError as error:
+        return Unobserved(str(error))
+
+
+def _schema_version(database: Database | Unobserved) -> Version | None:
+    if isinstance(database, Unobserved) or isinstance(database.schema, Unobserved):
+        return None
+    return database.schema.version
+
+
+def _checkout_version(checkout: Checkout | Unobserved) -> Version | None:
+    if isinstance(checkout, Unobserved) or isinstance(checkout.version, Unobserved):
+        return None
+    return checkout.version
+
+
+def _same_node(one: Version, other: Version, releases: Sequence[Release]) -> bool:
+    return one == other or ((node := release_of(one, releases)) is not None and node == release_of(other, releases))
+
+
+def _version(
+    checkout: Checkout | Unobserved, database: Database | Unobserved, releases: Sequence[Release]
+) -> Version | Unobserved:
+    code, schema = _checkout_version(checkout), _schema_version(database)
+    if schema is not None:
+        return code if code is not None and _same_node(code, schema, releases) else schema
+    if code is not None:
+        return code
+    return Unobserved("neither the checkout nor the database tells the version")
+
+
+def _agree(
+    checkout: Checkout | Unobserved, database: Database | Unobserved, releases: Sequence[Release]
+) -> bool | Unobserved:
+    code, schema = _checkout_version(checkout), _schema_version(database)
+    if code is None:
+        asked = not isinstance(checkout, Unobserved) or checkout.asked
+        return Unobserved("the version of the checkout is not known", asked=asked)
+    if schema is None:
+        return Unobserved("the version of the schema is not known")
+    return _same_node(code, schema, releases)
+
+
+def _interpreters(
+    root: Path | None, python: Path | None, environment: Mapping[str, str] | None, *, wanted: bool
+) -> Interpreters | Unobserved:
+    if not wanted:
+        return Unobserved("the interpreters were not asked for", asked=False)
+    from upgrade_kit.deployment.interpreters import find_interpreters  # noqa: PLC0415 - starts programs
+
+    return find_interpreters(python, environment=environment, site=root)
+
+
+def _disk(root: Path | None, database: Database | Unobserved, settings: Settings | Unobserved) -> Disk | Unobserved:
+    file = None if isinstance(database, Unobserved) else database.file
+    media = None if root is None else settings if isinstance(settings, Unobserved) else settings.media_root
+    return read_disk(root, file, media)
+
+
+def _backups(
+    address: DatabaseAddress | Unobserved, database: Database | Unobserved, folders: Sequence[Path]
+) -> Backups | Unobserved:
+    if isinstance(address, Unobserved) or isinstance(database, Unobserved):
+        return Unobserved("the database could not be read, so there is nothing to compare a backup with")
+    from upgrade_kit.deployment.connection import open_database  # noqa: PLC0415 - Django loads only when needed
+    from upgrade_kit.deployment.manifests import find_backups  # noqa: PLC0415 - as above
+
+    try:
+        with open_database(address) as session:
+            return find_backups(tuple(folders), session)
+    except DatabaseError as error:
+        return Unobserved(str(error))
+
+
+def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:
+    path = log
+    if path is None:
+        if isinstance(folder, Unobserved):
+            return folder
+        path = folder.root / "logs" / "migrate.log"
+        if not path.exists():
+            return Unobserved(f"there is no {path}")
+    from upgrade_kit.deployment.migrate_log import read_migrate_log  # noqa: PLC0415 - only where there is one
+
+    try:
+        return read_migrate_log(path)
+    except LogError as error:
+        return Unobserved(str(error))

@@ -1,0 +1,371 @@
+"""What Python's own functions do with the file and its content."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from upgrade_kit.rewriting import calls, operations
+from upgrade_kit.rewriting.arguments import Arguments
+from upgrade_kit.rewriting.machine import Machine
+from upgrade_kit.rewriting.observations import Want
+from upgrade_kit.rewriting.values import (
+    NOTHING,
+    NUMBER,
+    OTHER,
+    TEXT,
+    BinStream,
+    Data,
+    Flavour,
+    Items,
+    Lazy,
+    LazyKind,
+    Literal,
+    Missing,
+    Named,
+    Number,
+    Other,
+    Row,
+    Shape,
+    Stream,
+    Thing,
+    Value,
+    data,
+    one,
+)
+
+SAFE_ATTRIBUTES = frozenset({"read", "readline", "readlines", "seek", "tell", "close", "name", "closed"})
+
+
+def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.get(0):
+        match atom:
+            case Data(flavour, shape):
+                if shape in (Shape.WHOLE, Shape.CHUNK, Shape.LINE) and flavour is Flavour.FILE:
+                    machine.want(Want.BYTES, atom, node, "counts the bytes of the content", "UK408")
+                elif shape in (Shape.WHOLE, Shape.CHUNK) and flavour is Flavour.TEXT:
+                    machine.unknown(node, "the length of text that was read with one kind of line end")
+            case Lazy(kind, _) if kind is LazyKind.ONCE:
+                operations.not_a_list(machine, node, "its length")
+            case Stream() | BinStream():
+                machine.unknown(node, "the length of the file itself")
+            case _:
+                continue
+    return NUMBER
+
+
+def _number(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.get(0):
+        if isinstance(atom, Data):
+            machine.want(Want.EITHER_TEXT, atom, node, "turns text into a number", "UK404")
+        elif machine.atom_from_file(atom):
+            machine.unknown(node, "turns something of the file into a number")
+    return NUMBER
+
+
+def _complex(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.everything():
+        if isinstance(atom, Data):
+            machine.want(Want.TEXT, atom, node, "complex() reads text", "UK403")
+    return NUMBER
+
+
+def _ord(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.get(0):
+        if isinstance(atom, Data):
+            machine.want(Want.BYTES, atom, node, "ord() takes one byte", "UK408")
+    return NUMBER
+
+
+def _str(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    result: Value = NOTHING
+    for atom in arguments.get(0):
+        operations.as_text(machine, atom, node)
+        result |= one(atom) if isinstance(atom, Data | Literal) else TEXT
+    return result or TEXT
+
+
+def _repr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if machine.from_file(arguments.everything()):
+        machine.unknown(node, "repr() of the file or its content")
+    return TEXT
+
+
+def _bytes(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.get(0):
+        if isinstance(atom, Data):
+            machine.want(Want.BYTES, atom, node, "is turned into bytes", "UK402")
+        elif machine.atom_from_file(atom):
+            machine.unknown(node, "is turned into bytes")
+        elif isinstance(atom, Literal | Number) and not (isinstance(atom, Literal) and atom.raw):
+            machine.seen.breaks_at(
+                node, "bytes(x) of text or a number means another thing on Python 3", "b'...'", "UK424"
+            )
+    return data(Flavour.BYTES, Shape.CHUNK)
+
+
+def _bytearray(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.get(0):
+        if isinstance(atom, Data):
+            machine.want(Want.BYTES, atom, node, "is turned into bytes", "UK402")
+        elif machine.atom_from_file(atom):
+            machine.unknown(node, "is turned into bytes")
+    return one(Thing("bytearray"))
+
+
+def _all_elements(machine: Machine, value: Value, node: ast.AST) -> Value:
+    result = NOTHING
+    for atom in value:
+        result |= operations.iterate(machine, atom, node)
+    return result
+
+
+def _list(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    return machine.items(node, _all_elements(machine, arguments.get(0), node))
+
+
+def _dict(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    held = frozenset().union(*arguments.named.values())
+    for atom in _all_elements(machine, arguments.get(0), node):
+        if isinstance(atom, Row | Items):
+            for part in atom.places[0] if isinstance(atom, Row) and atom.places else machine.elements(atom):
+                operations.as_key(machine, part, node)
+            held |= machine.elements(atom)
+        else:
+            held |= one(atom)
+    return machine.items(node, held)
+
+
+def _set(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    held = _all_elements(machine, arguments.get(0), node)
+    for atom in held:
+        operations.as_key(machine, atom, node)
+    return machine.items(node, held)
+
+
+def _sorted(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if "cmp" in arguments.named or len(arguments.positional) > 1:
+        machine.seen.breaks_at(node, "sorted() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
+    held = _all_elements(machine, arguments.get(0), node)
+    calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
+    return machine.items(node, held)
+
+
+def _most(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if len(arguments.positional) > 1:
+        held = frozenset().union(*arguments.positional, arguments.rest)
+    else:
+        held = _all_elements(machine, arguments.get(0), node)
+    if "key" not in arguments.named and Missing() in held and len(held) > 1:
+        for atom in held - {Missing()}:
+            operations.compare(machine, atom, Missing(), ast.Lt(), node)
+    calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
+    return held
+
+
+def _sum(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    held = _all_elements(machine, arguments.get(0), node)
+    if any(isinstance(atom, Data) for atom in held) or machine.from_file(held):
+        return machine.unknown(node, "a sum over the file's content")
+    return NUMBER if held <= NUMBER else OTHER
+
+
+def _any(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    _all_elements(machine, arguments.get(0), node)
+    return NUMBER
+
+
+def _enumerate(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    return machine.items(node, one(Row((NUMBER, _all_elements(machine, arguments.get(0), node)))))
+
+
+def _zip(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    places = tuple(_all_elements(machine, value, node) for value in arguments.positional)
+    element = one(Row(places)) if not arguments.rest else frozenset().union(*places, arguments.rest)
+    return machine.lazy(LazyKind.ONCE, node, element)
+
+
+def _map(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    elements = tuple(_all_elements(machine, value, node) for value in arguments.positional[1:])
+    return machine.lazy(LazyKind.ONCE, node, calls.apply(machine, arguments.get(0), elements, node))
+
+
+def _filter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    element = _all_elements(machine, arguments.get(1), node)
+    calls.apply(machine, frozenset(a for a in arguments.get(0) if not isinstance(a, Number)), (element,), node)
+    return machine.lazy(LazyKind.ONCE, node, element)
+
+
+def _range(machine: Machine, _: Arguments, node: ast.Call) -> Value:
+    return machine.lazy(LazyKind.RANGE, node, NUMBER)
+
+
+def _iter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if len(arguments.positional) > 1:
+        element = calls.apply(machine, arguments.positional[0], (), node)
+        for atom in element:
+            for sentinel in arguments.positional[1]:
+                operations.compare(machine, atom, sentinel, ast.Eq(), node)
+        return machine.items(node, element)
+    return machine.items(node, _all_elements(machine, arguments.get(0), node))
+
+
+def _next(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    result = frozenset().union(*arguments.positional[1:])
+    for atom in arguments.get(0):
+        if isinstance(atom, Stream):
+            machine.want(Want.TEXT, atom, node, "next() takes a line of FILE (BIN_FILE has none)", "UK404")
+            machine.seen.moves_position = True
+            result |= data(atom.flavour, Shape.LINE)
+        elif isinstance(atom, BinStream):
+            result |= machine.unknown(node, "next() of BIN_FILE, which has none")
+        else:
+            result |= operations.iterate(machine, atom, node)
+    return result
+
+
+def _print(_: Machine, __: Arguments, ___: ast.Call) -> Value:
+    return NUMBER
+
+
+def _isinstance(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if machine.from_file(arguments.get(0)) or machine.on_python3_bytes(arguments.get(0)):
+        machine.unknown(node, "asks for the type of the file or its content")
+    elif Other() in arguments.get(0) and Named("builtins.str") in _flat(machine, arguments.get(1)):
+        machine.unknown(node, "asks whether something is str, which is another type on Python 3")
+    return NUMBER
+
+
+def _flat(machine: Machine, value: Value) -> Value:
+    return value.union(*(machine.elements(atom) for atom in value if isinstance(atom, Row | Items)))
+
+
+def _type(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    _isinstance(machine, arguments, node)
+    return OTHER
+
+
+def _hasattr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    names = arguments.get(1)
+    safe = all(isinstance(atom, Literal) and atom.text in SAFE_ATTRIBUTES for atom in names)
+    if not safe and machine.from_file(arguments.get(0)):
+        machine.unknown(node, "asks for an attribute of the file or its content")
+    return NUMBER
+
+
+def _open(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.get(0, "file", "name", "filename"):
+        if isinstance(atom, Stream | BinStream) or (not isinstance(atom, Data) and machine.atom_from_file(atom)):
+            machine.unknown(node, "open() of the file itself")
+    modes = arguments.get(1, "mode") or one(Literal("r", raw=False))
+    result = NOTHING
+    for mode in modes:
+        if not isinstance(mode, Literal):
+            return machine.unknown(node, "open() with a mode that is not known")
+        result |= one(Stream(Flavour.BYTES if "b" in mode.text else Flavour.TEXT))
+    return result
+
+
+def _temporary_file(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    """Return what tempfile gives: a file of bytes, unless another mode is written."""
+    modes = arguments.get(0, "mode") or one(Literal("w+b", raw=False))
+    result = NOTHING
+    for mode in modes:
+        if not isinstance(mode, Literal):
+            return machine.unknown(node, "a temporary file with a mode that is not known")
+        result |= one(Stream(Flavour.BYTES if "b" in mode.text else Flavour.TEXT))
+    return result
+
+
+def _copy_file(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    """Run ``shutil.copyfileobj(source, target)``."""
+    for source in arguments.get(0, "fsrc"):
+        for target in arguments.get(1, "fdst"):
+            if isinstance(source, Stream) and isinstance(target, Stream) and target.flavour is not Flavour.FILE:
+                machine.seen.moves_position |= source.flavour is Flavour.FILE
+                want = Want.BYTES if target.flavour is Flavour.BYTES else Want.TEXT
+                machine.want(want, source, node, f"is copied into a file of {target.flavour.value}", "UK402")
+            elif machine.atom_from_file(source) or machine.atom_from_file(target):
+                machine.unknown(node, "the file is copied into something that the kit does not follow")
+    return NUMBER
+
+
+def _namespace(_: Machine, arguments: Arguments, __: ast.Call) -> Value:
+    return OTHER if arguments.positional else one(Thing("namespace"))
+
+
+def _code(machine: Machine, _: Arguments, node: ast.Call) -> Value:
+    return machine.unknown(node, "runs text as code")
+
+
+def _getattr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if machine.from_file(arguments.everything()):
+        return machine.unknown(node, "takes an attribute of the file by a computed name")
+    return OTHER
+
+
+def _round(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if len(arguments.positional) < 2 and not arguments.named:  # noqa: PLR2004 - round(x, digits)
+        machine.seen.breaks_at(
+            node,
+            "round(x) gives another number on Python 3 where x ends in .5 (2.5 -> 2, was 3.0)",
+            "math.floor(x + 0.5) for x >= 0, or decide that the new rounding is right",
+            "UK424",
+        )
+    return NUMBER
+
+
+_Handler = Callable[[Machine, Arguments, ast.Call], Value]
+BUILTIN: dict[str, _Handler] = {
+    "all": _any,
+    "any": _any,
+    "bool": _any,
+    "bytearray": _bytearray,
+    "bytes": _bytes,
+    "compile": _code,
+    "complex": _complex,
+    "dict": _dict,
+    "dir": _namespace,
+    "enumerate": _enumerate,
+    "eval": _code,
+    "exec": _code,
+    "filter": _filter,
+    "float": _number,
+    "frozenset": _set,
+    "getattr": _getattr,
+    "globals": _namespace,
+    "hasattr": _hasattr,
+    "int": _number,
+    "isinstance": _isinstance,
+    "iter": _iter,
+    "len": _len,
+    "list": _list,
+    "locals": _namespace,
+    "map": _map,
+    "max": _most,
+    "memoryview": _bytes,
+    "min": _most,
+    "next": _next,
+    "open": _open,
+    "ord": _ord,
+    "print": _print,
+    "range": _range,
+    "repr": _repr,
+    "reversed": _list,
+    "round": _round,
+    "set": _set,
+    "setattr": _getattr,
+    "sorted": _sorted,
+    "str": _str,
+    "sum": _sum,
+    "tuple": _list,
+    "type": _type,
+    "vars": _namespace,
+    "zip": _zip,
+    "__import__": _code,
+}
+FILE_FUNCTION: dict[str, _Handler] = {
+    "shutil.copyfileobj": _copy_file,
+    "tempfile.NamedTemporaryFile": _temporary_file,
+    "tempfile.TemporaryFile": _temporary_file,
+}
