@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import upgrade_kit
+from upgrade_kit.deployment.sample import build_sample_site
 from upgrade_kit.errors import UpgradeKitError
+from upgrade_kit.planning.graph import VersionGraph
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "upgrade_kit").rglob("*.py"))
@@ -87,8 +89,7 @@ def test_every_link_of_the_documents_leads_to_a_file() -> None:
     broken = []
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-            if not (page.parent / target).exists():
-                broken.append(f"{page.name}: {target}")
+            broken += [f"{page.name}: {target}"] * (not (page.parent / target).exists())
 
     assert broken == []
 
@@ -121,3 +122,24 @@ def test_every_rule_id_in_the_code_has_a_rule_file_or_a_check() -> None:
     }
 
     assert sorted(used - known) == []
+
+
+def test_the_transcript_in_the_readme_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"```console\n\$ upgrade-kit (.+)\n((?:.*\n)+?)```", readme)
+    assert found is not None
+    build_sample_site(tmp_path / "qatrackplus", VersionGraph.load().resolve("0.3.0"))
+    monkeypatch.chdir(tmp_path)
+
+    result = subprocess.run(
+        [sys.executable, "-m", "upgrade_kit", *found[1].split()], capture_output=True, text=True, check=False
+    )
+
+    assert [line.rstrip() for line in result.stdout.splitlines()] == found[2].splitlines()
+
+
+def test_the_library_lines_in_the_readme_are_true() -> None:
+    rewrite = upgrade_kit.rewrite_procedure("ds = dicom.read_file(FILE)\nresult = ds.Rows\n", slug="rows")
+
+    assert (rewrite.outcome, rewrite.reads) == ("rewrite", "bytes")
+    assert rewrite.reason in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -49,7 +49,8 @@ def state(site: Path, version: str) -> None:
 
 def git(site: Path, *words: str) -> None:
     name = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main", "-c", "tag.gpgSign=false"]
-    subprocess.run(["git", "-C", site, *name, *words], check=True, capture_output=True)
+    program = shutil.which("git") or "git"
+    subprocess.run([program, "-C", site, *name, *words], check=True, capture_output=True)
 
 
 def commit(site: Path, *tags: str) -> None:

@@ -223,7 +223,6 @@ def _own_encoding() -> str:
         ("0.2.9.1.sqlite3", "0.2.9.1", SchemaState.COMPLETE),
         ("0.3.0.sqlite3", "0.3.0", SchemaState.COMPLETE),
         ("0.3.0.20.sqlite3", "0.3.0", SchemaState.COMPLETE),
-        ("traps/stopped-at-qa-0013.sqlite3", "0.2.9.1", SchemaState.PARTIAL),
     ],
 )
 def test_a_database_alone_tells_the_version(real: Path, tmp_path: Path, file: str, version: str, state: str) -> None:
@@ -236,6 +235,27 @@ def test_a_database_alone_tells_the_version(real: Path, tmp_path: Path, file: st
     assert isinstance(seen.version, Version)
     assert seen.version.release[:3] == Version(version).release[:3]
     assert isinstance(seen.backups, Backups)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("trap", "state", "words"),
+    [
+        ("stopped-at-qa-0013", SchemaState.PARTIAL, "half way from 0.2.9.1 to 0.3.0"),
+        ("stopped-by-orphan", SchemaState.PARTIAL, "half way from 0.2.9.1 to 0.3.0"),
+        ("skipped-0.2.9", SchemaState.SKIPPED, "past a version"),
+    ],
+)
+def test_a_database_between_two_versions_is_of_none(
+    real: Path, tmp_path: Path, trap: str, state: str, words: str
+) -> None:
+    copy = shutil.copyfile(real / "traps" / f"{trap}.sqlite3", tmp_path / "copy.sqlite3")
+    seen = look(database=url(copy))
+    assert isinstance(seen.database, Database)
+    assert isinstance(seen.database.schema, Schema)
+    assert seen.database.schema.state == state
+    assert isinstance(seen.version, Unobserved)
+    assert words in seen.version.reason
 
 
 @pytest.mark.real

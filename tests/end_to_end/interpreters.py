@@ -7,12 +7,19 @@ batch; where the system can fork, each procedure gets a process of its own.
 from __future__ import annotations
 
 import base64
+import gzip
+import io
 import json
 import math
 import os
+import pickle
 import shutil
+import struct
 import subprocess
+import tarfile
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,26 +146,16 @@ class File(object):
         return self.size > (chunk_size or self.DEFAULT_CHUNK_SIZE)
 
     def __iter__(self):
-        buffered = None
+        # lines of the whole file, whatever was read before; a chunk may end between \r and \n
+        rest = b""
         for chunk in self.chunks():
-            for line in chunk.splitlines(True):
-                if buffered:
-                    if buffered.endswith(b"\r") and line != b"\n":
-                        yield buffered
-                        buffered = line
-                    else:
-                        buffered += line
-                        line = buffered
-                        if line.endswith((b"\r", b"\n")):
-                            yield line
-                            buffered = None
-                    continue
-                if line.endswith(b"\n") or (line.endswith(b"\r") and False):
-                    yield line
-                else:
-                    buffered = line
-        if buffered is not None:
-            yield buffered
+            lines = (rest + chunk).splitlines(True)
+            rest = lines.pop() if lines else b""
+            for line in lines:
+                yield line
+        if rest:
+            for line in rest.splitlines(True):
+                yield line
 
     def open(self, mode="rb"):
         self.file.seek(0)
@@ -380,15 +377,15 @@ class Interpreter:
     program: Path
     libraries: frozenset[str]
 
-    def run(self, jobs: Sequence[Job]) -> list[Ran]:
-        """Run the procedures, each by itself."""
+    def run(self, jobs: Sequence[Job], *, seconds: int = SECONDS_EACH) -> list[Ran]:
+        """Run the procedures, each by itself and no longer than so many seconds."""
         if os.name == "nt":
-            return [ran for job in jobs for ran in self._batch([job])]
-        return self._batch(jobs)
+            return [ran for job in jobs for ran in self._batch([job], seconds)]
+        return self._batch(jobs, seconds)
 
-    def _batch(self, jobs: Sequence[Job]) -> list[Ran]:
+    def _batch(self, jobs: Sequence[Job], seconds: int) -> list[Ran]:
         order = {
-            "seconds": SECONDS_EACH,
+            "seconds": seconds,
             "jobs": [
                 {
                     "source": job.source,
@@ -400,7 +397,7 @@ class Interpreter:
             ],
         }
         try:
-            answers = _ask(self.program, order, seconds=SECONDS_EACH * (len(jobs) + 2))
+            answers = _ask(self.program, order, seconds=seconds * len(jobs) + 60)
         except subprocess.TimeoutExpired:
             return [Ran(failure="timeout") for _ in jobs]
         return [
@@ -476,3 +473,130 @@ def _ask(program: Path, order: Mapping[str, object], *, seconds: int) -> Any:
             cwd=folder,
         )
         return json.loads(answered.read_text(encoding="ascii"))
+
+
+# -- samples: small uploads of each kind, made here so that nothing binary lies in the repository --------------
+
+TEXT: Final = b"# Date: 2018-03-01\nOutput 1.01\nSymmetry 0.52\nFlatness 1.20\n\nleaf 1 10.5 11.5\nleaf 2 12.5 13.5\nEND\n"
+SIDE: Final = 16
+
+
+def samples() -> dict[str, bytes]:
+    """Return every sample by its name; the name's ending says what it is."""
+    numbers = [1, 2, 3, 4000, -5, 6]
+    table = b"name,value,unit\r\noutput,1.01,Gy\r\nsymmetry,0.52,%\r\nflatness,1.2,%\r\n"
+    dynalog = b"B\nDoe,Jo,QA1\nplan.dcm\n6\n" + b"".join(
+        b"%d,%d,%d,%d,%d,%d\n" % (i, i % 2, 10 * i, 1000 + i, 100 * i, 100 * i + 7) for i in range(12)
+    )
+    return {
+        "text-lf": TEXT,
+        "text-crlf": TEXT.replace(b"\n", b"\r\n"),
+        "nums.txt": b"1.5 2.5 3\n4 5 6\n7 8 9.25\n",
+        "ints.txt": b"12\n7\n9\n30\n",
+        "ints.bin": struct.pack("<6i", *numbers),
+        "shorts.bin": struct.pack("<4s2H20h", b"MLCX", 4, 5, *range(-10, 10)),
+        "hybrid.bin": b"version 2\nDATA\n" + struct.pack("<2f", 1.5, 299.25),
+        "readings.csv": table,
+        "dynalog.txt": dynalog,
+        "scan.mcc": b"\r\n".join(
+            [
+                b"BEGIN_SCAN_DATA",
+                b"\tBEGIN_SCAN  1",
+                b"\t\tENERGY=6.00",
+                b"\t\tSSD=1000.00",
+                b"\t\tBEGIN_DATA",
+                b"\t\t\t-10.00\t\t0.5\t\t#\t1.0",
+                b"\t\t\t0.00\t\t1.0\t\t#\t1.0",
+                b"\t\tEND_DATA",
+                b"\tEND_SCAN  1",
+                b"END_SCAN_DATA",
+                b"",
+            ]
+        ),
+        "profile.prm": b"Version:\t7\nBIAS1\t1.0\t2.0\t1.5\nCalibration\t1.01\t1.02\t0.99\nData:\t100\t200\t300\n",
+        "settings.ini": b"[linac]\nname = TB1\noutput = 1.01\n",
+        "values.json": b'{"output": 1.01, "name": "TB1", "leaves": [1, 2, 3], "missing": null}',
+        "log.xml": b'<?xml version="1.0" encoding="UTF-8"?>\n<log><r v="1.5">a</r><r v="2.5">b</r></log>\n',
+        "text.zz": zlib.compress(b"1.5 2.5\n" * 5),
+        "results.pkl": pickle.dumps({"output": 1.01, "leaves": [1, 2, 3]}, protocol=2),
+        "logs.zip": _zip({"a.txt": b"1.5\n2.5\n", "b.bin": struct.pack("<3i", 1, 2, 3)}),
+        "logs.tar": _tar({"a.txt": b"1.5\n2.5\n"}),
+        "data.csv.gz": gzip.compress(b"1.5,2.5\n3,4\n", mtime=0),
+        "array.npy": _npy(numbers),
+        "image.png": _png(),
+        "image.dcm": _dicom(),
+    }
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def _npy(numbers: Sequence[int]) -> bytes:
+    head = f"{{'descr': '<i4', 'fortran_order': False, 'shape': ({len(numbers)},), }}"
+    head = head.ljust(117) + "\n"  # with the ten bytes before it a multiple of 64
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(numbers)}i", *numbers)
+
+
+def _png() -> bytes:
+    rows = b"".join(b"\x00" + bytes((x * y) % 251 for x in range(SIDE)) for y in range(SIDE))
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def _dicom() -> bytes:
+    """A small RT image, explicit little endian."""
+
+    def element(group: int, number: int, kind: bytes, value: bytes) -> bytes:
+        value += (b"\x00" if kind in {b"UI", b"OB", b"OW"} else b" ") * (len(value) % 2)
+        if kind in {b"OB", b"OW"}:
+            return struct.pack("<HH2s2xI", group, number, kind, len(value)) + value
+        return struct.pack("<HH2sH", group, number, kind, len(value)) + value
+
+    def number(value: int) -> bytes:
+        return struct.pack("<H", value)
+
+    pixels = [3000 if 6 <= x < 9 and 6 <= y < 9 else 200 * (4 <= x < 12) for y in range(SIDE) for x in range(SIDE)]
+    meta = (
+        element(2, 1, b"OB", b"\x00\x01")
+        + element(2, 2, b"UI", b"1.2.840.10008.5.1.4.1.1.481.1")
+        + element(2, 3, b"UI", b"1.2.3")
+        + element(2, 0x10, b"UI", b"1.2.840.10008.1.2.1")
+        + element(2, 0x12, b"UI", b"1.2.3.4")
+    )
+    return (
+        b"\x00" * 128
+        + b"DICM"
+        + element(2, 0, b"UL", struct.pack("<I", len(meta)))
+        + meta
+        + element(8, 0x60, b"CS", b"RTIMAGE")
+        + element(0x10, 0x10, b"PN", b"Doe^Jo")
+        + element(0x10, 0x20, b"LO", b"QA1")
+        + element(0x28, 2, b"US", number(1))
+        + element(0x28, 4, b"CS", b"MONOCHROME2")
+        + element(0x28, 0x10, b"US", number(SIDE))
+        + element(0x28, 0x11, b"US", number(SIDE))
+        + element(0x28, 0x100, b"US", number(16))
+        + element(0x28, 0x101, b"US", number(16))
+        + element(0x28, 0x102, b"US", number(15))
+        + element(0x28, 0x103, b"US", number(0))
+        + element(0x7FE0, 0x10, b"OW", struct.pack(f"<{SIDE * SIDE}H", *pixels))
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -21,6 +20,7 @@ from upgrade_kit.errors import DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.deployment import Unobserved
 from upgrade_kit.report.backup import render_created, render_restored, render_verified
+from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
 _USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--to-dir DIR] [options]
@@ -122,9 +122,6 @@ def _manifest(arguments: Namespace) -> Path:
 
 
 def _answer(backup: Backup, render: Callable[[Backup], str], arguments: Namespace, streams: Streams) -> Exit:
-    if arguments.format == "json":
-        text = json.dumps(manifest_document(backup), indent=2) + "\n"
-    else:
-        text = render(backup)
-    streams.emit(text, arguments)
+    as_json = arguments.format == "json"
+    streams.emit(to_json(manifest_document(backup)) if as_json else render(backup), arguments)
     return Exit.DONE

@@ -103,7 +103,9 @@ def _readable(deployment: Deployment) -> Database:
     """
     database = deployment.database
     if isinstance(database, Unobserved):
-        raise DatabaseError(f"the database cannot be read: {database.reason}")
+        raise DatabaseError(
+            f"the database cannot be read: {database.reason}", hint="Name the right one with --database URL."
+        )
     if isinstance(database.procedures, Unobserved):
         raise DatabaseError(
             f"{database.url}: the calculation procedures cannot be read: {database.procedures.reason}",
@@ -178,7 +180,7 @@ def _answer(
 ) -> None:
     written_to = None if journal is None else str(journal.path)
     if arguments.format == "json":
-        version = "" if isinstance(deployment.version, Unobserved) else str(deployment.version)
+        version = None if isinstance(deployment.version, Unobserved) else str(deployment.version)
         document = rewrites_document(
             plan,
             version=version,

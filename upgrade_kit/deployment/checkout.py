@@ -61,7 +61,7 @@ def find_site(site: str | Path) -> SiteFolder | Unobserved:
             return SiteFolder(root=given, note="")
         if given.name.lower() == "qatrack" and _is_checkout(given.parent):
             return SiteFolder(root=given.parent, note=f"the checkout is {given.parent}, one folder up")
-        inside = sorted(folder for folder in given.iterdir() if folder.is_dir() and _is_checkout(folder))
+        inside = sorted(filter(_may_be_checkout, given.iterdir()))
     except OSError as error:
         raise SiteError(
             f"the folder {given} cannot be looked into: {error.strerror or error}",
@@ -98,6 +98,14 @@ def _existing_folder(site: str | Path) -> Path:
 
 def _is_checkout(folder: Path) -> bool:
     return (folder / "manage.py").is_file() and (folder / "qatrack" / "settings.py").is_file()
+
+
+def _may_be_checkout(folder: Path) -> bool:
+    """Return whether a neighbouring folder is a checkout; one that is closed to this user is none of its."""
+    try:
+        return folder.is_dir() and _is_checkout(folder)
+    except OSError:
+        return False
 
 
 def release_of(version: Version, releases: Iterable[Release]) -> Release | None:

@@ -254,7 +254,7 @@ class _FileReader:
             failure, reached = error, False
             if not any(map(_catches_imports, node.handlers)):
                 raise
-        self._note_swallowed_imports(node)
+        self._note_swallowed_imports(node, failure)
         at_failure = dict(self._names)
         doubtful = self._evaluator.doubts > doubts
         ways = []
@@ -263,6 +263,9 @@ class _FileReader:
         condition = f"the lines under try fail ({self._place(node)})"
         if doubtful:
             at_failure = join_names(at_failure, before, condition)
+            # Where a name is set twice, the failure may fall between.
+            reason = Unobserved(f"set in lines under try that may fail ({self._place(node)})")
+            at_failure |= dict.fromkeys(_stored(node.body), Binding(reason, self._place(node)))
         if doubtful or not reached:
             for handler in node.handlers:
                 if failure is None or doubtful or _catches_imports(handler):
@@ -275,8 +278,10 @@ class _FileReader:
             self._join(ways, condition)
         return self._block(node.finalbody) and bool(ways)
 
-    def _note_swallowed_imports(self, node: ast.Try) -> None:
-        if not any(map(_catches_imports, node.handlers)):
+    def _note_swallowed_imports(self, node: ast.Try, failure: ImportFailsError | None) -> None:
+        if failure is not None and not str(failure).startswith(self._site.shown(self._path)):
+            self._site.notes.append(f"{failure}; the application passes over that whole file without a word")
+        if failure is not None or not any(map(_catches_imports, node.handlers)):
             return
         for statement in node.body:
             if isinstance(statement, ast.ImportFrom) and _is_star(statement):

@@ -54,9 +54,10 @@ def parse_file(path: Path, name: str) -> ParsedFile | Unobserved:
     text, notes = decoded
     try:
         return ParsedFile(tree=_parse(text), python2_line=None, notes=notes)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (RecursionError, MemoryError):
+        return Unobserved(f"{name} is nested too deeply to be parsed")
+    except (SyntaxError, ValueError) as error:
         python3_line = getattr(error, "lineno", None) or 0
-        too_deep = isinstance(error, RecursionError | MemoryError)
     python2_line = 0
     # Only ur'...' needs the last fix, which takes the u off every other text too.
     for fixes in (_FIXES, (*_FIXES, "unicode")):
@@ -69,8 +70,6 @@ def parse_file(path: Path, name: str) -> ParsedFile | Unobserved:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         return ParsedFile(tree=tree, python2_line=_first_difference(text, fixed, python3_line), notes=notes)
-    if too_deep:
-        return Unobserved(f"{name} is nested too deeply to be parsed")
     line = max(python2_line, python3_line)
     return Unobserved(f"{name}, line {line}: neither Python 3 nor Python 2 can parse it")
 

@@ -58,7 +58,7 @@ TESTS: tuple[tuple[str, str, str, str | None], ...] = (
         "header_and_data",
         "Text header, binary data",
         "upload",
-        "import struct\nn = int(FILE.readline().split('=')[1])\nheader_and_data = sum(struct.unpack('<%df' % n, FILE.read(4 * n)))\n",
+        "import struct\nn = int(FILE.readline().split('=')[1])\nresult = sum(struct.unpack('<%df' % n, FILE.read()))\n",
     ),
     (
         "old_print",
@@ -76,7 +76,9 @@ CREATE TABLE django_content_type (
 );
 CREATE TABLE django_site (id integer NOT NULL PRIMARY KEY, domain varchar(100) NOT NULL, name varchar(50) NOT NULL);
 CREATE TABLE units_unit (id integer NOT NULL PRIMARY KEY, number integer NOT NULL UNIQUE, name varchar(256) NOT NULL);
-CREATE TABLE qa_testlist (id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, slug varchar(50) NOT NULL UNIQUE);
+CREATE TABLE qa_testlist (
+    id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, slug varchar(50) NOT NULL UNIQUE
+);
 CREATE TABLE qa_testlistcycle (
     id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL, slug varchar(50) NOT NULL UNIQUE
 );

@@ -23,6 +23,8 @@ from upgrade_kit.model.deployment import (
     Disk,
     Interpreters,
     Machine,
+    Schema,
+    SchemaState,
     Settings,
     Unobserved,
 )
@@ -186,11 +188,29 @@ def _version(
     checkout: Checkout | Unobserved, database: Database | Unobserved, releases: Sequence[Release]
 ) -> Version | Unobserved:
     code, schema = _checkout_version(checkout), _schema_version(database)
+    between = _between(database)
+    if between is not None:
+        return Unobserved(between)
     if schema is not None:
         return code if code is not None and _same_node(code, schema, releases) else schema
     if code is not None:
         return code
-    return Unobserved("neither the checkout nor the database tells the version")
+    reasons = [fact.reason for fact in (checkout, database) if isinstance(fact, Unobserved) and fact.asked]
+    return Unobserved("; ".join(reasons) or "neither the checkout nor the database tells the version")
+
+
+def _between(database: Database | Unobserved) -> str | None:
+    """Return why a schema is of no version at all, or None."""
+    schema = None if isinstance(database, Unobserved) else database.schema
+    if not isinstance(schema, Schema):
+        return None
+    match schema.state:
+        case SchemaState.PARTIAL:
+            return f"the schema is half way from {schema.version} to {schema.towards}"
+        case SchemaState.SKIPPED:
+            return f"the schema was taken from {schema.version} past a version that it had to go through"
+        case _:
+            return None
 
 
 def _agree(

@@ -16,7 +16,7 @@ from upgrade_kit.report.diff import unified_diff
 def rewrites_document(
     plan: RewritePlan,
     *,
-    version: str,
+    version: str | None,
     database: str,
     applied: bool,
     journal: str | None,
@@ -26,7 +26,7 @@ def rewrites_document(
 
     Args:
         plan: every upload test with its answer.
-        version: of the site's schema.
+        version: of the site's schema; None where it is of none.
         database: where it is, without the password.
         applied: whether the selected changes were written.
         journal: path of the journal, if they were.

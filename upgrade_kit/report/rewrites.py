@@ -181,7 +181,8 @@ def _print_failed(failed: tuple[FailedAttachment, ...], console: Console, *, ver
 def _print_diffs(plan: RewritePlan, console: Console) -> None:
     for item in plan.items:
         before, after = item.rewrite.before or "", item.rewrite.source or ""
-        if not item.rewrite.edits or before == after:
+        left_out = item.rewrite.outcome is Outcome.REWRITE and not item.selected
+        if not item.rewrite.edits or before == after or left_out:
             continue
         procedure = item.procedure
         title = literal(console, f"{procedure.slug}  {procedure.name}  (test {procedure.test_id})", "bold")

@@ -28,6 +28,7 @@ from upgrade_kit.rewriting.values import (
     Row,
     Shape,
     Stream,
+    Text,
     Thing,
     Value,
     data,
@@ -110,6 +111,8 @@ def _bytearray(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
             machine.want(Want.BYTES, atom, node, "is turned into bytes", "UK402")
         elif machine.atom_from_file(atom):
             machine.unknown(node, "is turned into bytes")
+        elif isinstance(atom, Text) or (isinstance(atom, Literal) and not atom.raw):
+            machine.seen.breaks_at(node, "bytearray() takes no text on Python 3", "bytearray(b'...')", "UK424")
     return one(Thing("bytearray"))
 
 
@@ -147,8 +150,16 @@ def _sorted(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if "cmp" in arguments.named or len(arguments.positional) > 1:
         machine.seen.breaks_at(node, "sorted() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
     held = _all_elements(machine, arguments.get(0), node)
+    if "key" not in arguments.named:
+        _none_among(machine, held, node)
     calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
     return machine.items(node, held)
+
+
+def _none_among(machine: Machine, held: Value, node: ast.Call) -> None:
+    if Missing() in held and len(held) > 1:
+        for atom in held - {Missing()}:
+            operations.compare(machine, atom, Missing(), ast.Lt(), node)
 
 
 def _most(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -156,9 +167,8 @@ def _most(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
         held = frozenset().union(*arguments.positional, arguments.rest)
     else:
         held = _all_elements(machine, arguments.get(0), node)
-    if "key" not in arguments.named and Missing() in held and len(held) > 1:
-        for atom in held - {Missing()}:
-            operations.compare(machine, atom, Missing(), ast.Lt(), node)
+    if "key" not in arguments.named:
+        _none_among(machine, held, node)
     calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
     return held
 
@@ -172,6 +182,12 @@ def _sum(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 def _any(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     _all_elements(machine, arguments.get(0), node)
+    return NUMBER
+
+
+def _bool(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if any(isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE for atom in arguments.get(0)):
+        operations.not_a_list(machine, node, "its truth")
     return NUMBER
 
 
@@ -312,6 +328,13 @@ def _round(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
             "math.floor(x + 0.5) for x >= 0, or decide that the new rounding is right",
             "UK424",
         )
+    else:
+        machine.seen.notes_at(
+            node,
+            "round(x, digits) may differ in the last digit on Python 3 where x ends in an exact half (9.25 -> 9.2)",
+            "compare a result with an old one",
+            "UK424",
+        )
     return NUMBER
 
 
@@ -319,7 +342,7 @@ _Handler = Callable[[Machine, Arguments, ast.Call], Value]
 BUILTIN: dict[str, _Handler] = {
     "all": _any,
     "any": _any,
-    "bool": _any,
+    "bool": _bool,
     "bytearray": _bytearray,
     "bytes": _bytes,
     "compile": _code,

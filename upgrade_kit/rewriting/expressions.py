@@ -30,6 +30,7 @@ from upgrade_kit.rewriting.values import (
     Shape,
     Stream,
     Thing,
+    Unbound,
     Value,
     data,
     one,
@@ -226,6 +227,14 @@ def _name(machine: Machine, node: ast.Name) -> Value:
     value = home.names.get(node.id, NOTHING)
     if home is machine.module and node.id not in home.names:
         return calls.outside_name(machine, node)
+    if Unbound() in value:
+        machine.seen.breaks_at(
+            node,
+            f"{node.id} is gone after its except block on Python 3",
+            "assign it to another name inside the block",
+            "UK420",
+        )
+        value -= {Unbound()}
     if Context("FILE") in value:
         machine.seen.uses[node] = None
         if len(value) > 1:
@@ -287,14 +296,21 @@ def _call(machine: Machine, node: ast.Call) -> Value:
         else:
             named[keyword.arg] = value
     arguments = Arguments(tuple(positional), named, rest)
-    return _each(machine, callees, lambda atom: calls.call(machine, atom, arguments, node))
+    machine.call_nodes.append(id(node))
+    result = _each(machine, callees, lambda atom: calls.call(machine, atom, arguments, node))
+    machine.call_nodes.pop()
+    return result
 
 
 def _method_of_something(machine: Machine, node: ast.Call, callees: Value) -> Value | None:
     """Return what the methods of a dictionary or a text give, where it is not known what the owner is."""
-    if not isinstance(node.func, ast.Attribute) or not callees or not callees <= OTHER:
+    if not isinstance(node.func, ast.Attribute) or not callees or not callees <= OTHER | NUMBER:
         return None
     match node.func.attr:
+        case "tostring" | "tobytes":
+            return data(Flavour.BYTES, Shape.CHUNK)
+        case _ if not callees <= OTHER:
+            return None
         case "keys" | "values" if not node.args:
             return machine.lazy(LazyKind.VIEW, node, OTHER)
         case "items" if not node.args:

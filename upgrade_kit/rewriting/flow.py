@@ -19,6 +19,7 @@ from upgrade_kit.rewriting.values import (
     Flavour,
     Items,
     Lazy,
+    Literal,
     Position,
     Row,
     Shape,
@@ -58,7 +59,9 @@ def _run_uncalled(machine: Machine) -> None:
     while number < len(machine.definitions):
         if number not in machine.called:
             machine.dead = False
-            call_function(machine, number, (), {}, rest=OTHER)
+            value = call_function(machine, number, (), {}, rest=OTHER)
+            if machine.from_file(value):
+                machine.unknown(machine.definitions[number].node, "a function gives the file to a caller not seen here")
         number += 1
 
 
@@ -78,6 +81,8 @@ def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set
                 machine.unknown(node, f"{name} may be bytes, which cannot be stored")
             elif shape is not Shape.TOKEN:
                 machine.unknown(node, f"{name} is text with its line end, and FILE turns line ends into one kind")
+        case Literal(_, raw=True):
+            machine.unknown(node, f"{name} may be bytes, which cannot be stored")
         case Position():
             machine.unknown(node, f"{name} is a place in the text, which is another one where line ends differ")
         case Thing("person name" | "DICOM values" as kind):

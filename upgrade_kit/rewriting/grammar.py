@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 from upgrade_kit.rewriting.runtime_text import Places, executed
 
@@ -23,8 +25,8 @@ class Python2Only:
     """Python 2 parses it and Python 3.6 does not.
 
     Attributes:
-        line: 1-based line where Python 3 stops, as an editor shows it.
-        what: what Python 3 says there.
+        line: 1-based line of the construct, as an editor shows it.
+        what: the construct, or what Python 3 says of it.
     """
 
     line: int
@@ -69,17 +71,45 @@ def parse(source: str) -> Dialect:
             return Unparsable(1, "it is nested too deeply to be analysed")
         else:
             return Python3(tree)
-    return _python2(text, line, what)
+    return _python2(text, places, line, what)
 
 
-def _python2(text: str, line: int, what: str) -> Dialect:
+def _python2(text: str, places: Places, line: int, what: str) -> Dialect:
     # Imported here: only texts that Python 3 refuses need it.
     from fissix import pygram, pytree  # noqa: PLC0415
     from fissix.pgen2 import driver, parse, tokenize  # noqa: PLC0415
 
     python2 = driver.Driver(pygram.python_grammar, convert=pytree.convert)
     try:
-        python2.parse_string(text)
+        tree = python2.parse_string(text)
     except (parse.ParseError, tokenize.TokenError, IndentationError, RecursionError, ValueError, KeyError):
         return Unparsable(line, what)
+    for node in tree.pre_order():
+        construct = _construct(node, pygram.python_symbols)
+        if construct is not None:
+            return Python2Only(places.line(node.get_lineno() or 2), construct)
     return Python2Only(line, what)
+
+
+_CONSTRUCTS = {"`": "backticks", "<>": "<>"}
+_OLD_NUMBER = re.compile(r"0[0-9]+|(0[xX])?[0-9a-fA-F]+[lL]")
+
+
+def _construct(node: Any, symbols: Any) -> str | None:  # noqa: ANN401 - fissix has no types
+    """Return the name of what only Python 2 has, if this node is it."""
+    words = [str(child).strip() for child in node.children]
+    if node.type == symbols.print_stmt and not (len(words) == 2 and words[1][0] + words[1][-1] == "()"):  # noqa: PLR2004
+        return "print as a statement"
+    if node.type == symbols.exec_stmt:
+        return "exec as a statement"
+    if node.type == symbols.except_clause and "," in words:
+        return "except with a comma"
+    if node.type == symbols.raise_stmt and "," in words:
+        return "raise with a comma"
+    if node.children:
+        return None
+    if _OLD_NUMBER.fullmatch(node.value) and node.value.strip("0"):
+        return f"the number {node.value}"
+    if node.value[:2].lower() == "ur" and node.value[2:3] in {"'", '"'}:
+        return "ur'...'"
+    return _CONSTRUCTS.get(node.value)

@@ -100,6 +100,10 @@ class Machine:
         self.excused: list[frozenset[str]] = []
         self.excuses_used: set[str] = set()
         self.stopped = False
+        self.call_nodes: list[int] = []
+        self.created: dict[int, int] = {}
+        self.consumed: dict[int, set[tuple[int, ...]]] = {}
+        self.loop_depth = 0
         self.star_imports: list[str] = []
         self._budget = budget
 
@@ -195,6 +199,7 @@ class Machine:
 
     def lazy(self, kind: LazyKind, node: ast.AST, element: Value) -> Value:
         """Return what is a list on Python 2 only, made at ``node``."""
+        self.created[id(node)] = self.loop_depth
         self.put(id(node), element)
         return one(Lazy(kind, id(node)))
 
@@ -221,6 +226,12 @@ class Machine:
         if isinstance(atom, Row):
             return frozenset().union(*atom.places) if atom.places else NOTHING
         return self.heap.get(atom.site, NOTHING)
+
+    def consumed_before(self, atom: Lazy, node: ast.AST) -> bool:
+        """Note that something that can be gone through once is gone through here; return whether it was before."""
+        places = self.consumed.setdefault(atom.site, set())
+        places.add((id(node), *self.call_nodes))
+        return len(places) > 1 or self.loop_depth > self.created.get(atom.site, 0)
 
     # -- taint -------------------------------------------------------------------------------------------
 

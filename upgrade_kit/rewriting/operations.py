@@ -127,6 +127,10 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
         case Data(flavour, _):
             _one_by_one(machine, atom, node, "goes through characters, which are numbers in bytes")
             return data(flavour, Shape.CHAR)
+        case Lazy(LazyKind.ONCE, _):
+            if machine.consumed_before(atom, node):
+                not_a_list(machine, node, "a second way through it finds nothing")
+            return machine.elements(atom)
         case Items() | Row() | Lazy():
             return machine.elements(atom)
         case Number() | Position() | Missing():
@@ -165,6 +169,9 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
             return _module_attribute(machine, f"{full}.{name}", node)
         case Thing("namespace"):
             return one(Method(owner, name))
+        case Thing("exception") if name == "message":
+            machine.seen.breaks_at(node, "exceptions have no .message on Python 3", "str(error)", "UK420")
+            return TEXT
         case Thing(kind):
             thing = machine.rules.things.get(kind)
             if thing is not None and name in thing.methods:
@@ -201,10 +208,7 @@ def _stream_attribute(machine: Machine, owner: Stream, flavour: Flavour, node: a
         else:
             machine.seen.names_elsewhere = True
         return one(Path())
-    if name == "closed":
-        machine.want(Want.ANY, owner, node, "asks whether the file is closed", "UK404")
-        return NUMBER
-    if name in {"mode", "encoding", "newlines", "errors", "buffer", "softspace"}:
+    if name in {"closed", "mode", "encoding", "newlines", "errors", "buffer", "softspace"}:
         return machine.unknown(node, f"FILE.{name} differs between the versions")
     return one(Method(owner, name))
 
@@ -231,8 +235,9 @@ def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
         case Row():
             return machine.items(node, machine.elements(atom))
         case Lazy(kind, _):
-            if kind is not LazyKind.RANGE:
-                not_a_list(machine, node, "a slice of it")
+            if kind is LazyKind.RANGE:
+                return one(atom)
+            not_a_list(machine, node, "a slice of it")
             return machine.items(node, machine.elements(atom))
         case Literal() | Text() | Path():
             return TEXT
@@ -273,6 +278,9 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return machine.elements(atom)
         case Thing("namespace"):
             return from_namespace(machine, key, node)
+        case Thing("exception"):
+            machine.seen.breaks_at(node, "an exception cannot be indexed on Python 3", "error.args[0]", "UK420")
+            return OTHER
         case Stream() | BinStream():
             return machine.unknown(node, "an element of the file itself")
         case Items() if _several_axes(node):
@@ -332,6 +340,8 @@ def store(machine: Machine, owner: Atom, key: Value, value: Value, node: ast.AST
         case _:
             if machine.from_file(value):
                 machine.unknown(node, "the content is kept where the kit does not follow it")
+            if any(isinstance(part, Lazy) and part.kind is not LazyKind.RANGE for part in value):
+                not_a_list(machine, node, "storing it in an array")
 
 
 def binary(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
@@ -392,7 +402,7 @@ def _binary_plain(first: Atom, second: Atom, node: ast.BinOp) -> Value:
         case Literal(left, raw), Literal(right, other_raw) if isinstance(node.op, ast.Add):
             if len(left) + len(right) <= LONGEST_LITERAL and raw == other_raw:
                 return one(Literal(left + right, raw))
-            return TEXT
+            return one(Literal("", raw=True)) if raw or other_raw else TEXT
         case (Literal(), Number() | Other()) if isinstance(node.op, ast.Mult):
             return one(first)
         case (Number(), Literal()) if isinstance(node.op, ast.Mult):
@@ -426,7 +436,10 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
         else:
             machine.unknown(node, "looks for something in the file itself")
         return
-    if isinstance(first, Thing) or isinstance(second, Thing):
+    raw = {atom.raw for atom in (first, second) if isinstance(atom, Literal)}
+    if raw == {True, False}:
+        machine.unknown(node, "b'...' is compared with text, which is never equal on Python 3")
+    elif isinstance(first, Thing) or isinstance(second, Thing):
         _compare_thing(machine, first, second, node)
     elif isinstance(first, Data):
         pair(machine, first, second, node, "is compared")

@@ -27,6 +27,7 @@ from upgrade_kit.rewriting.values import (
     Row,
     Shape,
     Stream,
+    Text,
     Thing,
     Value,
     data,
@@ -93,6 +94,8 @@ class ReaderCall:
                     machine.unknown(self.node, f"{self.name} wants text and gets BIN_FILE")
             case Items() | Row() | Lazy():
                 self._take_list(atom)
+            case Text() | Literal(_, raw=False) if reader.data is Want.BYTES and reader.stream is Want.REVIEW:
+                machine.seen.breaks_at(self.node, f"{self.name} takes bytes only on Python 3", "b'...'", "UK424")
             case _:
                 return
 

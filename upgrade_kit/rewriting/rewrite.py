@@ -56,7 +56,7 @@ def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None
                 source,
                 Outcome.REVIEW,
                 Reads.UNKNOWN if "FILE" in source else Reads.NOTHING,
-                f"only Python 2 can run it (line {line}: {what})",
+                f"only Python 2 can run it: {what} (line {line})",
                 findings=(finding,),
             )
         case Python3(tree):
@@ -202,6 +202,16 @@ def _findings(seen: Observations, places: Places) -> tuple[Finding, ...]:
             rule=entry.rule,
         )
         for entry in sorted(seen.breaks, key=lambda entry: entry.node_line)
+    ]
+    found += [
+        Finding(
+            severity=Severity.WARNING,
+            message=entry.what,
+            hint=entry.hint,
+            where=f"line {places.line(entry.node_line)}",
+            rule=entry.rule,
+        )
+        for entry in sorted(seen.notes, key=lambda entry: entry.node_line)
     ]
     found += [
         Finding(

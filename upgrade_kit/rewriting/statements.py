@@ -11,7 +11,21 @@ from upgrade_kit.rewriting.imports import CATCHES_IMPORT, run_import, run_import
 from upgrade_kit.rewriting.machine import Definition, Frame, Machine, State, Ways
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.scopes import bound_names
-from upgrade_kit.rewriting.values import NOTHING, NUMBER, OTHER, Function, Lazy, LazyKind, Row, Stream, Value, one
+from upgrade_kit.rewriting.values import (
+    NOTHING,
+    NUMBER,
+    OTHER,
+    Function,
+    Lazy,
+    LazyKind,
+    Missing,
+    Row,
+    Stream,
+    Thing,
+    Unbound,
+    Value,
+    one,
+)
 
 MOST_ROUNDS = 12
 
@@ -92,7 +106,7 @@ def call_function(
             machine.returns.pop()
             if not machine.dead:
                 ways.states.append(machine.save())
-                ways.value |= NUMBER
+                ways.value |= one(Missing()) if ways.value else NUMBER
             machine.join(ways.states)
     machine.loops = loops
     machine.calls.pop()
@@ -139,7 +153,11 @@ def _run_unknown(machine: Machine, statement: ast.stmt) -> None:
 
 
 def _run_expression(machine: Machine, statement: ast.Expr) -> None:
-    evaluate(machine, statement.value)
+    for atom in evaluate(machine, statement.value):
+        if isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE:
+            machine.seen.breaks_at(
+                statement, "map as a statement does nothing on Python 3", "for x in ...: f(x)", "UK424"
+            )
 
 
 def _run_assign(machine: Machine, statement: ast.Assign) -> None:
@@ -203,7 +221,9 @@ def _run_loop(
         before, changes = machine.save(), machine.heap_changes
         enter()
         machine.loops.append((breaks, continues))
+        machine.loop_depth += 1
         run_block(machine, body)
+        machine.loop_depth -= 1
         machine.loops.pop()
         if not machine.dead:
             starts.append(machine.save())
@@ -223,7 +243,7 @@ def _run_loop(
 def _run_for(machine: Machine, statement: ast.For) -> None:
     iterated = evaluate(machine, statement.iter)
 
-    if any(isinstance(atom, Lazy) and atom.kind is LazyKind.VIEW for atom in iterated) and _takes_out(statement.body):
+    if any(isinstance(atom, Lazy) and atom.kind is LazyKind.VIEW for atom in iterated) and _takes_out(statement):
         machine.seen.breaks_at(
             statement,
             "a dictionary may not lose or get keys while it is gone through on Python 3",
@@ -238,15 +258,27 @@ def _run_for(machine: Machine, statement: ast.For) -> None:
     _run_loop(machine, enter, statement.body, statement.orelse, endless=False)
 
 
-def _takes_out(body: Sequence[ast.stmt]) -> bool:
-    """Return whether these statements delete or pop by key, or add one."""
-    for statement in body:
-        for node in ast.walk(statement):
-            match node:
-                case ast.Subscript(ctx=ast.Del()) | ast.Call(func=ast.Attribute(attr="pop" | "update" | "setdefault")):
+def _takes_out(statement: ast.For) -> bool:
+    """Return whether the body changes which keys the dictionary has that ``d.keys()`` goes through."""
+    match statement.iter:
+        case ast.Call(func=ast.Attribute(value=owner)):
+            name = ast.dump(owner)
+        case _:
+            return False
+    for node in ast.walk(ast.Module(statement.body, [])):
+        match node:
+            case ast.Subscript(value=changed, ctx=ast.Del()):
+                if ast.dump(changed) == name:
                     return True
-                case _:
-                    continue
+            case ast.Subscript(value=changed, slice=key, ctx=ast.Store()):
+                same_key = isinstance(key, ast.Name) and key.id in ast.dump(statement.target)
+                if ast.dump(changed) == name and not same_key:
+                    return True
+            case ast.Call(func=ast.Attribute(value=changed, attr="pop" | "update" | "setdefault" | "clear")):
+                if ast.dump(changed) == name:
+                    return True
+            case _:
+                continue
     return False
 
 
@@ -335,8 +367,10 @@ def _run_try(machine: Machine, statement: ast.Try) -> None:
         if handler.type is not None:
             evaluate(machine, handler.type)
         if handler.name is not None:
-            machine.bind(handler.name, OTHER)
+            machine.bind(handler.name, one(Thing("exception")))
         run_block(machine, handler.body)
+        if handler.name is not None and not machine.dead:
+            machine.bind(handler.name, one(Unbound()))
         if not machine.dead:
             ends.append(machine.save())
     dead_before_finally = not ends
@@ -371,9 +405,19 @@ def _run_class(machine: Machine, statement: ast.ClassDef) -> None:
     frame = Frame(machine.frame, None, is_class=True)
     with machine.scope(frame):
         run_block(machine, statement.body)
+        _special_methods(machine, statement, frame)
         if any(machine.from_file(value) for value in frame.names.values()):
             machine.unknown(statement, "the file or its content is kept in a class")
     machine.bind(statement.name, OTHER)
+
+
+_SPECIAL = {"next": "__next__", "__nonzero__": "__bool__", "__cmp__": "__lt__", "__getslice__": "__getitem__"}
+
+
+def _special_methods(machine: Machine, statement: ast.ClassDef, frame: Frame) -> None:
+    for old, new in _SPECIAL.items():
+        if old in frame.names and new not in frame.names:
+            machine.seen.breaks_at(statement, f"{old} is called {new} on Python 3", f"{new} = {old}", "UK420")
 
 
 def _run_delete(machine: Machine, statement: ast.Delete) -> None:

@@ -80,6 +80,11 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Unbound:
+    """The name of an exception after its handler: Python 3 takes it away."""
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """A place in what was read: another number in the file than in the text, where line ends differ."""
 
@@ -161,6 +166,7 @@ Atom = (
     | Path
     | Number
     | Missing
+    | Unbound
     | Position
     | Text
     | Literal

@@ -15,7 +15,7 @@ from upgrade_kit.preflight.facts import CheckoutAndSchema, PathFromSchema, SiteD
     "UK301",
     "The schema is at the end of one version's migrations",
     reads=SiteDatabase,
-    section="docs/install/win.rst and linux.rst (v0.3.0), Migrate your database; docs/facts.md, Locale, Orphans and Versions",
+    section="docs/install/win.rst (v0.3.0), Migrate your database; docs/facts.md, Locale, Orphans and Versions",
 )
 def schema_is_whole(fact: SiteDatabase) -> Answer:
     """A migration that died half way leaves a schema that neither release can run on."""
@@ -61,11 +61,13 @@ def _half_way(fact: SiteDatabase, schema: Schema) -> Finding:
     return error(
         message,
         where="migration history",
-        hint=to_type(
-            f"{cause} Leave the site stopped. Either remove the cause and run the same command again; it "
-            "goes on where it stopped:",
-            *lines,
-            again,
+        hint="\n".join(
+            to_type(f"{sentence}:", *line, again)
+            for sentence, line in _ways_on(
+                f"{cause} Leave the site stopped. Either remove the cause and run the same command again; it goes on "
+                "where it stopped",
+                lines,
+            )
         )
         + "\n"
         + to_type(
@@ -75,8 +77,16 @@ def _half_way(fact: SiteDatabase, schema: Schema) -> Finding:
     )
 
 
+def _ways_on(sentence: str, lines: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return one block for both shells, or one for each where their lines differ."""
+    if not lines:
+        return ((sentence, ()),)
+    bash, powershell = lines
+    return ((f"{sentence}. In bash", (bash,)), ("In PowerShell", (powershell,)))
+
+
 def _cause(database: Database, schema: Schema) -> tuple[str, tuple[str, ...]]:
-    """Return what is known to stop the migration at this place, and the lines that remove it."""
+    """Return what is known to stop the migration at this place, and the lines for bash and PowerShell against it."""
     missing = {name.split(".", 1)[-1] for name in schema.missing if name.startswith("qa.")}
     if "0002_029_to_030_first" in missing:
         return (
@@ -90,7 +100,7 @@ def _cause(database: Database, schema: Schema) -> tuple[str, tuple[str, ...]]:
     if "0014_convert_file_uploads" in missing:
         return (
             f"Known to stop it here: a test name that the locale cannot print{_not_ascii(database)}.",
-            ("export LC_ALL=C.UTF-8", '$env:PYTHONIOENCODING = "utf-8"  # the same in PowerShell'),
+            ("export LC_ALL=C.UTF-8", '$env:PYTHONIOENCODING = "utf-8"'),
         )
     return ("The screen or migrate.log of that run tells what stopped it.", ())
 
@@ -136,7 +146,7 @@ def _foreign(database: Database, schema: Schema) -> Finding:
     "UK302",
     "No version was skipped, and no data is spoilt",
     reads=SiteDatabase,
-    section="migrations qa.0002_029_to_030_first and units.0002_029_to_030_first (v0.3.0); docs/facts.md, Skipping 0.2.9",
+    section="migrations qa and units 0002_029_to_030_first (v0.3.0); docs/facts.md, Skipping 0.2.9",
 )
 def nothing_was_skipped(fact: SiteDatabase) -> Answer:
     """0.2.8 taken straight to 0.3.0 on SQLite ends with exit status 0 and column names in place of data."""
@@ -178,7 +188,7 @@ def nothing_was_skipped(fact: SiteDatabase) -> Answer:
     "UK303",
     "The checked-out code and the schema are of the same version",
     reads=CheckoutAndSchema,
-    section="docs/install/win.rst and linux.rst (v0.3.0), Checking out version 0.2.9 and 0.3.0; docs/facts.md, Versions",
+    section="docs/install/win.rst (v0.3.0), Checking out version 0.2.9 and 0.3.0; docs/facts.md, Versions",
 )
 def code_matches_schema(fact: CheckoutAndSchema) -> Answer:
     """The migrations that run are those of the code on disk, whatever the plan says."""
@@ -229,6 +239,8 @@ def path_is_known(fact: PathFromSchema) -> Answer:
     """Without a path nobody can say which checks apply, so that silence would not mean that all is well."""
     path, schema = fact.path, fact.schema
     start = path.source.version
+    if isinstance(schema, Schema) and schema.state in (SchemaState.PARTIAL, SchemaState.SKIPPED):
+        return NotApplicable("the schema is between two versions, and no path starts there: see UK301 and UK302")
     if isinstance(schema, Schema) and schema.version is not None and schema.version != start:
         return [
             error(
