@@ -108,7 +108,7 @@ def _readable(deployment: Deployment) -> Database:
         )
     if isinstance(database.procedures, Unobserved):
         raise DatabaseError(
-            f"{database.url}: the calculation procedures cannot be read: {database.procedures.reason}",
+            f"the calculation procedures cannot be read: {database.procedures.reason}",
             hint="Is this QATrack+'s database? Name the right one with --database URL.",
         )
     return database
@@ -128,7 +128,8 @@ def _apply(plan: RewritePlan, deployment: Deployment, arguments: Namespace, stre
         reasons = "".join(f" {path.name}: {reason}." for path, reason in stale[:3])
         raise BackupError(
             f"{address.shown}: there is no verified backup of it as it stands now; nothing was written.{reasons}",
-            hint=f"Type: {_again('backup', arguments)}  (or add --no-backup to do without)",
+            hint=f"Type: {_again('backup', arguments)}  (if there is one elsewhere, add --backup with its folder; "
+            "--no-backup does without)",
         )
     return apply_rewrites(
         plan, database=address, backup=backup, journal_folder=folder, without_backup=arguments.no_backup

@@ -196,7 +196,7 @@ def _version(
     if code is not None:
         return code
     reasons = [fact.reason for fact in (checkout, database) if isinstance(fact, Unobserved) and fact.asked]
-    return Unobserved("; ".join(reasons) or "neither the checkout nor the database tells the version")
+    return Unobserved("; ".join(dict.fromkeys(reasons)) or "neither the checkout nor the database tells the version")
 
 
 def _between(database: Database | Unobserved) -> str | None:

@@ -16,6 +16,11 @@ _UPLOADS = (
     "and renames what is in there."
 )
 
+_FOUND = (
+    "preflight and rewrite-calcs find it when it is below the current folder, the site's or the database's; "
+    "otherwise tell them with --backup and its folder."
+)
+
 
 def render_created(backup: Backup) -> str:
     """Return what was made, where, how it was proved, and how to restore it."""
@@ -30,6 +35,7 @@ def render_created(backup: Backup) -> str:
         ),
         _proof(backup),
         _paragraph(_UPLOADS),
+        _paragraph(_FOUND),
         _restore_command(backup),
     )
 
