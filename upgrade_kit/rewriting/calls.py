@@ -49,11 +49,26 @@ def outside_name(machine: Machine, node: ast.Name) -> Value:
             return NOTHING
         machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
         return one(Named(f"builtins.{gone.like or name}"))
+    starred = _star_import(machine, node)
+    if starred is not None:
+        return starred
     if name in BUILTINS:
         return one(Named(f"builtins.{name}"))
     if machine.excused and "NameError" in machine.excused[-1]:
         machine.excuses_used.add("NameError")
     return OTHER
+
+
+def _star_import(machine: Machine, node: ast.Name) -> Value | None:
+    """Return what ``from module import *`` may have bound, or None."""
+    rules = machine.rules
+    for module in reversed(machine.star_imports):
+        full = f"{module}.{node.id}"
+        if any(full in known for known in (rules.readers, rules.gone_attributes, rules.constants)):
+            return operations.module_attribute(machine, full, node)
+    if machine.star_imports and node.id not in BUILTINS:
+        return one(Named(f"{machine.star_imports[-1]}.{node.id}"))
+    return None
 
 
 def call(machine: Machine, callee: Atom, arguments: Arguments, node: ast.Call) -> Value:

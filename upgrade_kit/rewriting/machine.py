@@ -101,6 +101,7 @@ class Machine:
         self.excuses_used: set[str] = set()
         self.stopped = False
         self.call_nodes: list[int] = []
+        self.unfolded: dict[ast.AugAssign, ast.BinOp] = {}
         self.created: dict[int, int] = {}
         self.consumed: dict[int, set[tuple[int, ...]]] = {}
         self.loop_depth = 0

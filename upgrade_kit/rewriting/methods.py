@@ -180,7 +180,7 @@ def _bin_stream(machine: Machine, name: str, arguments: Arguments, node: ast.Cal
             return data(Flavour.BYTES, Shape.LINE)
         case "readlines" | "chunks":
             return machine.items(node, data(Flavour.BYTES, Shape.LINE))
-        case "seek" | "tell" | "close" | "open" | "flush":
+        case "seek" | "tell" | "close" | "open" | "flush" | "fileno" | "isatty" | "seekable" | "readable":
             return NUMBER
         case _:
             return machine.unknown(node, f"BIN_FILE.{name}() is not known to the kit")

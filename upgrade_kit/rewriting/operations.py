@@ -166,7 +166,7 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
         case BinStream():
             return one(Path()) if name in {"name", "path"} else one(Method(owner, name))
         case Named(full):
-            return _module_attribute(machine, f"{full}.{name}", node)
+            return module_attribute(machine, f"{full}.{name}", node)
         case Thing("namespace"):
             return one(Method(owner, name))
         case Thing("exception") if name == "message":
@@ -213,7 +213,8 @@ def _stream_attribute(machine: Machine, owner: Stream, flavour: Flavour, node: a
     return one(Method(owner, name))
 
 
-def _module_attribute(machine: Machine, full: str, node: ast.AST) -> Value:
+def module_attribute(machine: Machine, full: str, node: ast.AST) -> Value:
+    """Return what a module's attribute is, noting one that is gone."""
     gone = machine.rules.gone_attributes.get(full)
     if gone is not None:
         machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)

@@ -130,7 +130,7 @@ def _problem(
     """Return why a person must look, or None."""
     live = bool(seen.uses)
     if seen.breaks:
-        first = min(seen.breaks, key=lambda entry: entry.node_line)
+        first = seen.broken()[0]
         return f"{first.what} (line {places.line(first.node_line)})"
     if wants_bytes and wants_text:
         return f"{_said(wants_bytes[0], places)}, and {_said(wants_text[0], places)}"
@@ -201,7 +201,7 @@ def _findings(seen: Observations, places: Places) -> tuple[Finding, ...]:
             where=f"line {places.line(entry.node_line)}",
             rule=entry.rule,
         )
-        for entry in sorted(seen.breaks, key=lambda entry: entry.node_line)
+        for entry in seen.broken()
     ]
     found += [
         Finding(

@@ -172,8 +172,12 @@ def _run_annotated(machine: Machine, statement: ast.AnnAssign) -> None:
 
 
 def _run_augmented(machine: Machine, statement: ast.AugAssign) -> None:
-    load = _as_load(statement.target)
-    value = evaluate(machine, ast.copy_location(ast.BinOp(load, statement.op, statement.value), statement))
+    if statement not in machine.unfolded:
+        # made once: what a container holds is kept by the identity of the node that made it
+        binary = ast.BinOp(_as_load(statement.target), statement.op, statement.value)
+        machine.unfolded[statement] = ast.copy_location(binary, statement)
+    load = machine.unfolded[statement].left
+    value = evaluate(machine, machine.unfolded[statement])
     if isinstance(statement.target, ast.Name):
         # `rows += more` also changes the list that other names hold
         value |= frozenset(atom for atom in evaluate(machine, load) if atom in value)
