@@ -62,7 +62,7 @@ def test_a_site_at_the_target_has_nothing_to_do(capsys: pytest.CaptureFixture[st
         pytest.param(["--from", "new"], "'new' is not a version", id="no version"),
         pytest.param(["--from", "0.3.0", "--to", "0.2.8"], "downgrade", id="a downgrade"),
         pytest.param(["--to", "9", "no/such/folder"], "do not know version 9", id="an unknown target before any site"),
-        pytest.param(["--from", "0.2.8", "--output", "no/such/folder/x"], "cannot write the answer", id="a bad output"),
+        pytest.param(["--from", "0.2.8", "--output", "no/such/folder/x"], "there is no folder", id="a bad output"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line_and_exit_status_2(

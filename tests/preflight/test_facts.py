@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from upgrade_kit.model.deployment import Database, Deployment, Interpreters, Machine, Settings, Unobserved
 from upgrade_kit.model.path import UpgradePath
@@ -16,7 +14,6 @@ from upgrade_kit.preflight.facts import (
     InterpretersOnPath,
     UploadTests,
     facts_of,
-    quoted,
     site_arguments,
 )
 
@@ -73,24 +70,3 @@ class TestSiteArguments:
 
     def test_a_folder_with_a_blank_is_quoted(self, site: Deployment) -> None:
         assert site_arguments(replace(site, site=Path("QATrack plus"))) == "'QATrack plus'"
-
-
-@pytest.mark.parametrize(
-    ("word", "shown"),
-    [
-        ("sqlite:///C:/qa/db", "sqlite:///C:/qa/db"),
-        (r"C:\qa", r"C:\qa"),
-        ("mssql://me@host/db?driver=x&y=z", "'mssql://me@host/db?driver=x&y=z'"),
-        ("$HOME", "'$HOME'"),
-        ("it's", '"it\'s"'),
-        ("", "''"),
-    ],
-)
-def test_a_word_is_quoted_for_powershell_and_bash_alike(word: str, shown: str) -> None:
-    assert quoted(word) == shown
-
-
-@given(st.text(alphabet=st.characters(exclude_characters="'", exclude_categories=["Cs"])))
-def test_a_quoted_word_is_one_word_to_the_shell(word: str) -> None:
-    shown = quoted(word)
-    assert shown in {word, f"'{word}'"}

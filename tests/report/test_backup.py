@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
-from upgrade_kit.report.backup import _quoted, render_created, render_restored, render_verified
+from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.report.backup import render_created, render_restored, render_verified
 
 MADE = UnverifiedBackup(
     method="native",
@@ -35,23 +36,9 @@ def test_prose_fits_eighty_columns(render: object) -> None:
 
 def test_the_restore_command_stands_on_one_line() -> None:
     assert (
-        f"  upgrade-kit backup restore {_quoted(str(MADE.manifest))} "
+        f"  upgrade-kit backup restore {quoted(str(MADE.manifest))} "
         "--database sqlite:////srv/qatrack/db/default.db --replace\n"
     ) in render_created(BACKUP)
-
-
-@pytest.mark.parametrize(
-    ("path", "word"),
-    [
-        ("/srv/my backups/m.json", '"/srv/my backups/m.json"'),
-        ("/srv/$HOME/m.json", "'/srv/$HOME/m.json'"),
-        ("C:\\my backups\\m.json", '"C:\\my backups\\m.json"'),
-        ("C:\\backups\\m.json", '"C:\\backups\\m.json"'),
-        ("/srv/plain/m.json", "/srv/plain/m.json"),
-    ],
-)
-def test_a_path_is_quoted_where_a_shell_would_change_it(path: str, word: str) -> None:
-    assert _quoted(path) == word
 
 
 def test_an_unknown_version_is_said_to_be_unknown() -> None:

@@ -33,12 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(argv: list[str]) -> int:
     # Imported here and below: `--version` and `path` must start without what they do not use.
-    from argparse import ArgumentParser  # noqa: PLC0415
+    from argparse import ArgumentParser, HelpFormatter  # noqa: PLC0415
+    from functools import partial  # noqa: PLC0415
     from importlib import import_module  # noqa: PLC0415
 
     from upgrade_kit.cli.streams import Streams  # noqa: PLC0415
     from upgrade_kit.errors import UpgradeKitError, UsageError  # noqa: PLC0415
 
+    # argparse makes a formatter for each argument that is added, and one that is not told its width
+    # imports shutil to ask the terminal. The terminal is asked when help is printed.
+    unasked = partial(HelpFormatter, width=80)
     parser = ArgumentParser(
         prog="upgrade-kit",
         description="Makes the upgrade of QATrack+ safe. Nothing of the site is written "
@@ -46,16 +50,23 @@ def _dispatch(argv: list[str]) -> int:
         epilog="Exit status: 0 go or done; 1 findings, NO_GO, or changes to apply; 2 usage; "
         "3 could not finish; 130 interrupted.",
         allow_abbrev=False,
+        formatter_class=unasked,
     )
     parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     module = None
     named = next((word for word in argv if not word.startswith("-")), None)
-    for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=_sentence(summary), allow_abbrev=False)
+    first = [word for word in argv[:1] if word in COMMANDS]
+    for name in first or COMMANDS:  # where the command comes first, nothing will list the others
+        summary = COMMANDS[name]
+        command = commands.add_parser(
+            name, help=summary, description=_sentence(summary), allow_abbrev=False, formatter_class=unasked
+        )
         if name == named:
             module = import_module(f"upgrade_kit.cli.{name.replace('-', '_')}")
             module.add_arguments(command)
+        command.formatter_class = HelpFormatter
+    parser.formatter_class = HelpFormatter
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stop:  # argparse has printed what it had to say
@@ -72,11 +83,15 @@ def _dispatch(argv: list[str]) -> int:
     except UpgradeKitError as error:
         _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.FAILED
-    except KeyboardInterrupt:
-        _tell(streams, "upgrade-kit: interrupted; what was not told as done was not done")
+    except KeyboardInterrupt as interrupt:
+        _tell(streams, f"upgrade-kit: interrupted; {str(interrupt) or 'what was not told as done was not done'}")
         return Exit.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone, and there is nobody to tell
+        return Exit.FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else "standard output: "
+        _tell(streams, f"upgrade-kit: {where}{error.strerror or error}. What was not told as done was not shown whole.")
         return Exit.FAILED
 
 
@@ -98,4 +113,8 @@ def _tell(streams: object, line: str) -> None:
 
 def run() -> None:
     """Run the command line of this process (the console script's entry point)."""
-    sys.exit(main())
+    try:
+        status = main()
+    except KeyboardInterrupt:  # while the command was still being loaded
+        status = Exit.INTERRUPTED
+    sys.exit(status)

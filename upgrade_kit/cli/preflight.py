@@ -18,8 +18,9 @@ from upgrade_kit.cli.options import (
     default_site,
 )
 from upgrade_kit.cli.streams import Streams
+from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.survey import survey
-from upgrade_kit.errors import VersionError
+from upgrade_kit.errors import UsageError, VersionError
 from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
 from upgrade_kit.model.finding import Verdict
 from upgrade_kit.model.migrate_log import MigrateLog
@@ -53,6 +54,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     graph.resolve(arguments.target)  # a misspelt version is told before the site is looked at
     if arguments.source is not None:
         graph.path(arguments.source, arguments.target)
+    if arguments.log is not None:
+        read_migrate_log(arguments.log)  # one that cannot be read is told before the site is looked at
     site = default_site(arguments.site, arguments.database)
     deployment = survey(
         None if site is None else Path(site),
@@ -63,6 +66,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         log=None if arguments.log is None else Path(arguments.log),
         backup_folders=backup_folders(site, arguments.database, arguments.backup),
     )
+    _check_python(arguments.python, deployment)
     path = _path(graph, deployment, arguments)
     preflight = run_preflight(deployment, path, plan=_plan(deployment))
     if arguments.format == "json":
@@ -71,6 +75,21 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     else:
         _show(preflight, deployment, path, arguments, streams)
     return _exit(preflight.verdict)
+
+
+def _check_python(named: str | None, deployment: Deployment) -> None:
+    """Refuse an interpreter that was named and does not answer.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if named is None or isinstance(deployment.interpreters, Unobserved):
+        return
+    for path, reason in deployment.interpreters.silent:
+        if Path(path) == Path(named):
+            raise UsageError(
+                f"--python {named}: {reason}", hint="Name a Python, for example one that 'where python' lists."
+            )
 
 
 def _path(graph: VersionGraph, deployment: Deployment, arguments: Namespace) -> UpgradePath | Unobserved:

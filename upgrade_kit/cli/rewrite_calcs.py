@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -20,11 +22,12 @@ from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.store import FIRST_WITH_BIN_FILE, apply_rewrites, undo_rewrites
 from upgrade_kit.deployment.survey import resolve_address, survey
 from upgrade_kit.errors import BackupError, DatabaseError, UsageError
-from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.backup import OTHER_DATABASE, Backup
 from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
 from upgrade_kit.model.journal import Journal
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import Outcome, RewritePlan
+from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.document import rewrites_document, to_json
 from upgrade_kit.report.rewrites import Run, render_rewrites
 from upgrade_kit.report.terminal import make_console
@@ -86,11 +89,12 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         include=arguments.include,
         exclude=arguments.exclude,
     )
-    journal = _apply(plan, deployment, arguments, streams) if arguments.apply else None
-    applied = arguments.apply
-    _answer(plan, deployment, database, log, arguments, streams, journal=journal)
-    if applied:
+    if arguments.apply:
+        with _told_where_it_stands(Path(arguments.journal_dir)):
+            journal = _apply(plan, deployment, arguments, streams)
+            _answer(plan, deployment, database, log, arguments, streams, journal=journal)
         return Exit.DONE
+    _answer(plan, deployment, database, log, arguments, streams, journal=None)
     undecided = any(item.rewrite.outcome in (Outcome.REVIEW, Outcome.ERROR) for item in plan.items)
     return Exit.FINDINGS if plan.changes or undecided else Exit.DONE
 
@@ -114,6 +118,22 @@ def _readable(deployment: Deployment) -> Database:
     return database
 
 
+@contextmanager
+def _told_where_it_stands(folder: Path) -> Iterator[None]:
+    """Name the journal, if there is one, when somebody interrupts an apply."""
+    before = set(folder.glob("upgrade-kit-journal-*.json"))
+    try:
+        yield
+    except KeyboardInterrupt:
+        begun = sorted(set(folder.glob("upgrade-kit-journal-*.json")) - before)
+        if not begun:
+            raise
+        raise KeyboardInterrupt(
+            "the change may have been written already. This tells, and takes it back: "
+            f"upgrade-kit rewrite-calcs --undo {quoted(str(begun[0]))}"
+        ) from None
+
+
 def _apply(plan: RewritePlan, deployment: Deployment, arguments: Namespace, streams: Streams) -> Journal | None:
     address = _address(arguments, streams)
     folder = Path(arguments.journal_dir)
@@ -125,7 +145,8 @@ def _apply(plan: RewritePlan, deployment: Deployment, arguments: Namespace, stre
         backup = backups.current[0]
     if backup is None and not arguments.no_backup and plan.changes and not _forecast(deployment):
         stale = () if isinstance(backups, Unobserved) else backups.stale
-        reasons = "".join(f" {path.name}: {reason}." for path, reason in stale[:3])
+        own = [(path, reason) for path, reason in stale if not reason.startswith(OTHER_DATABASE)]
+        reasons = "".join(f" {path.name}: {reason}." for path, reason in own[:3])
         raise BackupError(
             f"{address.shown}: there is no verified backup of it as it stands now; nothing was written.{reasons}",
             hint=f"Type: {_again('backup', arguments)}  (if there is one elsewhere, add --backup with its folder; "
@@ -239,11 +260,11 @@ def _again(command: str, arguments: Namespace) -> str:
     """Return what to type for a command on the same site, without a password."""
     words = ["upgrade-kit", command]
     if arguments.site is not None:
-        words.append(_quoted(arguments.site))
+        words.append(quoted(arguments.site))
     if arguments.database is not None:
         address = resolve_address(None, database=arguments.database)
         shown = arguments.database if isinstance(address, Unobserved) or address.vendor == "sqlite" else address.shown
-        words += ["--database", _quoted(shown)]
+        words += ["--database", quoted(shown)]
     if command == "rewrite-calcs":
         for option, names in (
             ("--log", [arguments.log] if arguments.log else []),
@@ -253,10 +274,5 @@ def _again(command: str, arguments: Namespace) -> str:
             ("--backup", arguments.backup),
         ):
             for name in names:
-                words += [option, _quoted(name)]
+                words += [option, quoted(name)]
     return " ".join(words)
-
-
-def _quoted(word: str) -> str:
-    plain = word and not any(character.isspace() or character in "&;|<>()$`\"'" for character in word)
-    return word if plain else f'"{word}"'

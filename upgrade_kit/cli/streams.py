@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from upgrade_kit.errors import UsageError
+from upgrade_kit.errors import UpgradeKitError, UsageError
+
+_EARLIER_ANSWER = re.compile(rb'\{\s*"schema": 1,\s*"command": "(path|preflight|rewrite-calcs)"')
 
 
 class Streams:
@@ -43,12 +47,14 @@ class Streams:
         """Write the answer to ``--output`` (whole or not at all) or to standard output.
 
         Raises:
-            UsageError: the output file cannot be written.
+            UsageError: the output file cannot be this one.
+            UpgradeKitError: it cannot be written.
         """
         if arguments.output is None:
             self._print(text)
             return
         target = Path(arguments.output)
+        _refuse_to_replace(target)
         partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             with partial.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
@@ -57,13 +63,41 @@ class Streams:
                 os.fsync(file.fileno())
             partial.replace(target)
         except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise UsageError(
-                f"{target}: cannot write the answer here ({error.strerror})",
-                hint="Name a file in a folder that you may write to with --output.",
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise UpgradeKitError(
+                f"{target}: the answer cannot be written here ({error.strerror})",
+                hint="Name a file in a folder that you may write to, on a disk with room, with --output.",
             ) from error
 
     def _print(self, text: str) -> None:
         encoding = self.out.encoding or "utf-8"
         self.out.write(text.encode(encoding, errors="backslashreplace").decode(encoding))
         self.out.flush()
+
+
+def _refuse_to_replace(target: Path) -> None:
+    """Let ``--output`` replace nothing but an earlier answer: a slip must not cost a database or a backup.
+
+    Raises:
+        UsageError: the target is a folder, or a file that is no answer of this kit.
+    """
+    if not target.name or target.is_dir():
+        raise UsageError(f"--output {target}: this is a folder", hint="Name a file in it.")
+    if not target.parent.is_dir():
+        raise UsageError(f"--output {target}: there is no folder {target.parent}", hint="Make it, or name another.")
+    try:
+        with target.open("rb") as file:
+            start = file.read(200)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(
+            f"--output {target}: what is there cannot be read ({error.strerror})", hint="Name another file."
+        ) from error
+    kept = any(word in target.name for word in ("manifest", "journal"))
+    if kept or (start and not _EARLIER_ANSWER.match(start)):
+        raise UsageError(
+            f"--output {target}: there is a file of that name, and it is no earlier answer in JSON",
+            hint="Name a file that does not exist yet, or delete that one.",
+        )

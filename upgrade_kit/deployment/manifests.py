@@ -18,7 +18,7 @@ from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_fingerprint
 from upgrade_kit.errors import BackupError, UsageError
-from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.backup import OTHER_DATABASE, Backup, UnverifiedBackup
 from upgrade_kit.model.deployment import Backups
 
 # Rows per table, digest of the history, digest of the procedures, as `database_fingerprint` gives them.
@@ -197,7 +197,7 @@ def _parts(backup: Backup | UnverifiedBackup) -> tuple[UnverifiedBackup, datetim
 def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[], Fingerprint]) -> str:
     """Say why a backup does not hold the database as it is now; cheap questions first."""
     if not _same_database(made.database, address):
-        return f"of another database: {made.database}"
+        return f"{OTHER_DATABASE}: {made.database}"
     try:
         size = made.file.stat().st_size
         if size != made.size_bytes:

@@ -109,8 +109,8 @@ def apply_rewrites(
                 written = True
         except DatabaseError as error:
             if not written:
-                raise
-            raise _unsure(error, journal) from error
+                raise _with(error, "Nothing was written.") from error
+            raise _unsure(error, address, journal) from error
         _check_after_commit(session, rows, journal, after=True)
     return _settled(journal, JournalState.COMMITTED, f"{_tests(len(rows))} written, read back and compared.")
 
@@ -341,7 +341,28 @@ def _check_after_commit(session: Session, rows: Sequence[JournalRow], journal: J
         )
 
 
-def _unsure(error: DatabaseError, journal: Journal) -> DatabaseError:
+def _with(error: DatabaseError, sentence: str) -> DatabaseError:
+    return DatabaseError(f"{error.message} {sentence}", hint=error.hint)
+
+
+def _unsure(error: DatabaseError, address: DatabaseAddress, journal: Journal) -> DatabaseError:
+    """Return what is to be said of a commit that failed.
+
+    SQLite commits in this process, so the rows tell. A server may still be at it when the connection is lost.
+    """
+    kept = address.vendor == "sqlite"
+    try:
+        with open_database(address) as session:
+            kept = kept and all(
+                _read(session, row.test_id, lock=False) == (row.slug, row.name, row.before) for row in journal.rows
+            )
+    except DatabaseError:
+        kept = False
+    if kept and journal.state is JournalState.PENDING:
+        return DatabaseError(
+            f"{error.message} Nothing was written: the rows were read again and hold what they held.",
+            hint="Stop the site, so that no other program uses the database, and type the same again.",
+        )
     return DatabaseError(
         f"{error.message} Whether the change was committed is not known.",
         hint=f"This finds out, and takes it back: upgrade-kit rewrite-calcs --undo {journal.path}",
@@ -361,8 +382,14 @@ def _check_same_database(session: Session, address: DatabaseAddress, journal: Jo
 def _where_it_stands(session: Session, journal: Journal) -> bool:
     """Return True where every row holds the text before, False where every row holds the text after."""
     standing: dict[str, list[str]] = {"before": [], "after": [], "changed": []}
-    for row in journal.rows:
-        found = _read(session, row.test_id, lock=True)
+    rows = [(row, _read(session, row.test_id, lock=True)) for row in journal.rows]
+    gone = [row.slug for row, found in rows if found is None]
+    if gone and len(gone) < len(rows):
+        raise RowChangedError(
+            f"gone since the apply: {', '.join(gone)}; nothing was written.",
+            hint=f"The old texts are in {journal.path}; put those of the other tests back by hand",
+        )
+    for row, found in rows:
         if found is None or found[:2] != (row.slug, row.name):
             called = f"{found[0]!r} ({found[1]})" if found else "missing"
             raise _elsewhere(journal, f"test {row.test_id} is {row.slug!r} ({row.name}) there, and {called} here")

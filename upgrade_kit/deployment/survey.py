@@ -269,4 +269,4 @@ def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLo
     try:
         return read_migrate_log(path)
     except LogError as error:
-        return Unobserved(str(error))
+        return Unobserved(error.message)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+OTHER_DATABASE = "of another database"  # how the reason begins why a backup does not count
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedBackup:

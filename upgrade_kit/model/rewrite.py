@@ -100,12 +100,14 @@ class PlannedRewrite:
         listed: whether the migration's list (or, without a log, the database) names it.
         selected: whether an apply writes it: outcome ``REWRITE`` and not excluded, or
             ``REVIEW`` with proposed edits and named with ``include``.
+        left_out: whether ``only`` or ``exclude`` keeps it out of this run.
     """
 
     procedure: Procedure
     rewrite: Rewrite
     listed: bool
     selected: bool
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ what holds them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -31,14 +30,13 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, RewritePlan
+from upgrade_kit.model.typed_word import quoted
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
 SecondT = TypeVar("SecondT")
 
 BIN_FILE_SINCE = Version("0.3.0")  # qatrack/qa/views/perform.py: earlier releases define no BIN_FILE
-
-_PLAIN_WORD = re.compile(r"[\w@%+=:,./\\-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +229,6 @@ def site_arguments(deployment: Deployment) -> str:
     if isinstance(database, Database) and not _settings_name(deployment, database):
         words += ["--database", quoted(database.url)]
     return " ".join(words)
-
-
-def quoted(word: str) -> str:
-    """Return a word as PowerShell and bash both take it literally."""
-    if _PLAIN_WORD.fullmatch(word):
-        return word
-    return f"'{word}'" if "'" not in word else f'"{word}"'
 
 
 def _settings_name(deployment: Deployment, database: Database) -> bool:

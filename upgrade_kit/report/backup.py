@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import textwrap
 from collections.abc import Iterable
 
 from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.terminal import visible
 
 _WIDTH = 79  # of prose; paths and commands are never wrapped
@@ -101,18 +100,9 @@ def _paragraph(text: str, first: str = "", rest: str = "") -> list[str]:
 
 def _restore_command(backup: Backup) -> list[str]:
     made = backup.made
-    database, manifest = _quoted(made.database), _quoted(str(made.manifest))
+    database, manifest = quoted(made.database), quoted(str(made.manifest))
     command = f"upgrade-kit backup restore {manifest} --database {database} --replace"
     return ["To put it back (stop the site first; the file that is there then is kept):", f"  {command}"]
-
-
-def _quoted(text: str) -> str:
-    """Quote a word for bash and PowerShell alike."""
-    if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII):
-        return text
-    windows = bool(re.match(r"[A-Za-z]:|\\\\", text))
-    plain = not set(text) & set('$`"!') and (windows or "\\" not in text)
-    return f'"{text}"' if plain else shlex.quote(text)
 
 
 def _size(count: int) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from upgrade_kit.model.finding import Severity
 from upgrade_kit.model.migrate_log import FailedAttachment, MigrateLog
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, RewritePlan
+from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.diff import split_lines, unified_diff
 from upgrade_kit.report.document import summary
 from upgrade_kit.report.terminal import literal, table_box
@@ -223,6 +224,8 @@ def _summary(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
 
 def _fate(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
     changes = len(plan.changes)
+    if not changes and any(item.left_out and item.rewrite.outcome is Outcome.REWRITE for item in plan.items):
+        return "Nothing to write: --only or --exclude leaves the others out."
     if not changes:
         return "Nothing to write."
     if run.applied:
@@ -232,12 +235,12 @@ def _fate(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
 
 def _next_steps(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterator[str]:
     if run.journal:
-        yield f"To take it back:  upgrade-kit rewrite-calcs --undo {_quoted(run.journal)}"
+        yield f"To take it back:  upgrade-kit rewrite-calcs --undo {quoted(run.journal)}"
     elif plan.changes and not run.applied and forecast is None:
         yield f"To write it:  {run.command} --apply"
     proposed = [item for item in plan.items if _is_proposed(item)]
     if proposed and forecast is None and not run.applied:
-        option = f"--include {_quoted(proposed[0].procedure.slug)}"
+        option = f"--include {quoted(proposed[0].procedure.slug)}"
         yield f"To take a proposed change of a review too:  {run.command} {option} --apply"
     undecided = sum(item.rewrite.outcome in _UNDECIDED and not item.selected for item in plan.items)
     if undecided:
@@ -249,8 +252,5 @@ def _next_steps(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterato
 
 
 def _is_proposed(item: PlannedRewrite) -> bool:
-    return item.rewrite.outcome is Outcome.REVIEW and bool(item.rewrite.edits) and not item.selected
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"' if any(char.isspace() for char in word) else word
+    proposed = item.rewrite.outcome is Outcome.REVIEW and bool(item.rewrite.edits)
+    return proposed and not item.selected and not item.left_out

@@ -41,7 +41,12 @@ class Unparsable:
     what: str
 
 
-Dialect = Python3 | Python2Only | Unparsable
+@dataclass(frozen=True, slots=True)
+class TooDeep:
+    """It is nested so deeply that it cannot be analysed, whatever Python makes of it."""
+
+
+Dialect = Python3 | Python2Only | Unparsable | TooDeep
 
 
 def parse(source: str) -> Dialect:
@@ -65,10 +70,10 @@ def parse(source: str) -> Dialect:
             compile(tree, "<procedure>", "exec", dont_inherit=True)
         except SyntaxError as error:
             line, what = places.line(error.lineno or 2), error.msg
-            if "too many nested" in what or "too many statically nested" in what:
+            if what.startswith("too many"):  # brackets, indents or blocks: Python 2 has the same limits
                 return Unparsable(line, what)
         except (RecursionError, MemoryError, ValueError, OverflowError):
-            return Unparsable(1, "it is nested too deeply to be analysed")
+            return TooDeep()
         else:
             return Python3(tree)
     return _python2(text, places, line, what)

@@ -85,8 +85,9 @@ class Observations:
         self.notes[Break(getattr(node, "lineno", 2), what, hint, rule)] = None
 
     def wanted(self, *wants: Want) -> list[Demand]:
-        """Return the demands of these kinds, in order of line; the order does not depend on chance."""
-        return sorted((d for d in self.demands if d.want in wants), key=lambda demand: (demand.node_line, demand.what))
+        """Return the demands of these kinds, in order of line and then of kind as asked; never of chance."""
+        found = (demand for demand in self.demands if demand.want in wants)
+        return sorted(found, key=lambda demand: (demand.node_line, wants.index(demand.want), demand.what))
 
     def broken(self) -> list[Break]:
         """Return what is gone, in order of line."""

@@ -59,18 +59,21 @@ def plan_rewrites(
                 rewrite=rewrite,
                 listed=procedure.test_id in listed,
                 selected=wanted and writable,
+                left_out=not wanted,
             )
         )
-    nothing_to_write = [
-        item.procedure.slug
-        for item in items
-        if item.procedure.slug in include and item.rewrite.outcome is Outcome.REVIEW and not item.rewrite.edits
-    ]
-    if nothing_to_write:
-        notes += (
-            f"{', '.join(nothing_to_write)}: included, but the kit has no edit to propose; edit in QATrack+'s admin",
-        )
+    notes += tuple(_included_in_vain(item) for item in items if item.procedure.slug in include and not item.selected)
     return RewritePlan(items=tuple(items), listed=len(listed), notes=notes)
+
+
+def _included_in_vain(item: PlannedRewrite) -> str:
+    if item.left_out:
+        why = "--only or --exclude leaves it out"
+    elif item.rewrite.outcome is Outcome.UNCHANGED:
+        why = "there is nothing to change in it"
+    else:
+        why = "the kit has no edit to propose; edit it in QATrack+'s admin"
+    return f"{item.procedure.slug}: included, but {why}."
 
 
 def _check_names(

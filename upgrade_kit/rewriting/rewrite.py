@@ -7,7 +7,7 @@ import ast
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import Edit, Outcome, Reads, Rewrite
 from upgrade_kit.rewriting.flow import observe
-from upgrade_kit.rewriting.grammar import Python2Only, Python3, Unparsable, parse
+from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsable, parse
 from upgrade_kit.rewriting.observations import Demand, Observations, Want
 from upgrade_kit.rewriting.readers import Rules, procedure_rules
 from upgrade_kit.rewriting.runtime_text import Places
@@ -33,8 +33,8 @@ def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None
     Raises:
         RulesError: a rules file is wrong.
     """
-    if source is None:
-        return _unchanged(None, Reads.NOTHING, "it has no calculation procedure")
+    if source is None or not source.strip():
+        return _unchanged(source, Reads.NOTHING, "it has no calculation procedure")
     dialect = parse(source)
     match dialect:
         case Unparsable(line, what):
@@ -44,6 +44,8 @@ def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None
                 Reads.UNKNOWN,
                 f"cannot be parsed as Python 2 or 3: {what} (line {line})",
             )
+        case TooDeep():
+            return _answer(source, Outcome.REVIEW, Reads.UNKNOWN, "it is nested too deeply to be analysed")
         case Python2Only(line, what):
             finding = Finding(
                 severity=Severity.ERROR,
@@ -77,47 +79,37 @@ def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
         wants_bytes = wants_bytes or seen.wanted(Want.CONTENT)
     edits = _edits(seen, places, wants_bytes or doubts) if not wants_text else ()
     problem = _problem(seen, wants_bytes, wants_text, doubts, places)
-    if problem is not None:
-        return _answer(source, Outcome.REVIEW, reads, problem, edits=edits, findings=findings)
-    if not wants_bytes:
+    if problem is None and not wants_bytes:
         return _unchanged(source, reads, _why_unchanged(seen, reads, places), findings)
-    if not edits:
+    if problem is None and not edits:
         return _unchanged(source, reads, "it reads bytes and takes them from BIN_FILE already", findings)
-    return _proved(source, slug, rules, reads, _said(wants_bytes[0], places), edits, findings)
+    if edits:
+        doubt = _doubt(source, tree, edits, slug, rules, decided=problem is None)
+        if doubt is not None:
+            problem = problem or f"{_said(wants_bytes[0], places)}; but {doubt}"
+            edits = ()
+    outcome = Outcome.REWRITE if problem is None else Outcome.REVIEW
+    reason = problem or _said(wants_bytes[0], places)
+    return _answer(source, outcome, reads, reason, edits=edits, findings=findings)
 
 
-def _proved(
-    source: str,
-    slug: str,
-    rules: Rules,
-    reads: Reads,
-    reason: str,
-    edits: tuple[Edit, ...],
-    findings: tuple[Finding, ...],
-) -> Rewrite:
-    """Return the rewrite, if it stands up to what can be asked of it; else a review with the same edits."""
+def _doubt(
+    source: str, tree: ast.Module, edits: tuple[Edit, ...], slug: str, rules: Rules, *, decided: bool
+) -> str | None:
+    """Return why the edits may not be shown as a change, or None where all that can be asked agrees with them."""
     from upgrade_kit.rewriting.proof import objection  # noqa: PLC0415 - LibCST is loaded for texts that change
 
-    doubt = objection(source, edits)
-    answer = _answer(source, Outcome.REWRITE, reads, reason, edits=edits, findings=findings)
-    if doubt is None:
-        assert answer.source is not None  # noqa: S101 - a text with edits is a text
-        after = parse(answer.source)
-        if not isinstance(after, Python3):
-            doubt = "the text after does not parse"
-        else:
-            again = observe(after.tree, rules, slug=slug)
-            if again.wanted(Want.BYTES, Want.REVIEW) or (again.breaks.keys() - observe_breaks(source, rules, slug)):
-                doubt = "the text after would be changed again"
+    doubt = objection(source, tree, edits)
     if doubt is not None:
-        return _answer(source, Outcome.REVIEW, reads, f"{reason}; but {doubt}", edits=edits, findings=findings)
-    return answer
-
-
-def observe_breaks(source: str, rules: Rules, slug: str) -> frozenset[object]:
-    """Return what the text uses that is gone, for a comparison with the text after."""
-    dialect = parse(source)
-    return frozenset(observe(dialect.tree, rules, slug=slug).breaks) if isinstance(dialect, Python3) else frozenset()
+        return doubt
+    after = parse(_edited(source, edits))
+    if not isinstance(after, Python3):
+        return "the text after does not parse"
+    if decided:
+        again = observe(after.tree, rules, slug=slug)
+        if again.uses or again.breaks or again.wanted(Want.BYTES, Want.REVIEW):
+            return "the text after would be changed again"
+    return None
 
 
 def _problem(
@@ -259,18 +251,22 @@ def _answer(
     edits: tuple[Edit, ...] = (),
     findings: tuple[Finding, ...] = (),
 ) -> Rewrite:
-    after, position = [], 0
-    for edit in edits:
-        if source[edit.offset : edit.offset + len(edit.before)] != edit.before:
-            raise AssertionError(f"no {edit.before!r} at character {edit.offset}")
-        after += [source[position : edit.offset], edit.after]
-        position = edit.offset + len(edit.before)
     return Rewrite(
         outcome=outcome,
         reads=reads,
         reason=reason,
         before=source,
-        source="".join((*after, source[position:])) if edits else source,
+        source=_edited(source, edits) if edits else source,
         edits=edits,
         findings=findings,
     )
+
+
+def _edited(source: str, edits: tuple[Edit, ...]) -> str:
+    parts, position = [], 0
+    for edit in edits:
+        if source[edit.offset : edit.offset + len(edit.before)] != edit.before:
+            raise AssertionError(f"no {edit.before!r} at character {edit.offset}")
+        parts += [source[position : edit.offset], edit.after]
+        position = edit.offset + len(edit.before)
+    return "".join((*parts, source[position:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from upgrade_kit.model.backup import OTHER_DATABASE
 from upgrade_kit.model.deployment import Database, Unobserved
 from upgrade_kit.model.finding import NotApplicable, Passed
 from upgrade_kit.preflight.check import Answer, check, error, info, to_type
@@ -116,7 +117,8 @@ def verified_backup_exists(fact: BackupsOfSite) -> Answer:
         newest = fact.backups.current[0]
         return Passed(f"{newest.made.manifest} ({newest.verified_at:%Y-%m-%d %H:%M} UTC)")
     looked_in = ", ".join(str(folder) for folder in fact.backups.looked_in) or "no folder"
-    stale = "".join(f"; {manifest}: {reason}" for manifest, reason in fact.backups.stale)
+    own = [(path, reason) for path, reason in fact.backups.stale if not reason.startswith(OTHER_DATABASE)]
+    stale = "".join(f"; {manifest}: {reason}" for manifest, reason in own)
     return [
         error(
             f"no verified backup of this database as it stands now was found in {looked_in}{stale}",

@@ -7,8 +7,9 @@ from typing import assert_never
 from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
-from upgrade_kit.preflight.facts import CheckoutAndSchema, PathFromSchema, SiteDatabase, quoted
+from upgrade_kit.preflight.facts import CheckoutAndSchema, PathFromSchema, SiteDatabase
 
 
 @check(

@@ -1,0 +1,40 @@
+"""Words of commands that a person copies."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upgrade_kit.model.typed_word import quoted
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("sqlite:///C:/qa/db", "sqlite:///C:/qa/db"),
+        ("C:\\qa", "C:\\qa"),
+        ("C:\\my backups\\m.json", '"C:\\my backups\\m.json"'),
+        ("\\\\server\\qa files", '"\\\\server\\qa files"'),
+        ("\\\\server\\share$\\qa", "'\\\\server\\share$\\qa'"),
+        ("mssql://me@host/db?driver=x&y=z", "'mssql://me@host/db?driver=x&y=z'"),
+        ("/srv/my backups/m.json", "'/srv/my backups/m.json'"),
+        ("/srv/plain/m.json", "/srv/plain/m.json"),
+        ("back\\slash", "'back\\slash'"),
+        ("[br]*", "'[br]*'"),
+        ("$HOME", "'$HOME'"),
+        ("it's", '"it\'s"'),
+        ("", "''"),
+    ],
+)
+def test_a_word_is_quoted_for_powershell_and_bash_alike(word: str, shown: str) -> None:
+    assert quoted(word) == shown
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="'\\", exclude_categories=["Cs", "Cc"])))
+def test_a_quoted_word_is_one_word_to_the_shell(word: str) -> None:
+    if ":" in word[:2] or word.startswith("~"):
+        return  # a Windows path, or a home folder, which the shell is to find
+    assert shlex.split(quoted(word)) == [word]
