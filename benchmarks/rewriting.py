@@ -47,11 +47,11 @@ def run(size: int, runs: int) -> Iterator[str]:
 
 
 def _ways(texts: list[str], runs: int, outcomes: Counter[str]) -> list[Way]:
-    """Return the ways; in run N each works on every text whose number leaves N when divided by ``runs``."""
+    """Return the ways; in each run they all work on the same part of the texts, and in no two on the same."""
 
     def for_each(work: Callable[[str], object]) -> Callable[[int], None]:
         def one_run(run: int) -> None:
-            for text in texts[run::runs]:
+            for text in texts[run * len(texts) // runs : (run + 1) * len(texts) // runs]:
                 work(text)
 
         return one_run
@@ -74,7 +74,7 @@ def _ways(texts: list[str], runs: int, outcomes: Counter[str]) -> list[Way]:
         return refactor
 
     usual = sorted(get_fixers_from_package("fissix.fixes"))
-    rewrite_procedure("result = FILE.read(1)[0]\n")  # the rules are read once in a process
+    rewrite_procedure(texts[0])  # the rules are read once in a process, and LibCST imported
     return [
         Way(name="upgrade-kit rewrite_procedure", work=for_each(kit)),
         Way(name="LibCST codemod, naive rename with scopes", work=for_each(codemod), aim=AIM),

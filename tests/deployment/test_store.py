@@ -452,7 +452,7 @@ def test_undo_refuses_rows_changed_since(site: DatabaseAddress, statement: str, 
     [
         ("UPDATE qa_test SET slug = 'rows2' WHERE id = 4", "test 4 is 'rows'"),
         ("UPDATE qa_test SET name = 'Other' WHERE id = 1", "test 1 is 'epid'"),
-        ("DELETE FROM qa_test WHERE id = 4", "missing here"),
+        ("DELETE FROM qa_test", "missing here"),
         ("DROP TABLE qa_test", "no table qa_test"),
     ],
 )
@@ -461,6 +461,15 @@ def test_a_journal_whose_tests_are_not_here_is_refused(site: DatabaseAddress, st
     sql(site, statement)
     before = content(site)
     with pytest.raises(JournalError, match=said):
+        undo_rewrites(journal.path)
+    assert content(site) == before
+
+
+def test_a_test_that_was_deleted_since_is_named(site: DatabaseAddress) -> None:
+    journal = run(site)
+    sql(site, "DELETE FROM qa_test WHERE id = 4")
+    before = content(site)
+    with pytest.raises(RowChangedError, match="gone since the apply: rows"):
         undo_rewrites(journal.path)
     assert content(site) == before
 

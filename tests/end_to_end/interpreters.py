@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ENVIRONMENT = {"2.7": "UPGRADE_KIT_TEST_PYTHON27", "3.6": "UPGRADE_KIT_TEST_PYTHON36"}
-SECONDS_EACH = 20
+SECONDS_EACH = 10
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -297,6 +297,15 @@ def quiet(job):
         os.dup2(saved[0], 1), os.dup2(saved[1], 2)
 
 
+def limit_memory():
+    """Let a loop that does not end, and keeps what it reads, fail before the machine suffers."""
+    try:
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    except Exception:
+        pass
+
+
 def forked(job, seconds):
     reader, writer = os.pipe()
     child = os.fork()
@@ -305,6 +314,7 @@ def forked(job, seconds):
             os.close(reader)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(seconds)
+            limit_memory()
             os.setpgid(0, 0)
             text = json.dumps(quiet(job))
             if not isinstance(text, bytes):
@@ -376,6 +386,11 @@ class Interpreter:
     version: str
     program: Path
     libraries: frozenset[str]
+
+    @property
+    def bin_file(self) -> str:
+        """Say what stands for ``BIN_FILE``: the real class, or this module's ``File`` where there is no Django."""
+        return "Django's FieldFile" if "django" in self.libraries else "a stand-in for Django's FieldFile"
 
     def run(self, jobs: Sequence[Job], *, seconds: int = SECONDS_EACH) -> list[Ran]:
         """Run the procedures, each by itself and no longer than so many seconds."""
@@ -477,7 +492,9 @@ def _ask(program: Path, order: Mapping[str, object], *, seconds: int) -> Any:
 
 # -- samples: small uploads of each kind, made here so that nothing binary lies in the repository --------------
 
-TEXT: Final = b"# Date: 2018-03-01\nOutput 1.01\nSymmetry 0.52\nFlatness 1.20\n\nleaf 1 10.5 11.5\nleaf 2 12.5 13.5\nEND\n"
+TEXT: Final = (
+    b"# Date: 2018-03-01\nOutput 1.01\nSymmetry 0.52\nFlatness 1.20\n\nleaf 1 10.5 11.5\nleaf 2 12.5 13.5\nEND\n"
+)
 SIDE: Final = 16
 
 
@@ -549,7 +566,9 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
 def _npy(numbers: Sequence[int]) -> bytes:
     head = f"{{'descr': '<i4', 'fortran_order': False, 'shape': ({len(numbers)},), }}"
     head = head.ljust(117) + "\n"  # with the ten bytes before it a multiple of 64
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(numbers)}i", *numbers)
+    return (
+        b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(numbers)}i", *numbers)
+    )
 
 
 def _png() -> bytes:

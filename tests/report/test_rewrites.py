@@ -259,7 +259,7 @@ class TestEnding:
     def test_after_an_apply_the_way_back_is_told(self) -> None:
         text = rendered(planned(), run=Run(applied=True, journal="a folder/j.json"))
         assert "1 written." in text
-        assert 'upgrade-kit rewrite-calcs --undo "a folder/j.json"' in text
+        assert "upgrade-kit rewrite-calcs --undo 'a folder/j.json'" in text
         assert "--apply" not in text
 
     def test_a_proposed_change_can_be_taken_by_name(self) -> None:
