@@ -23,6 +23,7 @@ from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.preflight.check import Answer, Check, check, error, info, warning
 from upgrade_kit.preflight.checks import CHECKS
 from upgrade_kit.preflight.runner import GROUP, LoadedChecks, load_checks, run_preflight, verdict
+from upgrade_kit.rewriting.plan import plan_rewrites
 
 ERROR = Found((error("e", hint=""),))
 WARNING = Found((warning("w", hint=""), info("i", hint="")))
@@ -93,8 +94,14 @@ class TestRun:
         assert stopping == []
         assert preflight.verdict is Verdict.GO
 
-    def test_without_a_plan_the_checks_on_procedures_do_not_apply(self, site: Deployment, path: UpgradePath) -> None:
-        answers = {result.id: result.result for result in run_preflight(site, path).results}
+    def test_without_a_path_and_a_plan_both_come_from_the_site(self, site: Deployment, path: UpgradePath) -> None:
+        assert run_preflight(site) == run_preflight(site, path, plan=plan_rewrites(site))
+
+    def test_a_plan_that_is_not_known_leaves_the_checks_on_procedures_out(
+        self, site: Deployment, path: UpgradePath
+    ) -> None:
+        nobody_asked = Unobserved("the calculation procedures were not judged", asked=False)
+        answers = {result.id: result.result for result in run_preflight(site, path, plan=nobody_asked).results}
         assert answers["UK491"] == NotApplicable("the calculation procedures were not judged")
 
     def test_an_unknown_path_is_not_go(self, site: Deployment) -> None:

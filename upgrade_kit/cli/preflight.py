@@ -7,8 +7,6 @@ from io import StringIO
 from pathlib import Path
 from typing import assert_never
 
-from packaging.version import Version
-
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import (
     add_backup_argument,
@@ -20,18 +18,16 @@ from upgrade_kit.cli.options import (
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.survey import survey
-from upgrade_kit.errors import UsageError, VersionError
-from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.errors import UsageError
+from upgrade_kit.model.deployment import Deployment, Unobserved
 from upgrade_kit.model.finding import Verdict
-from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
-from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.preflight.journey import path_of
 from upgrade_kit.preflight.runner import Preflight, run_preflight
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.preflight import preflight_document, render_preflight
 from upgrade_kit.report.terminal import make_console
-from upgrade_kit.rewriting.plan import plan_rewrites
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -67,8 +63,11 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         backup_folders=backup_folders(site, arguments.database, arguments.backup),
     )
     _check_python(arguments.python, deployment)
-    path = _path(graph, deployment, arguments)
-    preflight = run_preflight(deployment, path, plan=_plan(deployment))
+    if arguments.source is not None:
+        path: UpgradePath | Unobserved = graph.path(arguments.source, arguments.target)
+    else:
+        path = path_of(deployment, arguments.target, graph=graph)
+    preflight = run_preflight(deployment, path)
     if arguments.format == "json":
         document = preflight_document(preflight, path=path, deployment=deployment)
         streams.emit(to_json(document), arguments)
@@ -90,43 +89,6 @@ def _check_python(named: str | None, deployment: Deployment) -> None:
             raise UsageError(
                 f"--python {named}: {reason}", hint="Name a Python, for example one that 'where python' lists."
             )
-
-
-def _path(graph: VersionGraph, deployment: Deployment, arguments: Namespace) -> UpgradePath | Unobserved:
-    if arguments.source is not None:
-        return graph.path(arguments.source, arguments.target)
-    start = _start(deployment)
-    if isinstance(start, Unobserved):
-        return start
-    try:
-        graph.resolve(start)
-    except VersionError as error:
-        return Unobserved(error.message)
-    return graph.path(start, arguments.target)
-
-
-def _start(deployment: Deployment) -> Version | Unobserved:
-    """Return where the path starts: the site's version, or where a half-done migration began."""
-    database = deployment.database
-    schema = database.schema if isinstance(database, Database) else database
-    if isinstance(schema, Schema):
-        if schema.state is SchemaState.SKIPPED:
-            return Unobserved("no path starts from a database whose data is spoilt, see UK302", asked=False)
-        if schema.state is SchemaState.PARTIAL and schema.version is not None:
-            return schema.version
-    if isinstance(deployment.version, Unobserved):
-        return Unobserved(f"the site's version is not known: {deployment.version.reason}")
-    return deployment.version
-
-
-def _plan(deployment: Deployment) -> RewritePlan | Unobserved:
-    if isinstance(deployment.database, Unobserved):
-        return deployment.database
-    procedures = deployment.database.procedures
-    if isinstance(procedures, Unobserved):
-        return procedures
-    log = deployment.migrate_log
-    return plan_rewrites(procedures, log=log if isinstance(log, MigrateLog) else None)
 
 
 def _show(

@@ -83,7 +83,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     if log is None and isinstance(deployment.migrate_log, MigrateLog):
         log = deployment.migrate_log
     plan = plan_rewrites(
-        () if isinstance(database.procedures, Unobserved) else database.procedures,
+        deployment,
         log=log,
         only=arguments.only,
         include=arguments.include,

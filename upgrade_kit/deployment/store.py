@@ -41,7 +41,7 @@ def apply_rewrites(
     *,
     database: str | DatabaseAddress,
     backup: Backup | None,
-    journal_folder: Path,
+    journal_folder: Path = Path(),
     without_backup: bool = False,
     now: datetime | None = None,
 ) -> Journal | None:
@@ -54,7 +54,7 @@ def apply_rewrites(
         plan: what was shown; nothing else is written.
         database: a URL (relative SQLite paths start from the current folder) or an address.
         backup: a verified backup of this database as it stands now.
-        journal_folder: where the journal goes; it must exist.
+        journal_folder: where the journal goes, by default the current folder; it must exist.
         without_backup: go on with no backup.
         now: the journal's time, by default the present one.
 

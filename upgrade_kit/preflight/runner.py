@@ -14,10 +14,9 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.preflight.check import Check, error, to_type
 from upgrade_kit.preflight.facts import facts_of
+from upgrade_kit.preflight.journey import path_of, plan_of
 
 GROUP = "upgrade_kit.checks"
-
-_NOT_JUDGED = Unobserved("the calculation procedures were not judged", asked=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ class LoadedChecks:
 
 def run_preflight(
     deployment: Deployment,
-    path: UpgradePath | Unobserved,
+    path: UpgradePath | Unobserved | None = None,
     *,
     plan: RewritePlan | Unobserved | None = None,
     checks: Sequence[Check[Any]] | None = None,
@@ -47,9 +46,9 @@ def run_preflight(
 
     Args:
         deployment: what ``survey`` observed.
-        path: the way to the target, from ``VersionGraph.path``; ``Unobserved`` where it cannot be known.
-        plan: what ``plan_rewrites`` says of the site's procedures; without it the checks on procedures
-            do not apply.
+        path: the way to the target; by default the one from the site's version to 0.3.0. ``Unobserved`` where it
+            cannot be known.
+        plan: what becomes of the site's procedures; by default what ``plan_rewrites`` says.
         checks: the checks to run; by default all that are installed (entry point group
             ``upgrade_kit.checks``), the kit's own among them.
     """
@@ -62,7 +61,8 @@ def run_preflight(
     repeated = _repeated(checks)
     if repeated:
         own.append(_own_result("UK902", "Every check has an id of its own", repeated))
-    facts = facts_of(deployment, path, _NOT_JUDGED if plan is None else plan)
+    path = path_of(deployment) if path is None else path
+    facts = facts_of(deployment, path, plan_of(deployment) if plan is None else plan)
     results = sorted([*own, *(check.run(facts) for check in checks)], key=lambda result: result.id)
     return Preflight(results=tuple(results), verdict=verdict(results))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from upgrade_kit.errors import UsageError
+from upgrade_kit.errors import DatabaseError, UsageError
+from upgrade_kit.model.deployment import Deployment, Unobserved
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
 from upgrade_kit.rewriting.readers import procedure_rules
@@ -14,7 +15,7 @@ MARK = "FILE"
 
 
 def plan_rewrites(
-    procedures: Iterable[Procedure],
+    site: Deployment | Iterable[Procedure],
     *,
     log: MigrateLog | None = None,
     only: Collection[str] = (),
@@ -24,7 +25,8 @@ def plan_rewrites(
     """Decide for every upload test of a site what rewrite-calcs shows and what an apply may write.
 
     Args:
-        procedures: the site's tests with their procedures; tests that are no upload tests are left out.
+        site: what ``survey`` observed, or the site's tests with their procedures; tests that are no upload tests are
+            left out.
         log: what the migration printed; without it a test is listed when its text holds ``FILE``, which is what
             the migration asks the database (qa/0014_convert_file_uploads).
         only: macro names; where given, no other test is written.
@@ -35,9 +37,13 @@ def plan_rewrites(
         The plan, in order of test id.
 
     Raises:
+        DatabaseError: the site's procedures could not be observed.
         UsageError: a macro name that no upload test has, or one that is both included and excluded.
         RulesError: a rules file is wrong.
     """
+    procedures: Iterable[Procedure] = _procedures(site) if isinstance(site, Deployment) else site
+    if log is None and isinstance(site, Deployment) and isinstance(site.migrate_log, MigrateLog):
+        log = site.migrate_log
     uploads = sorted((p for p in procedures if p.type == "upload"), key=lambda procedure: procedure.test_id)
     _check_names(uploads, only, include, exclude)
     listed, notes = _listed(uploads, log)
@@ -64,6 +70,14 @@ def plan_rewrites(
         )
     notes += tuple(_included_in_vain(item) for item in items if item.procedure.slug in include and not item.selected)
     return RewritePlan(items=tuple(items), listed=len(listed), notes=notes)
+
+
+def _procedures(site: Deployment) -> tuple[Procedure, ...]:
+    database = site.database
+    procedures = database if isinstance(database, Unobserved) else database.procedures
+    if isinstance(procedures, Unobserved):
+        raise DatabaseError(f"the calculation procedures cannot be read: {procedures.reason}")
+    return procedures
 
 
 def _included_in_vain(item: PlannedRewrite) -> str:
