@@ -77,7 +77,7 @@ def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
     evidence = seen.wanted(Want.TEXT, Want.ITERATES, Want.EITHER_TEXT)
     if not evidence:
         wants_bytes = wants_bytes or seen.wanted(Want.CONTENT)
-    edits = _edits(seen, places, wants_bytes or doubts) if not wants_text else ()
+    edits = _edits(seen, places, wants_bytes or doubts) if not wants_text and not seen.rebound else ()
     problem = _problem(seen, wants_bytes, wants_text, doubts, places)
     if problem is None and not wants_bytes:
         return _unchanged(source, reads, _why_unchanged(seen, reads, places), findings)
@@ -99,6 +99,8 @@ def _doubt(
     """Return why the edits may not be shown as a change, or None where all that can be asked agrees with them."""
     from upgrade_kit.rewriting.proof import objection  # noqa: PLC0415 - LibCST is loaded for texts that change
 
+    if any(source[edit.offset : edit.offset + len(edit.before)] != edit.before for edit in edits):
+        return "FILE cannot be located in it (inside a formatted string)"
     doubt = objection(source, tree, edits)
     if doubt is not None:
         return doubt
@@ -265,8 +267,6 @@ def _answer(
 def _edited(source: str, edits: tuple[Edit, ...]) -> str:
     parts, position = [], 0
     for edit in edits:
-        if source[edit.offset : edit.offset + len(edit.before)] != edit.before:
-            raise AssertionError(f"no {edit.before!r} at character {edit.offset}")
         parts += [source[position : edit.offset], edit.after]
         position = edit.offset + len(edit.before)
     return "".join((*parts, source[position:]))
