@@ -247,7 +247,9 @@ def _print(_: Machine, __: Arguments, ___: ast.Call) -> Value:
 def _isinstance(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if machine.from_file(arguments.get(0)) or machine.on_python3_bytes(arguments.get(0)):
         machine.unknown(node, "asks for the type of the file or its content")
-    elif Other() in arguments.get(0) and Named("builtins.str") in _flat(machine, arguments.get(1)):
+    elif {Other(), Thing("JSON value")} & arguments.get(0) and Named("builtins.str") in _flat(
+        machine, arguments.get(1)
+    ):
         machine.unknown(node, "asks whether something is str, which is another type on Python 3")
     return NUMBER
 

@@ -434,14 +434,16 @@ def _list(machine: Machine, node: ast.List | ast.Set | ast.Tuple) -> Value:
 
 
 def _dict(machine: Machine, node: ast.Dict) -> Value:
-    held = NOTHING
+    held = keys = NOTHING
     for key, item in zip(node.keys, node.values, strict=True):
         if key is None:
             held |= go_through(machine, evaluate(machine, item), item)
             continue
         for atom in evaluate(machine, key):
             operations.as_key(machine, atom, key)
+            keys |= one(atom)
         held |= evaluate(machine, item)
+    machine.put_keys(id(node), keys)
     return machine.items(node, held)
 
 
@@ -455,8 +457,10 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
             for condition in generator.ifs:
                 evaluate_condition(machine, condition)
         if isinstance(node, ast.DictComp):
-            for atom in evaluate(machine, node.key):
+            keys = evaluate(machine, node.key)
+            for atom in keys:
                 operations.as_key(machine, atom, node.key)
+            machine.put_keys(id(node), keys)
             element = evaluate(machine, node.value)
         else:
             element = evaluate(machine, node.elt)

@@ -88,6 +88,7 @@ class Machine:
         self.frame = self.module
         self.stack: list[Frame] = [self.module]
         self.heap: dict[int, Value] = {}
+        self.keys: dict[int, Value] = {}
         self.heap_changes = 0
         self.definitions: list[Definition] = []
         self.numbers: dict[tuple[int, int], int] = {}
@@ -212,6 +213,14 @@ class Machine:
             self.heap[site] = new
             self.heap_changes += 1
 
+    def put_keys(self, site: int, keys: Value) -> None:
+        """Add what the keys of a dictionary may be."""
+        old = self.keys.get(site, NOTHING)
+        new = self.limited(old | keys)
+        if new != old:
+            self.keys[site] = new
+            self.heap_changes += 1
+
     def limited(self, value: Value) -> Value:
         """Return the value, if it is small enough to be followed.
 
@@ -223,7 +232,7 @@ class Machine:
         return value
 
     def elements(self, atom: Items | Lazy | Row) -> Value:
-        """Return what going through a container gives."""
+        """Return what a container holds; of a dictionary its values."""
         if isinstance(atom, Row):
             return frozenset().union(*atom.places) if atom.places else NOTHING
         return self.heap.get(atom.site, NOTHING)
@@ -248,7 +257,8 @@ class Machine:
             case Context() | BinStream():
                 return True
             case Items(site) | Lazy(_, site):
-                return site not in _sites and self.from_file(self.heap.get(site, NOTHING), _sites | {site})
+                held = self.heap.get(site, NOTHING) | self.keys.get(site, NOTHING)
+                return site not in _sites and self.from_file(held, _sites | {site})
             case Row(places):
                 return any(self.from_file(place, _sites) for place in places)
             case Method(owner, _):

@@ -279,10 +279,12 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
         case "get" | "pop" | "popleft" | "popitem":
             _keys(machine, arguments.get(0), node)
             return elements | arguments.get(1)
-        case "keys" | "values":
+        case "keys":
+            return machine.lazy(LazyKind.VIEW, node, _keys_of(machine, owner))
+        case "values":
             return machine.lazy(LazyKind.VIEW, node, elements)
         case "items":
-            return machine.lazy(LazyKind.VIEW, node, one(Row((elements, elements))))
+            return machine.lazy(LazyKind.VIEW, node, one(Row((_keys_of(machine, owner), elements))))
         case "index" | "count" | "remove" | "discard":
             for atom in arguments.get(0):
                 for element in elements:
@@ -302,6 +304,10 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
             if machine.from_file(elements) or machine.on_python3_bytes(elements):
                 return machine.unknown(node, f".{name}() of a list with the file's content is not known to the kit")
             return _absorbs(machine, name, arguments, node)
+
+
+def _keys_of(machine: Machine, owner: Items | Row) -> Value:
+    return machine.keys.get(owner.site, OTHER) if isinstance(owner, Items) else OTHER
 
 
 def _astype(machine: Machine, owner: Items | Row, arguments: Arguments, node: ast.Call) -> Value:

@@ -131,7 +131,9 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
             if machine.consumed_before(atom, node):
                 not_a_list(machine, node, "a second way through it finds nothing")
             return machine.elements(atom)
-        case Items() | Row() | Lazy():
+        case Items(site):
+            return machine.elements(atom) | machine.keys.get(site, NOTHING)
+        case Row() | Lazy():
             return machine.elements(atom)
         case Number() | Position() | Missing():
             return NUMBER
@@ -333,7 +335,8 @@ def store(machine: Machine, owner: Atom, key: Value, value: Value, node: ast.AST
             as_key(machine, part, node)
     match owner:
         case Items(site):
-            machine.put(site, value | frozenset(part for part in key if not isinstance(part, Number)))
+            machine.put(site, value)
+            machine.put_keys(site, frozenset(part for part in key if not isinstance(part, Number)))
         case Lazy():
             not_a_list(machine, node, "storing into it")
         case Thing("namespace"):
@@ -424,7 +427,8 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
     if isinstance(operator, ast.Lt | ast.Gt | ast.LtE | ast.GtE):
         _order(machine, first, second, node)
     if isinstance(operator, ast.In | ast.NotIn) and isinstance(second, Items | Row | Lazy):
-        for element in machine.elements(second):
+        keys = machine.keys.get(second.site, NOTHING) if isinstance(second, Items) else NOTHING
+        for element in machine.elements(second) | keys:
             compare(machine, first, element, ast.Eq(), node)
         return
     if isinstance(first, Stream) or isinstance(second, Stream):
@@ -482,6 +486,13 @@ def _order(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
                 node,
                 "None is less than anything on Python 2, and an error on Python 3",
                 "ask first: x is None or value > x",
+                "UK424",
+            )
+        elif mine == Thing("JSON value"):
+            machine.seen.breaks_at(
+                node,
+                "a value out of JSON may be null, which Python 3 cannot compare",
+                "float(value), or ask first: value is not None",
                 "UK424",
             )
         elif isinstance(mine, Data | Text | Literal) and isinstance(other, Number | Position):
