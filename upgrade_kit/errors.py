@@ -10,7 +10,7 @@
     │   └── DriverMissingError   the driver is not installed (names the extra)
     ├── BackupError           a backup could not be made, verified or restored
     ├── JournalError          a journal is damaged or belongs elsewhere
-    └── ApplyError            an apply or undo was refused or stopped; nothing was written
+    └── ApplyError            an apply or undo was refused or stopped; says what was written, if anything
         ├── NotReadyError     the database is not at a version where the change may be written
         └── RowChangedError   a row no longer holds the text that was shown
 
@@ -86,7 +86,7 @@ class JournalError(UpgradeKitError):
 
 
 class ApplyError(UpgradeKitError):
-    """An apply or an undo was refused or stopped; nothing was written."""
+    """An apply or an undo was refused or stopped; the message says what was written, if anything."""
 
 
 class NotReadyError(ApplyError):

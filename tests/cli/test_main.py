@@ -77,3 +77,49 @@ def test_a_reader_that_goes_away_ends_no_traceback() -> None:
 
     writer.stderr.close()
     writer.wait(timeout=30)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["rewrite-calcs", "{url}"], id="as the site"),
+        pytest.param(["rewrite-calcs", ".", "{url}"], id="as one argument too many"),
+        pytest.param(["{url}"], id="as the command"),
+        pytest.param(["path", "--from", "{url}"], id="as a version"),
+        pytest.param(["backup", "verify", "{url}"], id="as a manifest"),
+        pytest.param(["rewrite-calcs", "--undo", "{url}"], id="as a journal"),
+        pytest.param(["rewrite-calcs", "--database", "{url}"], id="in its place"),
+        pytest.param(["rewrite-calcs", ".", "--log", "{url}"], id="as a log"),
+    ],
+)
+def test_a_password_is_never_shown_wherever_the_url_is_typed(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "postgresql://me:sekret@127.0.0.1:1/site"
+
+    assert main([word.format(url=url) for word in arguments]) in {2, 3}
+
+    captured = capsys.readouterr()
+    assert "sekret" not in captured.out + captured.err
+
+
+def test_an_output_that_cannot_be_is_told_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / "site.db"
+    kept.write_bytes(b"SQLite format 3\0 and more")
+
+    assert main(["path", "--from", "0.2.8", "--output", "site.db"]) == 2
+    assert main(["path", "--from", "0.2.8", "--output", "no/such/file"]) == 2
+    assert main(["path", "--from", "0.2.8", "--output", "."]) == 2
+
+    assert kept.read_bytes() == b"SQLite format 3\0 and more"
+    assert capsys.readouterr().out == ""
+
+
+def test_an_earlier_answer_in_json_may_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    for _ in range(2):
+        assert main(["path", "--from", "0.2.8", "--format", "json", "--output", "path.json"]) == 0

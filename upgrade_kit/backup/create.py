@@ -41,7 +41,7 @@ _BY_HAND = {
 def create_backup(
     database: str | DatabaseAddress,
     *,
-    to_dir: Path,
+    to_dir: str | Path,
     method: str = "auto",
     site_version: str = "",
     progress: Progress | None = None,
@@ -70,7 +70,7 @@ def create_backup(
     """
     address = parse_database_url(database, base=Path.cwd()) if isinstance(database, str) else database
     _refuse_what_is_not_built(address, method)
-    source = Path(address.name)
+    source, to_dir = Path(address.name), Path(to_dir)
     moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     with open_database(address) as session:
         tables = session.table_names()

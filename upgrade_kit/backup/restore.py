@@ -31,7 +31,7 @@ _HEADER = b"SQLite format 3\0"
 
 
 def restore_backup(
-    manifest: Path,
+    manifest: str | Path,
     *,
     database: str | DatabaseAddress,
     replace: bool = False,
@@ -57,7 +57,7 @@ def restore_backup(
         BackupError: the backup is not proved, the target holds data or is in use, or the result differs.
     """
     address = parse_database_url(database, base=Path.cwd()) if isinstance(database, str) else database
-    backup = read_manifest(manifest)
+    backup = read_manifest(Path(manifest))
     if isinstance(backup, UnverifiedBackup):
         raise BackupError(
             f"{manifest}: this backup was never verified, so it is not restored",
@@ -88,9 +88,9 @@ def _inspect(target: Path, made: UnverifiedBackup, *, replace_old: bool) -> bool
         raise BackupError(f"{target.parent}: there is no such folder", hint="Make it, or check the --database URL.")
     if target.exists() and not target.is_file():
         raise BackupError(f"{target}: not a file", hint="Name a file: --database sqlite:///FILE")
-    if target.exists() and target.samefile(made.file):
+    if target.exists() and (target.samefile(made.file) or target.samefile(made.manifest)):
         raise BackupError(
-            f"{target}: this is the backup itself",
+            f"{target}: this is the backup itself, or its manifest",
             hint="Name the site's database with --database sqlite:///FILE",
         )
     if target.exists() and not os.access(target, os.W_OK):

@@ -28,7 +28,7 @@ _MAKE_ANOTHER = "Do not rely on it. Make another with: upgrade-kit backup"
 _FOREIGN_KEYS_SHOWN = 3
 
 
-def verify_backup(manifest: Path) -> Backup:
+def verify_backup(manifest: str | Path) -> Backup:
     """Prove a backup and note in its manifest that it was proved, and when.
 
     Size and SHA-256 are compared with the manifest; the copy is opened read-only, checked by
@@ -43,7 +43,7 @@ def verify_backup(manifest: Path) -> Backup:
         BackupError: the manifest cannot be read, the backup is not what it says, or it was not noted
             as proved before and cannot be now.
     """
-    known = read_manifest(manifest)
+    known = read_manifest(Path(manifest))
     made = known.made if isinstance(known, Backup) else known
     try:
         proof = prove(made)

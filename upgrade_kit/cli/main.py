@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from upgrade_kit.cli.exit import Exit
+
+if TYPE_CHECKING:
+    from upgrade_kit.cli.streams import Streams
 
 COMMANDS = {
     "path": "show the hops and steps from the site's version to the target",
@@ -26,24 +31,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         from upgrade_kit import __version__  # noqa: PLC0415 - the answer that must not wait for a parser
 
-        sys.stdout.write(f"upgrade-kit {__version__}\n")
+        if sys.stdout is not None:  # as it is in a Windows service
+            sys.stdout.write(f"upgrade-kit {__version__}\n")
         return Exit.DONE
     return _dispatch(arguments)
 
 
 def _dispatch(argv: list[str]) -> int:
-    # Imported here and below: `--version` and `path` must start without what they do not use.
-    from argparse import ArgumentParser, HelpFormatter  # noqa: PLC0415
+    # Imported here: `--version` must start without what it does not use.
+    from argparse import HelpFormatter  # noqa: PLC0415
     from functools import partial  # noqa: PLC0415
     from importlib import import_module  # noqa: PLC0415
 
-    from upgrade_kit.cli.streams import Streams  # noqa: PLC0415
+    from upgrade_kit.cli.options import Parser  # noqa: PLC0415
+    from upgrade_kit.cli.streams import Streams, refuse_to_replace  # noqa: PLC0415
     from upgrade_kit.errors import UpgradeKitError, UsageError  # noqa: PLC0415
 
     # argparse makes a formatter for each argument that is added, and one that is not told its width
     # imports shutil to ask the terminal. The terminal is asked when help is printed.
     unasked = partial(HelpFormatter, width=80)
-    parser = ArgumentParser(
+    parser = Parser(
         prog="upgrade-kit",
         description="Makes the upgrade of QATrack+ safe. Nothing of the site is written "
         "unless --apply, --undo or restore is typed.",
@@ -79,6 +86,8 @@ def _dispatch(argv: list[str]) -> int:
 
     streams = Streams()
     try:
+        if getattr(arguments, "output", None) is not None:
+            refuse_to_replace(arguments.output)  # before anything is written, not after
         return int(module.run(arguments, streams))
     except UpgradeKitError as error:
         _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
@@ -87,8 +96,8 @@ def _dispatch(argv: list[str]) -> int:
         _tell(streams, f"upgrade-kit: interrupted; {str(interrupt) or 'what was not told as done was not done'}")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone, and there is nobody to tell
-        return Exit.FAILED
+        _leave_the_pipe()
+        return Exit.DONE if getattr(arguments, "apply", False) else Exit.FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else "standard output: "
         _tell(streams, f"upgrade-kit: {where}{error.strerror or error}. What was not told as done was not shown whole.")
@@ -97,18 +106,28 @@ def _dispatch(argv: list[str]) -> int:
 
 def _with_stop(message: str) -> str:
     text = message.rstrip()
-    return text if text.endswith((".", "!", "?", ":", ")")) else f"{text}."
+    return text if text.endswith((".", "!", "?", ":")) else f"{text}."
 
 
 def _sentence(summary: str) -> str:
     return f"{summary[0].upper()}{summary[1:]}."
 
 
-def _tell(streams: object, line: str) -> None:
-    err = getattr(streams, "err", sys.stderr)
+def _tell(streams: Streams, line: str) -> None:
+    from upgrade_kit.cli.streams import without_passwords  # noqa: PLC0415 - as above
+
+    err = streams.err
     encoding = err.encoding or "utf-8"
-    text = " ".join(line.split())
+    text = without_passwords(" ".join(line.split()))
     err.write(text.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
+
+
+def _leave_the_pipe() -> None:
+    """Let nothing more be written to a reader that has gone; Python would complain of it at its end."""
+    import os  # noqa: PLC0415 - as above
+
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run() -> None:
@@ -117,4 +136,7 @@ def run() -> None:
         status = main()
     except KeyboardInterrupt:  # while the command was still being loaded
         status = Exit.INTERRUPTED
+    except Exception:  # noqa: BLE001 - a bug shows its traceback, and its status is no answer
+        sys.excepthook(*sys.exc_info())
+        status = Exit.FAILED
     sys.exit(status)

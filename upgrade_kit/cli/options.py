@@ -5,8 +5,20 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
+
+from upgrade_kit.cli.streams import without_passwords
+from upgrade_kit.errors import UsageError
 
 BACKUPS = "upgrade-kit-backups"
+
+
+class Parser(ArgumentParser):
+    """A parser whose messages hold no password, even where a URL was typed in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and end with status 2."""
+        super().error(without_passwords(message))
 
 
 def add_site_arguments(parser: ArgumentParser, *, versions: bool = True) -> None:
@@ -40,7 +52,13 @@ def add_output_arguments(parser: ArgumentParser, *, formats: Sequence[str] = ("t
 
 
 def default_site(site: str | None, database: str | None) -> str | None:
-    """Return the site folder that is meant: the current one where neither site nor database is given."""
+    """Return the site folder that is meant: the current one where neither site nor database is given.
+
+    Raises:
+        UsageError: a database URL was typed where the folder belongs.
+    """
+    if site is not None and "://" in site:
+        raise UsageError("SITE is a folder, and this is a database URL", hint="Type --database before it.")
     return "." if site is None and database is None else site
 
 

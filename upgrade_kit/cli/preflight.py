@@ -68,6 +68,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     else:
         path = path_of(deployment, arguments.target, graph=graph)
     preflight = run_preflight(deployment, path)
+    if arguments.source is None and isinstance(deployment.version, Unobserved):
+        path = deployment.version  # half way between two: the checks know from where, but no path starts there
     if arguments.format == "json":
         document = preflight_document(preflight, path=path, deployment=deployment)
         streams.emit(to_json(document), arguments)

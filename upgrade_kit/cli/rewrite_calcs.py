@@ -21,7 +21,7 @@ from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.store import FIRST_WITH_BIN_FILE, apply_rewrites, undo_rewrites
 from upgrade_kit.deployment.survey import resolve_address, survey
-from upgrade_kit.errors import BackupError, DatabaseError, UsageError
+from upgrade_kit.errors import ApplyError, BackupError, DatabaseError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup
 from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
 from upgrade_kit.model.journal import Journal
@@ -120,18 +120,20 @@ def _readable(deployment: Deployment) -> Database:
 
 @contextmanager
 def _told_where_it_stands(folder: Path) -> Iterator[None]:
-    """Name the journal, if there is one, when somebody interrupts an apply."""
+    """Name the journal, if there is one, when an apply is interrupted or its answer cannot be shown."""
     before = set(folder.glob("upgrade-kit-journal-*.json"))
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError) as problem:
         begun = sorted(set(folder.glob("upgrade-kit-journal-*.json")) - before)
-        if not begun:
+        if not begun or isinstance(problem, BrokenPipeError):
             raise
-        raise KeyboardInterrupt(
-            "the change may have been written already. This tells, and takes it back: "
-            f"upgrade-kit rewrite-calcs --undo {quoted(str(begun[0]))}"
-        ) from None
+        way_back = f"This tells, and takes it back: upgrade-kit rewrite-calcs --undo {quoted(str(begun[0]))}"
+        if isinstance(problem, KeyboardInterrupt):
+            raise KeyboardInterrupt(f"the change may have been written already. {way_back}") from None
+        raise ApplyError(
+            f"the change was written, but what was done cannot be shown ({problem.strerror})", hint=way_back
+        ) from problem
 
 
 def _apply(plan: RewritePlan, deployment: Deployment, arguments: Namespace, streams: Streams) -> Journal | None:

@@ -8,11 +8,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
 from upgrade_kit.errors import UpgradeKitError, UsageError
 
+_URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://?[^\s/:@]*):[^\s/]*@")
 _EARLIER_ANSWER = re.compile(rb'\{\s*"schema": 1,\s*"command": "(path|preflight|rewrite-calcs)"')
 
 
@@ -31,8 +33,9 @@ class Streams:
         err: TextIO | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.out = sys.stdout if out is None else out
-        self.err = sys.stderr if err is None else err
+        # a Windows service has no standard streams
+        self.out = out or sys.stdout or StringIO()
+        self.err = err or sys.stderr or StringIO()
         self.environment = os.environ if environment is None else environment
 
     def color(self, arguments: Namespace) -> bool | None:
@@ -54,7 +57,7 @@ class Streams:
             self._print(text)
             return
         target = Path(arguments.output)
-        _refuse_to_replace(target)
+        refuse_to_replace(arguments.output)
         partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             with partial.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
@@ -76,12 +79,18 @@ class Streams:
         self.out.flush()
 
 
-def _refuse_to_replace(target: Path) -> None:
+def without_passwords(text: str) -> str:
+    """Return a line without the passwords of the database URLs in it."""
+    return _URL_PASSWORD.sub(r"\1:...@", text)
+
+
+def refuse_to_replace(output: str) -> None:
     """Let ``--output`` replace nothing but an earlier answer: a slip must not cost a database or a backup.
 
     Raises:
         UsageError: the target is a folder, or a file that is no answer of this kit.
     """
+    target = Path(output)
     if not target.name or target.is_dir():
         raise UsageError(f"--output {target}: this is a folder", hint="Name a file in it.")
     if not target.parent.is_dir():

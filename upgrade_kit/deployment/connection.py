@@ -596,7 +596,11 @@ def _explained(error: BaseException, address: DatabaseAddress) -> DatabaseError:
         if "unable to open" in lowered:
             hint = _SQLITE_CANNOT_OPEN
         if Path(f"{address.name}-journal").exists() and ("unable to open" in lowered or "readonly" in lowered):
-            hint = "A write was interrupted (a -journal file lies beside it): open it once for writing."
+            hint = (
+                "A write was interrupted (a -journal file lies beside it). Start the site once, or let SQLite mend it: "
+                f"python -c \"import sqlite3; print(sqlite3.connect(r'{address.name}').execute('PRAGMA quick_check')"
+                '.fetchone())"'
+            )
     if type(error).__name__ == "SynchronousOnlyOperation":
         hint = "Call this from a thread, not from inside an event loop."
     return DatabaseError(f"{address.shown}: {said}", hint=hint)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from upgrade_kit import __version__
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.sqlite_pages import same_pages
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup, UnverifiedBackup
 from upgrade_kit.model.deployment import Backups
@@ -112,8 +114,8 @@ def find_backups(folders: Sequence[Path], session: Session) -> Backups:
     """Look for backups of a database and say which of them hold it as it is now.
 
     Searches each folder and the folders directly below it for manifests. A backup is current when it
-    was verified, is of this very database, its file still has the manifest's digest, and the
-    database has today the rows per table, migration history and procedures that it had then.
+    was verified, is of this very database, its file still has the manifest's digest, and nobody wrote to
+    the database since (SQLite: page for page).
 
     Args:
         folders: where to look; those that do not exist are passed over.
@@ -206,6 +208,10 @@ def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[
             return f"the database has changed since: {changed}"
         if file_sha256(made.file) != made.sha256:
             return f"the backup file {made.file.name} was altered after it was verified"
+        if made.vendor == "sqlite" and not same_pages(Path(address.name), made.file):
+            return "the database was written to since: the same tables and numbers of rows, other values"
+    except sqlite3.Error as error:
+        return f"the database cannot be compared with it ({error})"
     except OSError as error:
         return f"the backup file {made.file.name} cannot be read ({error.strerror})"
     return ""

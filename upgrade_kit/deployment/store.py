@@ -41,7 +41,7 @@ def apply_rewrites(
     *,
     database: str | DatabaseAddress,
     backup: Backup | None,
-    journal_folder: Path = Path(),
+    journal_folder: str | Path = ".",
     without_backup: bool = False,
     now: datetime | None = None,
 ) -> Journal | None:
@@ -86,7 +86,7 @@ def apply_rewrites(
         _check_ready(session, address)
         _check_transactions(session)
         journal = Journal(
-            path=journal_path(journal_folder, created_at),
+            path=journal_path(Path(journal_folder), created_at),
             state=JournalState.PENDING,
             database=address.shown,
             vendor=session.vendor,
@@ -116,7 +116,7 @@ def apply_rewrites(
 
 
 def undo_rewrites(
-    journal: Path, *, database: str | DatabaseAddress | None = None, password: str | None = None
+    journal: str | Path, *, database: str | DatabaseAddress | None = None, password: str | None = None
 ) -> Journal:
     """Put back exactly the texts from before an apply. It can be run twice.
 
@@ -133,7 +133,7 @@ def undo_rewrites(
         RowChangedError: a row holds a text that the apply did not write; nothing was written.
         DatabaseError: the database cannot be opened, read or written.
     """
-    found = read_journal(journal)
+    found = read_journal(Path(journal))
     address = _address(database if database is not None else found.database, password)
     if address.vendor != found.vendor:
         raise _elsewhere(found, f"it is of a {found.vendor} database, and this is a {address.vendor} one")
@@ -309,7 +309,14 @@ def _read(session: Session, test_id: int, *, lock: bool) -> tuple[str, str, str 
 
 
 def _check_unchanged(session: Session, rows: Sequence[JournalRow]) -> None:
-    changed = [row.slug for row in rows if _read(session, row.test_id, lock=True) != (row.slug, row.name, row.before)]
+    there = [(row, _read(session, row.test_id, lock=True)) for row in rows]
+    not_text = [row.slug for row, found in there if found is not None and found[2] is None]
+    if not_text:
+        raise RowChangedError(
+            f"holding no text any more, but NULL or a BLOB: {', '.join(not_text)}; nothing was written.",
+            hint="Save these tests once in QATrack+'s admin, or leave them out with --exclude.",
+        )
+    changed = [row.slug for row, found in there if found != (row.slug, row.name, row.before)]
     if changed:
         raise RowChangedError(
             f"changed since it was shown: {', '.join(changed)}; nothing was written.",

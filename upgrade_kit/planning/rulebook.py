@@ -134,11 +134,14 @@ def _folder_of(point: EntryPoint) -> Path:
     name = f"entry point {point.name} = {point.value} of {owner}"
     try:
         function: Callable[[], object] = point.load()
-    except (ImportError, AttributeError, SyntaxError) as error:
+    except Exception as error:  # importing anybody's module can raise anything; it is told by name
         raise RulesError(name, "", f"cannot be loaded: {error}") from error
     if not callable(function):
         raise RulesError(name, "", "is not a function that returns a folder")
-    folder = function()
+    try:
+        folder = function()
+    except Exception as error:  # as above
+        raise RulesError(name, "", f"cannot be asked for its folder: {error}") from error
     if not isinstance(folder, Path):
         raise RulesError(name, "", f"must return a pathlib.Path, not {type(folder).__name__}")
     return folder.resolve()

@@ -40,10 +40,14 @@ def make_console(stream: TextIO, *, color: bool | None = None, width: int | None
     """
     from rich.console import Console, detect_legacy_windows  # noqa: PLC0415 - see the module's docstring
 
+    class PipeConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # Rich would end the program, with the status of "findings"
+
     terminal = _is_terminal(stream)
     legacy = detect_legacy_windows()
     plain = color is False or (color is None and (not terminal or legacy))
-    return Console(
+    return PipeConsole(
         file=cast("IO[str]", _ReplacingStream(stream)),
         width=width if width is not None or terminal else WIDTH_OFF_TERMINAL,
         color_system=None if plain else ("standard" if color else "auto"),
