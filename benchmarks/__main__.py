@@ -21,8 +21,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(NAMES):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
-    if arguments.runs < 1 or (arguments.size is not None and arguments.size < arguments.runs):
-        parser.error("--runs must be at least 1, and --size at least as large")
+    if arguments.runs < 1 or (arguments.size is not None and arguments.size < 1):
+        parser.error("--runs and --size must be at least 1")
     print(machine())
     for name in arguments.names or NAMES:
         benchmark = import_module(f"benchmarks.{name}")

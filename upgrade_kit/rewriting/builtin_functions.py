@@ -14,6 +14,7 @@ from upgrade_kit.rewriting.values import (
     NUMBER,
     OTHER,
     TEXT,
+    WHOLE,
     BinStream,
     Data,
     Flavour,
@@ -48,11 +49,13 @@ def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
                     machine.unknown(node, "the length of text that was read with one kind of line end")
             case Lazy(kind, _) if kind is LazyKind.ONCE:
                 operations.not_a_list(machine, node, "its length")
+            case Literal(text, raw=False) if not text.isascii():
+                operations.not_one_byte(machine, node)
             case Stream() | BinStream():
                 machine.unknown(node, "the length of the file itself")
             case _:
                 continue
-    return NUMBER
+    return WHOLE
 
 
 def _number(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -62,6 +65,11 @@ def _number(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
         elif machine.atom_from_file(atom):
             machine.unknown(node, "turns something of the file into a number")
     return NUMBER
+
+
+def _int(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    _number(machine, arguments, node)
+    return WHOLE
 
 
 def _complex(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -75,21 +83,24 @@ def _ord(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     for atom in arguments.get(0):
         if isinstance(atom, Data):
             machine.want(Want.BYTES, atom, node, "ord() takes one byte", "UK408")
-    return NUMBER
+    return WHOLE
 
 
 def _str(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     result: Value = NOTHING
     for atom in arguments.get(0):
         operations.as_text(machine, atom, node)
-        result |= one(atom) if isinstance(atom, Data | Literal) else TEXT
+        if isinstance(atom, Data | Literal):
+            result |= one(atom)
+        else:
+            result |= one(operations.WRITTEN) if atom in NUMBER else TEXT
     return result or TEXT
 
 
 def _repr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if machine.from_file(arguments.everything()):
         machine.unknown(node, "repr() of the file or its content")
-    return TEXT
+    return one(operations.WRITTEN) if arguments.everything() & NUMBER else TEXT
 
 
 def _bytes(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -192,7 +203,7 @@ def _bool(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 
 def _enumerate(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
-    return machine.items(node, one(Row((NUMBER, _all_elements(machine, arguments.get(0), node)))))
+    return machine.items(node, one(Row((WHOLE, _all_elements(machine, arguments.get(0), node)))))
 
 
 def _zip(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -213,7 +224,7 @@ def _filter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 
 def _range(machine: Machine, _: Arguments, node: ast.Call) -> Value:
-    return machine.lazy(LazyKind.RANGE, node, NUMBER)
+    return machine.lazy(LazyKind.RANGE, node, WHOLE)
 
 
 def _iter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -360,7 +371,7 @@ BUILTIN: dict[str, _Handler] = {
     "getattr": _getattr,
     "globals": _namespace,
     "hasattr": _hasattr,
-    "int": _number,
+    "int": _int,
     "isinstance": _isinstance,
     "iter": _iter,
     "len": _len,

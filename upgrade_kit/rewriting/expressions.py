@@ -16,6 +16,7 @@ from upgrade_kit.rewriting.values import (
     NUMBER,
     OTHER,
     TEXT,
+    WHOLE,
     Atom,
     BinStream,
     Context,
@@ -26,6 +27,8 @@ from upgrade_kit.rewriting.values import (
     Literal,
     Missing,
     Named,
+    Number,
+    Other,
     Row,
     Shape,
     Stream,
@@ -217,6 +220,8 @@ def _constant(_: Machine, node: ast.Constant) -> Value:
         return one(Literal(node.value, raw=False))
     if node.value is None:
         return one(Missing())
+    if isinstance(node.value, int):
+        return WHOLE
     if isinstance(node.value, bytes):
         return one(Literal(node.value.decode("latin-1"), raw=True))
     return NUMBER
@@ -248,6 +253,9 @@ def _name(machine: Machine, node: ast.Name) -> Value:
 
 def _attribute(machine: Machine, node: ast.Attribute) -> Value:
     owners = evaluate(machine, node.value)
+    gone = machine.rules.gone_members.get(node.attr)
+    if gone is not None:
+        machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
     result = NOTHING
     for owner in owners:
         result |= operations.attribute(machine, owner, node)
@@ -304,7 +312,11 @@ def _call(machine: Machine, node: ast.Call) -> Value:
 
 def _method_of_something(machine: Machine, node: ast.Call, callees: Value) -> Value | None:
     """Return what the methods of a dictionary or a text give, where it is not known what the owner is."""
-    if not isinstance(node.func, ast.Attribute) or not callees or not callees <= OTHER | NUMBER:
+    if (
+        not isinstance(node.func, ast.Attribute)
+        or not callees
+        or not all(isinstance(atom, Other | Number) for atom in callees)
+    ):
         return None
     match node.func.attr:
         case "tostring" | "tobytes":

@@ -85,6 +85,13 @@ def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set
             machine.unknown(node, f"{name} may be bytes, which cannot be stored")
         case Position():
             machine.unknown(node, f"{name} is a place in the text, which is another one where line ends differ")
+        case Thing("number as text"):
+            machine.seen.breaks_at(
+                node,
+                f"{name} is text with a number as Python writes it: 12 digits on Python 2, up to 17 on Python 3",
+                "'%.3f' % number, with as many digits as are meant",
+                "UK424",
+            )
         case Thing("person name" | "DICOM values" as kind):
             machine.unknown(node, f"{name} is a {kind}, which is another type in pydicom 1.1 and cannot be stored")
         case Stream() | BinStream() | Context():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
+    Missing,
     Named,
     Number,
     Path,
@@ -191,7 +193,7 @@ def _bin_stream(machine: Machine, name: str, arguments: Arguments, node: ast.Cal
 
 def _data(machine: Machine, owner: Data, name: str, arguments: Arguments, node: ast.Call) -> Value:
     given = arguments.everything()
-    nothing_given = not given or (given <= NUMBER and name in STRIPS | SPLITS)
+    nothing_given = not given or (name in STRIPS | SPLITS and all(isinstance(atom, Number | Missing) for atom in given))
     if name in SAME_ON_BOTH:
         machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
         return one(owner)
@@ -209,7 +211,7 @@ def _data(machine: Machine, owner: Data, name: str, arguments: Arguments, node: 
         return _decode(machine, owner, arguments, node)
     if name in PADS:
         machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
-        for atom in given - NUMBER:
+        for atom in given:
             operations.pair(machine, owner, atom, node, f".{name}()")
         return one(owner)
     if name in FINDS or name in STRIPS | SPLITS | {"replace", "partition", "rpartition", "join", "translate"}:
@@ -365,6 +367,9 @@ def _text(machine: Machine, owner: Literal | Text | Path, name: str, arguments: 
     if isinstance(owner, Path) and name in SPLITS | {"partition", "rpartition"}:
         _path_split(machine, arguments, node)
     everything = arguments.everything()
+    bare = isinstance(owner, Literal) and ("{}" in owner.text or re.search(r"\{\w+\}", owner.text) is not None)
+    if name == "format" and bare and everything & operations.WRITTEN_NUMBERS:
+        return one(operations.WRITTEN)
     for atom in everything:
         if isinstance(atom, Data) and isinstance(owner, Literal | Text):
             if name == "format":
@@ -404,6 +409,8 @@ def _join(machine: Machine, owner: Literal | Text | Path, arguments: Arguments, 
         for element in elements:
             if isinstance(element, Data):
                 operations.pair(machine, element, owner, node, ".join()")
+                result |= one(element)
+            elif element == operations.WRITTEN:
                 result |= one(element)
             elif machine.atom_from_file(element):
                 machine.unknown(node, ".join() of something of the file that the kit does not follow")

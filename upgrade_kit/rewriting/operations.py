@@ -11,6 +11,7 @@ from upgrade_kit.rewriting.values import (
     NUMBER,
     OTHER,
     TEXT,
+    WHOLE,
     Atom,
     BinStream,
     Data,
@@ -32,11 +33,14 @@ from upgrade_kit.rewriting.values import (
     Text,
     Thing,
     Value,
+    Whole,
     data,
     one,
 )
 
 LONGEST_LITERAL = 400
+WRITTEN = Thing("number as text")  # 12 digits on Python 2, up to 17 on Python 3
+WRITTEN_NUMBERS = NUMBER | {WRITTEN}
 MENDS_LINE_ENDS = frozenset({".strip()", ".lstrip()", ".rstrip()", ".replace()"})
 
 
@@ -135,6 +139,8 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
             return machine.elements(atom) | machine.keys.get(site, NOTHING)
         case Row() | Lazy():
             return machine.elements(atom)
+        case Whole():
+            return WHOLE
         case Number() | Position() | Missing():
             return NUMBER
         case Text() | Path():
@@ -281,9 +287,10 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return machine.elements(atom)
         case Thing("namespace"):
             return from_namespace(machine, key, node)
-        case Thing("exception"):
-            machine.seen.breaks_at(node, "an exception cannot be indexed on Python 3", "error.args[0]", "UK420")
-            return OTHER
+        case Thing("exception" | "DICOM dataset") if (special := _special_index(machine, atom, node)) is not None:
+            return special
+        case Literal(text, raw=False) if not text.isascii():
+            return not_one_byte(machine, node)
         case Stream() | BinStream():
             return machine.unknown(node, "an element of the file itself")
         case Items() if _several_axes(node):
@@ -307,6 +314,33 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return TEXT
         case _:
             return OTHER
+
+
+def _special_index(machine: Machine, atom: Atom, node: ast.Subscript) -> Value | None:
+    if atom == Thing("exception"):
+        machine.seen.breaks_at(node, "an exception cannot be indexed on Python 3", "error.args[0]", "UK420")
+        return OTHER
+    return one(Thing("raw DICOM element")) if _is_raw_tag(node.slice) else None
+
+
+def not_one_byte(machine: Machine, node: ast.AST) -> Value:
+    """Note that a letter outside ASCII is several bytes on Python 2 and one character on Python 3."""
+    machine.seen.breaks_at(
+        node, "a text with letters outside ASCII has another length on Python 3", "count letters, not bytes", "UK424"
+    )
+    return TEXT
+
+
+def _is_raw_tag(tag: ast.expr) -> bool:
+    """Return whether a DICOM tag holds bytes: pixel or overlay data, or a private group."""
+    match tag:
+        case ast.Constant(value=int(number)) if number > 0xFFFF:  # noqa: PLR2004 - group and element in one
+            group = number >> 16
+        case ast.Tuple(elts=[ast.Constant(value=int(group)), _]):
+            pass
+        case _:
+            return False
+    return group >= 0x6000 or group % 2 == 1  # noqa: PLR2004 - overlays and pixel data begin there
 
 
 def _several_axes(node: ast.Subscript) -> bool:
@@ -364,7 +398,7 @@ def binary(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Valu
             if isinstance(atom, Items | Row):
                 held |= machine.elements(atom)
         return machine.items(node, held)
-    return _binary_plain(first, second, node)
+    return _binary_plain(machine, first, second, node)
 
 
 def _binary_lazy(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
@@ -378,6 +412,8 @@ def _binary_lazy(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -
 
 def _format(machine: Machine, pattern: Literal | Text, value: Atom, node: ast.BinOp) -> Value:
     parts = machine.elements(value) if isinstance(value, Row) else one(value)
+    if isinstance(pattern, Literal) and ("%s" in pattern.text or "%r" in pattern.text) and parts & WRITTEN_NUMBERS:
+        return one(WRITTEN)
     for part in parts:
         if isinstance(pattern, Literal) and pattern.raw and isinstance(part, Data):
             machine.want(Want.BYTES, part, node, "is put into b'...'", "UK408")
@@ -397,10 +433,16 @@ def _binary_data(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -
     return machine.unknown(node, "arithmetic with the file's content")
 
 
-def _binary_plain(first: Atom, second: Atom, node: ast.BinOp) -> Value:
+def _binary_plain(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
     match first, second:
+        case (Thing("person name"), _) | (_, Thing("person name")):
+            return machine.unknown(node, "a DICOM person name is no text in pydicom 1.1")
+        case (Thing("number as text"), _) | (_, Thing("number as text")):
+            return one(WRITTEN)
         case (Position(), Number() | Position()) | (Number(), Position()):
             return one(Position())
+        case Whole(), Whole() if not isinstance(node.op, ast.Div | ast.Pow):
+            return WHOLE
         case Number() | Missing(), Number() | Missing():
             return NUMBER
         case Literal(left, raw), Literal(right, other_raw) if isinstance(node.op, ast.Add):
@@ -445,7 +487,7 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
     if raw == {True, False}:
         machine.unknown(node, "b'...' is compared with text, which is never equal on Python 3")
     elif isinstance(first, Thing) or isinstance(second, Thing):
-        _compare_thing(machine, first, second, node)
+        _compare_thing(machine, first, second, operator, node)
     elif isinstance(first, Data):
         pair(machine, first, second, node, "is compared")
     elif isinstance(second, Data):
@@ -468,11 +510,13 @@ def _identity(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> Non
             machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK404")
 
 
-def _compare_thing(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
+def _compare_thing(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, node: ast.AST) -> None:
     for mine, other in ((first, second), (second, first)):
         named = isinstance(other, Literal) and not other.text[:1].isdigit()
         if mine == Thing("DICOM UID") and named:
             machine.unknown(node, "a DICOM UID is compared with a name, as pydicom 0.9.9 did and 1.1 does not")
+        elif mine == Thing("person name") and isinstance(operator, ast.In | ast.NotIn):
+            machine.unknown(node, "a DICOM person name cannot be searched in pydicom 1.1")
         elif mine == Thing("bytearray") and isinstance(other, Literal | Text):
             machine.unknown(node, "a bytearray is compared with text")
         elif isinstance(other, Data) and isinstance(mine, Thing):
@@ -488,10 +532,10 @@ def _order(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
                 "ask first: x is None or value > x",
                 "UK424",
             )
-        elif mine == Thing("JSON value"):
+        elif mine in (Thing("JSON value"), Thing("optional value")):
             machine.seen.breaks_at(
                 node,
-                "a value out of JSON may be null, which Python 3 cannot compare",
+                "a value that may be missing (None) cannot be compared on Python 3",
                 "float(value), or ask first: value is not None",
                 "UK424",
             )

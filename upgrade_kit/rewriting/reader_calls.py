@@ -15,6 +15,7 @@ from upgrade_kit.rewriting.values import (
     NOTHING,
     NUMBER,
     OTHER,
+    WHOLE,
     Atom,
     BinStream,
     Data,
@@ -180,7 +181,7 @@ class ReaderCall:
                 for count, code in _FIELD.findall(atom.text):
                     if code != "x":
                         times = 1 if code in "sp" else min(int(count or 1), MOST_FIELDS + 1)
-                        places += [raw if code in "spc" else NUMBER] * times
+                        places += [raw if code in "spc" else NUMBER if code in "fde" else WHOLE] * times
                 if len(places) <= MOST_FIELDS:
                     return one(Row(tuple(places)))
         return self.machine.items(self.node, raw)

@@ -129,6 +129,7 @@ class Rules:
     gone_modules: Mapping[str, Gone] = field(default_factory=dict)
     gone_attributes: Mapping[str, Gone] = field(default_factory=dict)
     gone_methods: Mapping[str, Gone] = field(default_factory=dict)
+    gone_members: Mapping[str, Gone] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     context: Mapping[str, str] = field(default_factory=dict)
@@ -170,6 +171,7 @@ class _Builder:
             "module": {},
             "attribute": {},
             "method": {},
+            "member": {},
         }
         self._maps: dict[str, dict[str, str]] = {"aliases": {}, "constants": {}, "context": {}}
         self._lists: dict[str, set[str]] = {"modules": set(), "numeric_modules": set()}
@@ -186,6 +188,7 @@ class _Builder:
             gone_modules=self._gone["module"],
             gone_attributes=self._gone["attribute"],
             gone_methods=self._gone["method"],
+            gone_members=self._gone["member"],
             aliases=self._maps["aliases"],
             constants=self._maps["constants"],
             context=self._maps["context"],

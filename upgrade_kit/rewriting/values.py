@@ -75,6 +75,11 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole(Number):
+    """A whole number, which is written alike on both versions."""
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """None, as it is written in the procedure."""
 
@@ -183,6 +188,7 @@ Value = frozenset[Atom]
 
 NOTHING: Value = frozenset()
 NUMBER: Value = frozenset({Number()})
+WHOLE: Value = frozenset({Whole()})
 TEXT: Value = frozenset({Text()})
 OTHER: Value = frozenset({Other()})
 FILE_STREAM: Value = frozenset({Stream(Flavour.FILE)})
