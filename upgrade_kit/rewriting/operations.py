@@ -259,12 +259,12 @@ def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
 
 
 def _cuts_the_line_end(node: ast.AST) -> bool:
-    """Return whether a slice ends two or more characters before the end: ``line[:-2]``, where lines end in CRLF."""
+    """Return whether a slice counts from the end, but for ``[:-1]``: lines may end in CRLF, and FILE has LF."""
     match node:
-        case ast.Subscript(slice=ast.Slice(upper=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(count))))):
-            return count > 1
         case ast.Subscript(slice=ast.Slice(lower=ast.UnaryOp(op=ast.USub()))):
             return True
+        case ast.Subscript(slice=ast.Slice(upper=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(count))))):
+            return count > 1
         case _:
             return False
 
@@ -287,7 +287,9 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return machine.elements(atom)
         case Thing("namespace"):
             return from_namespace(machine, key, node)
-        case Thing("exception" | "DICOM dataset") if (special := _special_index(machine, atom, node)) is not None:
+        case Thing("exception" | "DICOM dataset" | "MATLAB file") if (
+            special := _special_index(machine, atom, key, node)
+        ) is not None:
             return special
         case Literal(text, raw=False) if not text.isascii():
             return not_one_byte(machine, node)
@@ -316,10 +318,13 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return OTHER
 
 
-def _special_index(machine: Machine, atom: Atom, node: ast.Subscript) -> Value | None:
+def _special_index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Value | None:
     if atom == Thing("exception"):
         machine.seen.breaks_at(node, "an exception cannot be indexed on Python 3", "error.args[0]", "UK420")
         return OTHER
+    if atom == Thing("MATLAB file"):
+        header = any(isinstance(part, Literal) and part.text.startswith("__") for part in key)
+        return data(Flavour.BYTES, Shape.CHUNK) if header else None
     return one(Thing("raw DICOM element")) if _is_raw_tag(node.slice) else None
 
 
@@ -457,6 +462,8 @@ def _binary_plain(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) 
             return one(Path())
         case (Text() | Literal(), _) | (_, Text() | Literal()):
             return TEXT
+        case _ if isinstance(node.op, ast.Div | ast.Sub | ast.FloorDiv | ast.Pow):
+            return NUMBER
         case _:
             return OTHER
 
