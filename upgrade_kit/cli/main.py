@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from upgrade_kit.cli.exit import Exit
 
+TYPE_CHECKING = False  # `--version` starts without typing too; see upgrade_kit/__init__.py
 if TYPE_CHECKING:
     from upgrade_kit.cli.streams import Streams
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from upgrade_kit.rewriting.machine import Machine, TooComplexError
 from upgrade_kit.rewriting.observations import Observations, Want
@@ -39,8 +40,8 @@ def observe(tree: ast.Module, rules: Rules, *, slug: str) -> Observations:
         rules: the procedure rules.
         slug: the test's macro name: with ``result`` the only name whose value leaves the procedure.
     """
-    nodes = sum(1 for _ in ast.walk(tree))
-    machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * nodes))
+    nodes = list(ast.walk(tree))
+    machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * len(nodes)))
     try:
         run_block(machine, tree.body)
         _run_uncalled(machine)
@@ -49,7 +50,7 @@ def observe(tree: ast.Module, rules: Rules, *, slug: str) -> Observations:
         machine.seen.want(Want.REVIEW, tree.body[0], "too many ways lead through this procedure", "UK490")
     except RecursionError:
         machine.seen.want(Want.REVIEW, tree.body[0], "it is nested too deeply to be followed", "UK490")
-    _list_comprehension_leaks(machine, tree)
+    _list_comprehension_leaks(machine, nodes)
     return machine.seen
 
 
@@ -110,10 +111,10 @@ def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set
             return
 
 
-def _list_comprehension_leaks(machine: Machine, tree: ast.Module) -> None:
+def _list_comprehension_leaks(machine: Machine, nodes: Sequence[ast.AST]) -> None:
     """Note a list comprehension's variable that is used after it: Python 3 keeps it inside."""
     leaked: dict[str, ast.ListComp] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ListComp):
             for generator in node.generators:
                 for child in ast.walk(generator.target):
@@ -123,13 +124,13 @@ def _list_comprehension_leaks(machine: Machine, tree: ast.Module) -> None:
         return
     inside = {
         id(child)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp)
         for child in ast.walk(node)
     }
-    outside = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in inside]
+    outside = [node for node in nodes if isinstance(node, ast.Name) and id(node) not in inside]
     stored = {node.id for node in outside if isinstance(node.ctx, ast.Store)}
-    stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    stored |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     for node in outside:
         known = node.id in stored or node.id in machine.rules.context
         if isinstance(node.ctx, ast.Load) and node.id in leaked and (not known or node.id in {"FILE", "BIN_FILE"}):

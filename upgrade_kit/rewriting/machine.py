@@ -146,7 +146,9 @@ class Machine:
                     continue
                 merged = joined[id(frame)][1]
                 for name, value in names.items():
-                    merged[name] = merged.get(name, NOTHING) | value
+                    held = merged.get(name, NOTHING)
+                    if held is not value:  # most names are the same on all ways, and a procedure may have many
+                        merged[name] = held | value
         self.dead = not joined
         for frame, names in joined.values():
             frame.names = names

@@ -13,6 +13,7 @@ from bisect import bisect_right
 
 PREFIX = "from __future__ import division\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_NEWLINE = re.compile(r"[\r\n]")
 
 
 def executed(source: str) -> str:
@@ -30,10 +31,7 @@ class Places:
         self._source = source
         self._ascii = source.isascii()
         self._starts = [0, *(match.end() for match in _LINE_END.finditer(source))]
-        self._executed_starts = [0]
-        for index, character in enumerate(source):
-            if character in "\r\n":
-                self._executed_starts.append(index + 1)
+        self._executed_starts = [0, *(match.end() for match in _NEWLINE.finditer(source))]
 
     def offset(self, executed_line: int, utf8_column: int) -> int:
         """Return the 0-based character offset of a node of the executed text's syntax tree.
