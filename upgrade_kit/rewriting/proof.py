@@ -31,8 +31,8 @@ def objection(source: str, tree: ast.Module, edits: tuple[Edit, ...]) -> str | N
         return "it is too long for LibCST to confirm"
     try:
         wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
-        positions = wrapper.resolve(PositionProvider)
-        scopes = wrapper.resolve(ScopeProvider)
+        known = wrapper.resolve_many((PositionProvider, ScopeProvider))
+        positions, scopes = known[PositionProvider], known[ScopeProvider]
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError) as error:
         return f"LibCST cannot parse it ({type(error).__name__})"
     starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
