@@ -175,6 +175,10 @@ class TestVerdict:
         assert sentence == line
         assert following.startswith("Next: ")
 
+    def test_at_the_target_already_no_upgrade_is_spoken_of(self, path: UpgradePath) -> None:
+        there = UpgradePath(releases=(path.target,), hops=())
+        assert "NO_GO  1 error to be mended: UK1." in shown(preflight_of(UK1=ERROR), there)
+
     def test_quiet_tells_errors_what_is_unknown_and_the_verdict(self) -> None:
         text = shown(preflight_of(UK1=ERROR, UK2=WARNING, UK3=CouldNotRun("locked")), quiet=True)
         assert text.splitlines() == [

@@ -246,8 +246,9 @@ def _verdict(preflight: Preflight, path: UpgradePath | Unobserved) -> tuple[str,
             ids = list(dict.fromkeys(result.id for result, _ in _findings(preflight, Severity.ERROR)))
             count = sum(1 for _ in _findings(preflight, Severity.ERROR))
             noun = "error" if count == 1 else "errors"
+            arrived = isinstance(path, UpgradePath) and not path.hops
             return (
-                f"{count} {noun} must be gone before the upgrade: {', '.join(ids)}.",
+                f"{count} {noun} {'to be mended' if arrived else 'must be gone before the upgrade'}: {', '.join(ids)}.",
                 "Next: do what is said above, then run preflight again.",
             )
         case Verdict.UNKNOWN:
