@@ -140,6 +140,11 @@ def test_nothing_is_said_of_writers_where_there_were_none(database: Path, tmp_pa
 # --- refusals: nothing may be left behind ------------------------------------------------------------
 
 
+def _made_and_dropped(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("CREATE TABLE t (a); DROP TABLE t")
+
+
 @pytest.mark.parametrize(
     ("prepare", "expected"),
     [
@@ -152,7 +157,7 @@ def test_nothing_is_said_of_writers_where_there_were_none(database: Path, tmp_pa
             id="another kind of file",
         ),
         pytest.param(
-            lambda path: sqlite3.connect(path).executescript("CREATE TABLE t (a); DROP TABLE t").close(),
+            _made_and_dropped,
             "no tables",
             id="no tables",
         ),
