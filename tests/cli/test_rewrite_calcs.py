@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import pytest
 
 from upgrade_kit.cli.main import main
+from upgrade_kit.cli.rewrite_calcs import told_where_it_stands
 from upgrade_kit.deployment.sample import build_sample_site
+from upgrade_kit.errors import ApplyError
 from upgrade_kit.planning.graph import VersionGraph
 
 
@@ -181,3 +185,67 @@ def test_the_answer_goes_to_a_file_where_one_is_named(upgraded: Path, capsys: py
 
     assert capsys.readouterr().out == ""
     assert json.loads(Path("answer.json").read_text(encoding="utf-8"))["command"] == "rewrite-calcs"
+
+
+def test_a_backup_from_before_somebody_wrote_a_result_does_not_count(
+    upgraded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["backup", "site"])
+    with closing(sqlite3.connect(upgraded / "db" / "default.db")) as connection, connection:
+        connection.execute("UPDATE qa_testinstance SET value = value + 1")
+    before = dump(upgraded)
+    capsys.readouterr()
+
+    assert main(["rewrite-calcs", "site", "--apply"]) == 3
+
+    assert "written to since" in capsys.readouterr().err
+    assert dump(upgraded) == before
+
+
+def test_an_output_that_cannot_be_stops_an_apply_before_it_writes(upgraded: Path) -> None:
+    before = dump(upgraded)
+
+    assert main(["rewrite-calcs", "site", "--apply", "--no-backup", "--output", "no/such/file"]) == 2
+
+    assert dump(upgraded) == before
+    assert not list(upgraded.parent.glob("*journal*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no broken pipe signal to survive")
+def test_an_apply_whose_reader_has_gone_is_done(upgraded: Path) -> None:
+    command = [sys.executable, "-m", "upgrade_kit", "rewrite-calcs", "site", "--apply", "--no-backup"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as applying:
+        assert applying.stdout is not None
+        assert applying.stderr is not None
+        applying.stdout.close()
+        said = applying.stderr.read()
+
+    assert applying.returncode == 0, said
+    assert b"Traceback" not in said
+    assert "BIN_FILE" in (procedures(upgraded)["epid_mean"] or "")
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        pytest.param(KeyboardInterrupt(), KeyboardInterrupt, id="interrupted"),
+        pytest.param(OSError(28, "No space left on device"), ApplyError, id="nowhere to show it"),
+    ],
+)
+def test_what_stops_an_apply_after_its_journal_was_begun_names_the_journal(
+    tmp_path: Path, problem: BaseException, expected: type[BaseException]
+) -> None:
+    def begin_and_stop() -> None:
+        with told_where_it_stands(tmp_path):
+            (tmp_path / "upgrade-kit-journal-1.json").write_text("{}", encoding="utf-8")
+            raise problem
+
+    with pytest.raises(expected, match=r"--undo .*upgrade-kit-journal-1\.json"):
+        begin_and_stop()
+
+
+def test_what_stops_an_apply_before_its_journal_stays_what_it_was(tmp_path: Path) -> None:
+    (tmp_path / "upgrade-kit-journal-of-last-week.json").write_text("{}", encoding="utf-8")
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"), told_where_it_stands(tmp_path):
+        raise KeyboardInterrupt

@@ -64,6 +64,15 @@ def test_a_third_party_s_rule_is_read(tmp_path: Path) -> None:
         pytest.param('title = "t"', "title = 3", "title", id="a value of the wrong type"),
         pytest.param('stream = "bytes"', 'strem = "bytes"', "reader[0].strem", id="a misspelt key"),
         pytest.param('stream = "bytes"', 'stream = "octets"', "reader[0].stream", id="a word that is no want"),
+        pytest.param(
+            'stream = "bytes"', 'returns = "nubmer"', "reader[0].returns", id="a word that is nothing it returns"
+        ),
+        pytest.param(
+            'stream = "bytes"',
+            'returns = "thing nobody knows"',
+            "reader[0].returns",
+            id="a thing that no rule describes",
+        ),
         pytest.param('outcome = "review"', "", "case", id="no case where the rule does something"),
         pytest.param('outcome = "review"', 'outcome = "maybe"', "case[0].outcome", id="an outcome that is none"),
         pytest.param('["ourlab.read"]', '["a.b", "a.b"]', "reader[0].names", id="a function named twice"),

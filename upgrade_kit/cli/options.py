@@ -45,7 +45,11 @@ def add_site_arguments(parser: ArgumentParser, *, versions: bool = True) -> None
 def add_output_arguments(parser: ArgumentParser, *, formats: Sequence[str] = ("table", "json")) -> None:
     """Add ``--format``, ``--output``, ``--no-color``, ``-v`` and ``-q``."""
     parser.add_argument("--format", choices=formats, default=formats[0], help="default: %(default)s")
-    parser.add_argument("--output", metavar="FILE", help="write the answer here instead of standard output")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write the answer here; replaces no file but an earlier answer in JSON",
+    )
     parser.add_argument("--no-color", action="store_true", help="no colour")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="tell more")
     parser.add_argument("-q", "--quiet", action="store_true", help="tell only the answer")

@@ -90,7 +90,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         exclude=arguments.exclude,
     )
     if arguments.apply:
-        with _told_where_it_stands(Path(arguments.journal_dir)):
+        with told_where_it_stands(Path(arguments.journal_dir)):
             journal = _apply(plan, deployment, arguments, streams)
             _answer(plan, deployment, database, log, arguments, streams, journal=journal)
         return Exit.DONE
@@ -119,7 +119,7 @@ def _readable(deployment: Deployment) -> Database:
 
 
 @contextmanager
-def _told_where_it_stands(folder: Path) -> Iterator[None]:
+def told_where_it_stands(folder: Path) -> Iterator[None]:
     """Name the journal, if there is one, when an apply is interrupted or its answer cannot be shown."""
     before = set(folder.glob("upgrade-kit-journal-*.json"))
     try:

@@ -30,7 +30,6 @@ from upgrade_kit.rewriting.values import (
 )
 
 LARGEST_VALUE = 24  # atoms in one value; beyond it the analysis says that it cannot follow
-DEEPEST_CALL = 12
 
 
 class TooComplexError(Exception):

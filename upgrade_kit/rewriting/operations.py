@@ -567,8 +567,6 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
             return TEXT
         case "texts":
             return machine.items(node, TEXT)
-        case "struct":
-            return one(Thing("struct"))
         case "cells":
             return machine.items(node, data(Flavour.TEXT, Shape.TOKEN))
         case "rows of text":

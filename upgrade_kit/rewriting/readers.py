@@ -15,6 +15,11 @@ from upgrade_kit.errors import RulesError
 from upgrade_kit.planning.rulebook import rule_folders
 from upgrade_kit.rewriting.observations import Want
 
+RETURNS = frozenset(
+    {"number", "text", "texts", "part", "parts", "cells", "rows of text", "view", "bytes", "list of bytes"}
+    | {"bytes stream", "text stream", "same", "list of same", "path", "other"}  # operations.returned
+    | {"by format", "by dtype", "by struct", "by typecode", "array"}  # reader_calls.ReaderCall
+)
 NOWHERE = 99  # the place of an argument that a function has not
 WANTS = {
     "bytes": (Want.BYTES, "reads bytes"),
@@ -177,10 +182,14 @@ class _Builder:
         self._lists: dict[str, set[str]] = {"modules": set(), "numeric_modules": set()}
         self._cases: list[Case] = []
         self._titles: dict[str, str] = {}
+        self._named_things: list[tuple[str, str, str]] = []
         self._file = ""
 
     def rules(self) -> Rules:
         """Return all that was read."""
+        for file, key, kind in self._named_things:
+            if kind not in self._things:
+                raise RulesError(file, key, f"no rule describes the thing {kind!r}")
         return Rules(
             readers=self._readers,
             things=self._things,
@@ -257,7 +266,7 @@ class _Builder:
             stream_words=WANTS[stream][1],
             data=WANTS[data][0],
             data_words=WANTS[data][1],
-            returns=str(entry.pop("returns", "other")),
+            returns=self._returns(str(entry.pop("returns", "other")), f"{key}.returns"),
             dtype_argument=self._number(entry, "dtype_argument", key, default=NOWHERE),
             pattern_argument=self._number(entry, "pattern_argument", key, default=NOWHERE),
             text_with=tuple(self._strings(entry, "text_with", key)),
@@ -280,11 +289,19 @@ class _Builder:
                 wants, returns = "review", word
             if wants not in WANTS:
                 raise RulesError(self._file, f"{key}.methods.{name}", f"{wants!r} is none of {', '.join(WANTS)}")
-            methods[name] = ThingMethod(returns=returns, data=WANTS[wants][0], data_words=WANTS[wants][1], rule=rule)
+            methods[name] = ThingMethod(
+                returns=self._returns(returns, f"{key}.methods.{name}"),
+                data=WANTS[wants][0],
+                data_words=WANTS[wants][1],
+                rule=rule,
+            )
         self._things[kind] = KnownThing(
             methods=methods,
-            attributes=self._words(entry, "attributes"),
-            elements=str(entry.pop("elements", "other")),
+            attributes={
+                name: self._returns(word, f"{key}.attributes.{name}")
+                for name, word in self._words(entry, "attributes").items()
+            },
+            elements=self._returns(str(entry.pop("elements", "other")), f"{key}.elements"),
             strict=bool(entry.pop("strict", False)),
         )
         self._no_more(entry, key)
@@ -299,6 +316,14 @@ class _Builder:
         for name in self._strings(entry, "names", key):
             self._gone[kind][name] = Gone(what=what.format(name=name), hint=hint, rule=rule, like=like)
         self._no_more(entry, key)
+
+    def _returns(self, word: str, key: str) -> str:
+        kind, _, thing = word.partition(" ")
+        if kind == "thing" and thing:
+            self._named_things.append((self._file, key, thing))
+        elif word not in RETURNS:
+            raise RulesError(self._file, key, f"{word!r} is none of {', '.join(sorted(RETURNS))}, thing KIND")
+        return word
 
     # -- taking values out of a table ----------------------------------------------------------------------
 

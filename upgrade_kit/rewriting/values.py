@@ -191,7 +191,6 @@ NUMBER: Value = frozenset({Number()})
 WHOLE: Value = frozenset({Whole()})
 TEXT: Value = frozenset({Text()})
 OTHER: Value = frozenset({Other()})
-FILE_STREAM: Value = frozenset({Stream(Flavour.FILE)})
 
 
 def one(atom: Atom) -> Value:

@@ -12,7 +12,7 @@ _NOT_REACHED = NotApplicable(f"FILE changes its meaning at {BIN_FILE_SINCE}, whi
 
 @check(
     "UK306",
-    "The migration can print the name of every upload test that it lists",
+    "Run from here, the migration can print the name of every upload test",
     reads=PrintedTests,
     crosses="0.3.0",
     section="migration qa.0014_convert_file_uploads (v0.3.0); docs/facts.md, Locale",
