@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from upgrade_kit.backup.create import create_backup
-from upgrade_kit.backup.restore import _swap, restore_backup
+from upgrade_kit.backup.restore import restore_backup
+from upgrade_kit.backup.sqlite_swap import _swap
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.manifests import write_manifest
 from upgrade_kit.errors import BackupError
@@ -143,7 +144,7 @@ def test_a_disk_without_room_is_told(large: Path, tmp_path: Path, small_disk: Pa
 
 
 def test_another_vendor_is_no_target(backup: Backup) -> None:
-    with pytest.raises(BackupError, match="restores SQLite only"):
+    with pytest.raises(BackupError, match="cannot be restored into postgresql"):
         restore_backup(backup.made.manifest, database="postgresql://u:secret@nowhere.invalid/x")
 
 

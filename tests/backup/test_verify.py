@@ -113,8 +113,7 @@ def test_a_log_beside_the_backup_is_refused(backup: Backup) -> None:
         pytest.param({"rows": {"django_migrations": 1, "padding": 0, "qa_test": 4}}, r"qa_test \(4 -> 3\)", id="rows"),
         pytest.param({"history_sha256": "0" * 64}, "migration history", id="history"),
         pytest.param({"procedures_sha256": "0" * 64}, "calculation procedures", id="procedures"),
-        pytest.param({"vendor": "postgresql"}, "postgresql", id="vendor"),
-        pytest.param({"method": "json"}, "json", id="method"),
+        pytest.param({"format": "mssql"}, "mssql", id="format"),
     ],
 )
 def test_an_altered_manifest_is_found(backup: Backup, changes: dict[str, object], expected: str) -> None:
@@ -131,8 +130,8 @@ def test_a_backup_that_fails_is_not_taken_for_a_verified_one_any_more(backup: Ba
 
 
 def test_a_backup_of_another_method_keeps_its_note(backup: Backup) -> None:
-    edit(backup.made.manifest, method="json")
-    with pytest.raises(BackupError, match="native SQLite backups only"):
+    edit(backup.made.manifest, format="mssql")
+    with pytest.raises(BackupError, match="of the form mssql"):
         verify_backup(backup.made.manifest)
     assert isinstance(read_manifest(backup.made.manifest), Backup)
 

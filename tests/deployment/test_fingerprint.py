@@ -9,11 +9,10 @@ import pytest
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.model.backup import Content
 
-Fingerprint = tuple[tuple[tuple[str, int], ...], str, str]
 
-
-def fingerprint(address: DatabaseAddress, *statements: str) -> Fingerprint:
+def fingerprint(address: DatabaseAddress, *statements: str) -> Content:
     with closing(sqlite3.connect(address.name)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
@@ -26,10 +25,8 @@ def test_two_equal_databases_have_one_fingerprint(make_site: Callable[..., Datab
 
 
 def test_the_rows_of_each_table_are_counted(site: DatabaseAddress) -> None:
-    rows, _, _ = fingerprint(
-        site, "DELETE FROM django_migrations", "INSERT INTO django_migrations VALUES (1, 'qa', 'x')"
-    )
-    assert rows == (("django_migrations", 1), ("django_site", 1), ("qa_test", 5))
+    found = fingerprint(site, "DELETE FROM django_migrations", "INSERT INTO django_migrations VALUES (1, 'qa', 'x')")
+    assert found.rows == (("django_migrations", 1), ("django_site", 1), ("qa_test", 5))
 
 
 @pytest.mark.parametrize(
@@ -45,10 +42,9 @@ def test_the_rows_of_each_table_are_counted(site: DatabaseAddress) -> None:
     ],
 )
 def test_a_change_of_the_procedures_changes_their_digest_alone(site: DatabaseAddress, statement: str) -> None:
-    _, history, procedures = fingerprint(site)
-    _, history_after, procedures_after = fingerprint(site, statement)
-    assert history_after == history
-    assert procedures_after != procedures
+    before, after = fingerprint(site), fingerprint(site, statement)
+    assert after.history_sha256 == before.history_sha256
+    assert after.procedures_sha256 != before.procedures_sha256
 
 
 @pytest.mark.parametrize(
@@ -60,10 +56,9 @@ def test_a_change_of_the_procedures_changes_their_digest_alone(site: DatabaseAdd
     ],
 )
 def test_a_change_of_the_history_changes_its_digest_alone(site: DatabaseAddress, statement: str) -> None:
-    _, history, procedures = fingerprint(site)
-    _, history_after, procedures_after = fingerprint(site, statement)
-    assert history_after != history
-    assert procedures_after == procedures
+    before, after = fingerprint(site), fingerprint(site, statement)
+    assert after.history_sha256 != before.history_sha256
+    assert after.procedures_sha256 == before.procedures_sha256
 
 
 def test_other_columns_do_not_count(site: DatabaseAddress) -> None:
@@ -73,6 +68,6 @@ def test_other_columns_do_not_count(site: DatabaseAddress) -> None:
 def test_a_database_without_either_table_has_one_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.mktemp("empty") / "empty.db"
     file.touch()
-    rows, history, procedures = fingerprint(DatabaseAddress(vendor="sqlite", name=str(file)))
-    assert rows == ()
-    assert history == procedures
+    found = fingerprint(DatabaseAddress(vendor="sqlite", name=str(file)))
+    assert found.rows == ()
+    assert found.history_sha256 == found.procedures_sha256

@@ -25,7 +25,7 @@ from upgrade_kit.deployment.manifests import (
     write_manifest,
 )
 from upgrade_kit.errors import BackupError
-from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup, Uploads
 
 MOMENT = datetime(2026, 11, 23, 16, 15, tzinfo=UTC)
 
@@ -55,9 +55,10 @@ def backup(database: Path, session: Session, tmp_path: Path) -> Backup:
     folder.mkdir()
     file = folder / "db.sqlite3"
     file.write_bytes(database.read_bytes())
-    rows, history, procedures = database_fingerprint(session)
+    content = dataclasses.replace(database_fingerprint(session), digests=(("qa_test", "a" * 64),))
     made = UnverifiedBackup(
         method="native",
+        format="sqlite",
         manifest=folder / "db.manifest.json",
         file=file,
         database=session.address.shown,
@@ -66,9 +67,15 @@ def backup(database: Path, session: Session, tmp_path: Path) -> Backup:
         created_at=MOMENT,
         size_bytes=file.stat().st_size,
         sha256=file_sha256(file),
-        rows=rows,
-        history_sha256=history,
-        procedures_sha256=procedures,
+        content=content,
+        uploads=Uploads(
+            file=folder / "db.uploads.zip",
+            size_bytes=7,
+            sha256="b" * 64,
+            files=1,
+            bytes=3,
+            missing=("gone: no such file",),
+        ),
     )
     backup = Backup(made=made, verified_at=MOMENT, proof=("It was looked at.",))
     write_manifest(backup)
@@ -160,6 +167,20 @@ def test_a_manifest_saved_with_a_byte_order_mark_is_read(backup: Backup) -> None
         ("database", "absent"),
         ("site_version", 3),
         ("vendor", None),
+        ("format", "tape"),
+        ("server", None),
+        ("schema_version", None),
+        ("seconds", -1),
+        ("seconds", True),
+        ("seconds", "absent"),
+        ("on_server", "absent"),
+        ("on_server", 1),
+        ("content", "absent"),
+        ("content", {"qa_test": "abc"}),
+        ("content", {"qa_test": 7}),
+        ("uploads", "absent"),
+        ("uploads", {}),
+        ("uploads", []),
     ],
 )
 def test_a_damaged_key_is_named(backup: Backup, key: str, value: object) -> None:
@@ -194,7 +215,9 @@ JSON = st.recursive(
 
 
 @given(
-    key=st.sampled_from(sorted({"schema", "file", "rows", "proof", "sha256", "created_at", "verified_at"})),
+    key=st.sampled_from(
+        ["content", "created_at", "file", "on_server", "proof", "rows", "schema", "seconds", "sha256", "uploads"]
+    ),
     value=JSON,
 )
 def test_whatever_a_key_holds_the_answer_is_a_backup_or_a_backup_error(
@@ -206,7 +229,14 @@ def test_whatever_a_key_holds_the_answer_is_a_backup_or_a_backup_error(
         "schema": 1,
         "command": "backup",
         "method": "native",
+        "format": "sqlite",
         "vendor": "sqlite",
+        "server": "SQLite 3",
+        "schema_version": "",
+        "seconds": 0.1,
+        "on_server": False,
+        "content": {},
+        "uploads": None,
         "database": "sqlite:////x",
         "site_version": "",
         "created_at": "2026-11-23T16:15:00Z",
@@ -365,11 +395,28 @@ def test_a_database_reached_through_a_link_is_the_same(backup: Backup, database:
         assert find_backups([backup.made.file.parent], session).current == (backup,)
 
 
+def content(rows: dict[str, int], digests: dict[str, str] | None = None) -> Content:
+    return Content(
+        rows=tuple(rows.items()),
+        history_sha256="h",
+        procedures_sha256="p",
+        digests=tuple((digests or {}).items()),
+    )
+
+
 def test_equal_content_has_no_difference() -> None:
-    assert changed_content(((("a", 1),), "h", "p"), ((("a", 1),), "h", "p")) == ""
+    assert changed_content(content({"a": 1}, {"a": "x"}), content({"a": 1}, {"a": "x"})) == ""
+
+
+def test_other_values_in_as_many_rows_are_told() -> None:
+    assert changed_content(content({"a": 1}, {"a": "x"}), content({"a": 1}, {"a": "y"})) == "other values in a"
+
+
+def test_digests_that_were_not_taken_are_not_compared() -> None:
+    assert changed_content(content({"a": 1}), content({"a": 1}, {"a": "y"})) == ""
 
 
 def test_many_changed_tables_are_counted_and_not_listed() -> None:
-    then = tuple((f"t{number:02}", 0) for number in range(20))
-    now = tuple((f"t{number:02}", 1) for number in range(20))
-    assert changed_content((then, "h", "p"), (now, "h", "p")).endswith("t05 (0 -> 1) and 14 more")
+    then = content({f"t{number:02}": 0 for number in range(20)})
+    now = content({f"t{number:02}": 1 for number in range(20)})
+    assert changed_content(then, now).endswith("t05 (0 -> 1) and 14 more")

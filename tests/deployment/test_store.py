@@ -310,9 +310,10 @@ def backup_of(address: DatabaseAddress, folder: Path, **more: object) -> Backup:
     file = folder / "backup.sqlite3"
     shutil.copyfile(address.name, file)
     with open_database(address) as session:
-        rows, history, procedures = database_fingerprint(session)
+        content = database_fingerprint(session)
     made = UnverifiedBackup(
         method="native",
+        format="sqlite",
         manifest=folder / "backup.manifest.json",
         file=file,
         database=address.shown,
@@ -321,9 +322,7 @@ def backup_of(address: DatabaseAddress, folder: Path, **more: object) -> Backup:
         created_at=NOW,
         size_bytes=file.stat().st_size,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        rows=rows,
-        history_sha256=history,
-        procedures_sha256=procedures,
+        content=content,
     )
     return Backup(made=replace(made, **more), verified_at=NOW, proof=())  # type: ignore[arg-type]
 

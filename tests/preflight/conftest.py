@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
 from upgrade_kit.model.deployment import (
     Backups,
     Checkout,
@@ -147,6 +147,7 @@ def _python(version: str) -> Interpreter:
 def _backup() -> Backup:
     made = UnverifiedBackup(
         method="native",
+        format="sqlite",
         manifest=Path("backups/site.manifest.json"),
         file=Path("backups/site.sqlite3"),
         database="sqlite:////data/qatrack.db",
@@ -155,8 +156,6 @@ def _backup() -> Backup:
         created_at=WHEN,
         size_bytes=1,
         sha256="",
-        rows=(),
-        history_sha256="",
-        procedures_sha256="",
+        content=Content(rows=(), history_sha256="", procedures_sha256=""),
     )
     return Backup(made=made, verified_at=WHEN, proof=())

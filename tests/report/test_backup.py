@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.backup import render_created, render_restored, render_verified
 
 MADE = UnverifiedBackup(
     method="native",
+    format="sqlite",
     manifest=Path("/srv/backups/db.manifest.json"),
     file=Path("/srv/backups/db.sqlite3"),
     database="sqlite:////srv/qatrack/db/default.db",
@@ -20,9 +21,7 @@ MADE = UnverifiedBackup(
     created_at=datetime(2026, 11, 23, 16, 15, tzinfo=UTC),
     size_bytes=843776,
     sha256="0" * 64,
-    rows=(("qa_test", 53),),
-    history_sha256="1" * 64,
-    procedures_sha256="2" * 64,
+    content=Content(rows=(("qa_test", 53),), history_sha256="1" * 64, procedures_sha256="2" * 64),
 )
 BACKUP = Backup(made=MADE, verified_at=MADE.created_at, proof=("It was looked at. " * 12,))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from upgrade_kit.deployment.manifests import SUFFIX
+from upgrade_kit.errors import BackupError
 
 PARTIAL = ".partial"
 
@@ -74,6 +76,18 @@ def reserve(folder: Path, name: str, ending: str) -> Reserved:
             continue
         return reserved
     raise AssertionError("count() does not end")  # pragma: no cover
+
+
+@contextmanager
+def file_errors(where: Path) -> Iterator[None]:
+    """Turn an error of the file system inside the block into a ``BackupError`` with what to do next."""
+    try:
+        yield
+    except OSError as error:
+        raise BackupError(
+            f"{error.filename or where}: {error.strerror or error}",
+            hint="Check the folder, its rights and its free room, then try again.",
+        ) from error
 
 
 def sidecars(database: Path) -> tuple[Path, ...]:

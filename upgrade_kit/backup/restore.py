@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import secrets
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
-from upgrade_kit.backup.names import PARTIAL, sidecars
-from upgrade_kit.backup.sqlite import LOCK_SECONDS, connect, explained, locked, no_database, sync_file
-from upgrade_kit.backup.verify import fingerprint, prove
+from upgrade_kit.backup.create import create_backup
+from upgrade_kit.backup.method import LOCK_SECONDS, Options, Progress, method_of
+from upgrade_kit.backup.verify import prove
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
-from upgrade_kit.deployment.manifests import (
-    changed_content,
-    content_of,
-    file_sha256,
-    read_manifest,
-    sync_folder,
-)
-from upgrade_kit.errors import BackupError
+from upgrade_kit.deployment.connection import open_database
+from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.manifests import changed_content, read_manifest
+from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
-
-_HEADER = b"SQLite format 3\0"
 
 
 def restore_backup(
@@ -36,18 +22,20 @@ def restore_backup(
     database: str | DatabaseAddress,
     replace: bool = False,
     lock_seconds: float = LOCK_SECONDS,
+    progress: Progress | None = None,
 ) -> Backup:
-    """Put the content of a backup in the place of an SQLite database.
+    """Put the content of a backup into a database that is empty, or in the place of one that is not.
 
-    The backup is proved first, copied beside the target, and renamed over it in one step: killed at any
-    moment, nothing is lost. An old file is kept beside the new one. Stop the site before: a program that
-    has the old file open without using it cannot be seen.
+    The backup is proved first; what the database holds afterwards is compared with the manifest. What was
+    there is kept: an SQLite file beside the new one, any other database as a verified backup in the folder
+    of the manifest. Stop the site before.
 
     Args:
         manifest: the ``.manifest.json`` beside a verified backup.
         database: where to restore to: an address, or a URL (a relative path starts from the current folder).
-        replace: needed where the target holds data. The old file stays as ``NAME.before-restore-TIME``.
+        replace: needed where the target holds data.
         lock_seconds: how long to wait while another program keeps the target locked.
+        progress: told how far the work has come.
 
     Returns:
         The backup, with what was checked and done as its proof.
@@ -55,6 +43,7 @@ def restore_backup(
     Raises:
         UsageError: the URL is none.
         BackupError: the backup is not proved, the target holds data or is in use, or the result differs.
+        DatabaseError: the target cannot be reached.
     """
     address = parse_database_url(database, base=Path.cwd()) if isinstance(database, str) else database
     backup = read_manifest(Path(manifest))
@@ -63,162 +52,31 @@ def restore_backup(
             f"{manifest}: this backup was never verified, so it is not restored",
             hint=f'Prove it first: upgrade-kit backup verify "{manifest}"',
         )
-    if address.vendor != "sqlite":
+    made = backup.made
+    if made.method == "native" and address.vendor != made.vendor:
         raise BackupError(
-            f"{address.shown}: this version of upgrade-kit restores SQLite only",
-            hint="Name an SQLite database: --database sqlite:///FILE",
+            f"{address.shown}: a native backup of {made.vendor} cannot be restored into {address.vendor}",
+            hint=f"Name a database of {made.vendor} with --database, or make a backup with --method json.",
         )
-    proof = prove(backup.made)
-    target = Path(address.name).resolve()
-    with explained(target):
-        occupied = _inspect(target, backup.made, replace_old=replace)
-        done = _put(backup.made, target, occupied=occupied, lock_seconds=lock_seconds)
-    if differences := changed_content(content_of(backup.made), fingerprint(target)):
+    options = Options(progress=progress, lock_seconds=lock_seconds)
+    proof = prove(made, address, options)
+
+    def keep() -> Backup:
+        return create_backup(address, to_dir=made.manifest.parent, progress=progress, lock_seconds=lock_seconds)
+
+    done = method_of(made.format).restore(made, address, options, replace=replace, keep=keep)
+    return dataclasses.replace(backup, proof=(*proof, *done, _compare(made, address)))
+
+
+def _compare(made: UnverifiedBackup, address: DatabaseAddress) -> str:
+    try:
+        with open_database(address) as session, session.transaction():
+            differences = changed_content(made.content, database_fingerprint(session))
+    except DatabaseError as error:
+        raise BackupError(f"restored, but what it holds cannot be read: {error.message}", hint=error.hint) from error
+    if differences:
         raise BackupError(
-            f"{target}: differs from the manifest after the restore: {differences}",
+            f"{address.shown}: differs from the manifest after the restore: {differences}",
             hint="Another program is writing to it. Stop the site and restore again.",
         )
-    compared = "Rows per table, migration history and procedures of the restored database agree with the manifest."
-    return dataclasses.replace(backup, proof=(*proof, done, compared))
-
-
-def _inspect(target: Path, made: UnverifiedBackup, *, replace_old: bool) -> bool:
-    """Refuse a target that may not be written; return whether it holds anything that must be kept."""
-    if not target.parent.is_dir():
-        raise BackupError(f"{target.parent}: there is no such folder", hint="Make it, or check the --database URL.")
-    if target.exists() and not target.is_file():
-        raise BackupError(f"{target}: not a file", hint="Name a file: --database sqlite:///FILE")
-    if target.exists() and (target.samefile(made.file) or target.samefile(made.manifest)):
-        raise BackupError(
-            f"{target}: this is the backup itself, or its manifest",
-            hint="Name the site's database with --database sqlite:///FILE",
-        )
-    if target.exists() and not os.access(target, os.W_OK):
-        raise BackupError(
-            f"{target}: may not be written to; nothing was changed",
-            hint="Give your account the right to write to it, or restore to another file.",
-        )
-    free = shutil.disk_usage(target.parent).free
-    if free < made.size_bytes:
-        raise BackupError(
-            f"{target.parent}: {free} bytes free, but the database needs {made.size_bytes}",
-            hint="Make room on that disk, then try again.",
-        )
-    occupied = _beside(target) != () or (target.exists() and target.stat().st_size > 0)
-    if occupied and not replace_old:
-        raise BackupError(
-            f"{target}: holds data; nothing was changed",
-            hint="Add --replace to put the backup in its place; the file that is there is kept beside it.",
-        )
-    return occupied
-
-
-def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: float) -> str:
-    """Copy the backup beside the target and rename it over; return what was done, in one sentence."""
-    partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}{PARTIAL}")
-    try:
-        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        shutil.copyfile(made.file, partial)
-        sync_file(partial)
-        if file_sha256(partial) != made.sha256:
-            raise BackupError(f"{partial}: the copy differs from the backup", hint="Check the disk, then try again.")
-        if target.exists():
-            _take_rights(target, partial)
-        if not occupied:
-            partial.replace(target)
-            sync_folder(target.parent)
-            return f"Restored to {target}."
-        with _held(target, lock_seconds):
-            kept = _swap(partial, target)
-        sync_folder(target.parent)
-    finally:
-        partial.unlink(missing_ok=True)
-    return f"Restored to {target}; what was there is kept as {kept.name}."
-
-
-def _take_rights(old: Path, new: Path) -> None:
-    """Give a file the rights and, where the system lets us, the owner of the file that it replaces."""
-    shutil.copymode(old, new)
-    if os.name != "nt":
-        status = old.stat()
-        with suppress(PermissionError):  # only root may give a file away
-            os.chown(new, status.st_uid, status.st_gid)
-
-
-@contextmanager
-def _held(target: Path, lock_seconds: float) -> Iterator[None]:
-    """Keep every other program out of a database, with nothing of it left outside its one file.
-
-    What is no SQLite database (or so damaged that SQLite says so) is let through as it is, together with
-    what lies beside it: SQLite is not even asked to open it, since it would tidy up there.
-    """
-    if not _has_header(target):
-        yield
-        return
-    with closing(connect(target, mode="rw", lock_seconds=lock_seconds)) as connection:
-        try:
-            # Folds a write-ahead log into the database; fails if anybody else has that open.
-            connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            if locked(error):
-                raise BackupError(
-                    f"{target}: in use by another program; nothing was changed",
-                    hint="Stop the site and whatever else has the database open, then try again.",
-                ) from error
-            if not no_database(error):
-                raise
-        if os.name == "nt":
-            connection.close()  # Windows renames no open file, and nobody else's either
-        yield
-
-
-def _has_header(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(len(_HEADER)) == _HEADER
-    except FileNotFoundError:
-        return False
-
-
-def _swap(new: Path, target: Path) -> Path:
-    """Put a new file in the place of a database; return the name under which the old one is kept."""
-    kept = _free_name(target)
-    moved = [(path, kept.with_name(kept.name + path.name.removeprefix(target.name))) for path in _beside(target)]
-    try:
-        if target.exists():
-            _keep(target, kept)
-        for path, aside in moved:
-            path.rename(aside)
-        new.replace(target)
-    except OSError:
-        for path, aside in moved:
-            if aside.exists():
-                aside.rename(path)
-        if kept.exists() and not target.exists():
-            kept.rename(target)
-        elif kept.exists() and kept.samefile(target):
-            kept.unlink()  # no more than a second name
-        raise
-    return kept
-
-
-def _keep(target: Path, kept: Path) -> None:
-    """Give the old file a second name, so that the first always names a file; without links, rename it."""
-    try:
-        os.link(target, kept)
-    except OSError:
-        target.rename(kept)
-
-
-def _free_name(target: Path) -> Path:
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for number in count(1):
-        kept = target.with_name(f"{target.name}.before-restore-{stamp}" + ("" if number == 1 else f"-{number}"))
-        if not os.path.lexists(kept):
-            return kept
-    raise AssertionError("count() does not end")  # pragma: no cover
-
-
-def _beside(target: Path) -> tuple[Path, ...]:
-    return tuple(path for path in sidecars(target) if os.path.lexists(path))
+    return "Rows per table, migration history and procedures of the restored database agree with the manifest."

@@ -4,194 +4,147 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
-from upgrade_kit.errors import BackupError
+from upgrade_kit.backup.method import Options, Written
+from upgrade_kit.backup.names import sidecars
+from upgrade_kit.backup.sqlite_files import copy_online, explained, reading
+from upgrade_kit.backup.sqlite_swap import put_in_place
+from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.connection import Session, open_database
+from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.manifests import changed_content
+from upgrade_kit.errors import BackupError, DatabaseError
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
 
-Progress = Callable[[int, int], None]
+FORMAT = "sqlite"
 
-LOCK_SECONDS = 10.0  # twice the five seconds that Django lets a site wait for a lock
-
-_PAGES_PER_STEP = 1024
-_RESTARTS = 3
-_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_NO_DATABASE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
-
-
-def connect(file: Path, *, mode: str, lock_seconds: float = LOCK_SECONDS) -> sqlite3.Connection:
-    """Open a file that exists, in autocommit.
-
-    Args:
-        file: the database.
-        mode: ``ro`` or ``rw``.
-        lock_seconds: how long to wait for a lock that another program holds.
-
-    Raises:
-        sqlite3.Error: it cannot be opened.
-    """
-    path = file.absolute().as_posix()
-    # file:///home/..., file:///C:/..., file:////server/share/...: SQLite takes no host after two slashes.
-    uri = f"file://{'' if path.startswith('/') else '/'}{quote(os.fsencode(path))}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=lock_seconds)
+_MAKE_ANOTHER = "Do not rely on it. Make another with: upgrade-kit backup"
+_FOREIGN_KEYS_SHOWN = 3
 
 
-@contextmanager
-def reading(file: Path, *, lock_seconds: float = LOCK_SECONDS) -> Iterator[sqlite3.Connection]:
-    """Open a database read-only and turn what SQLite says inside the block into a ``BackupError``."""
-    with explained(file), closing(connect(file, mode="ro", lock_seconds=lock_seconds)) as connection:
-        yield connection
+def ending(_options: Options) -> str:
+    """Return the ending of the file's name."""
+    return ".sqlite3"
 
 
-def copy_online(
-    source: sqlite3.Connection,
-    target: Path,
-    *,
-    lock_seconds: float = LOCK_SECONDS,
-    progress: Progress | None = None,
-) -> None:
-    """Copy a database, as it is at one moment, into an empty file.
-
-    Others may read and write meanwhile: SQLite starts again when the source changes. Where that
-    happens again and again, the last attempt keeps writers waiting until the copy is made. The copy
-    is one file in rollback-journal mode, whatever mode the source is in, and is on the disk.
-
-    Raises:
-        sqlite3.Error: the source cannot be read or the target cannot be written.
-        BackupError: another program kept the source locked.
-    """
-    try:
-        _copy(source, target, _Watch(lock_seconds, progress, restarts=_RESTARTS))
-    except _SourceChangingError:
-        os.truncate(target, 0)
-        source.execute("BEGIN")
-        try:
-            source.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-            _copy(source, target, _Watch(lock_seconds, progress, restarts=None))
-        finally:
-            source.execute("ROLLBACK")
-    sync_file(target)
+def check(session: Session, _options: Options) -> int:
+    """Return the bytes of the database; SQLite can always be copied."""
+    file = _file(session)
+    with explained(file):
+        return sum(path.stat().st_size for path in (file, *sidecars(file)) if path.exists())
 
 
-def sync_file(file: Path) -> None:
-    """Wait until the bytes of a file are on the disk."""
-    with file.open("r+b") as opened:
-        os.fsync(opened.fileno())
-
-
-@contextmanager
-def explained(file: Path, *, target: Path | None = None) -> Iterator[None]:
-    """Turn an error of SQLite or of the file system into a ``BackupError`` with what to do next.
-
-    Args:
-        file: the database that is read.
-        target: the file that is written, where there is one.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _explain(error, file, target) from error
-    except OSError as error:
-        where = error.filename or target or file
+def make(session: Session, partial: Path, options: Options) -> Written:
+    """Copy the database; tell what the copy holds, and what there is to say of the source beside it."""
+    source = _file(session)
+    with reading(source, lock_seconds=options.lock_seconds) as connection, explained(source, target=partial):
+        before = _data_version(connection)
+        copy_online(connection, partial, lock_seconds=options.lock_seconds, progress=options.progress)
+        copied = _content(partial)
+        with session.transaction():
+            present = database_fingerprint(session)
+        written_meanwhile = _data_version(connection) != before
+    changes = changed_content(copied, present)
+    note = "Rows per table, migration history and procedures of the copy agree with the database."
+    if written_meanwhile:
+        note = (
+            "The database was written to while the backup was made. Backup and manifest hold it as it was "
+            f"when the copy ended; since then: {changes or 'no difference in rows, history or procedures'}."
+        )
+    elif changes:
         raise BackupError(
-            f"{where}: {error.strerror or error}",
-            hint="Check the folder, its rights and its free room, then try again.",
-        ) from error
+            f"{source}: the copy differs from the database although nobody wrote to it: {changes}",
+            hint="Check both disks, then try again.",
+        )
+    return Written(content=copied, notes=(note,))
 
 
-def locked(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite failed because another program holds a lock."""
-    return _code(error) in _LOCKED
+def prove(made: UnverifiedBackup, _database: DatabaseAddress | None, _options: Options) -> tuple[str, ...]:
+    """Open the copy read-only, check its structure, and compare what it holds with what is said of it."""
+    beside = [path.name for path in sidecars(made.file) if os.path.lexists(path)]
+    if beside:  # SQLite would mix them into what it reads
+        raise BackupError(
+            f"{made.file}: another program has opened the backup and left {', '.join(beside)} beside it",
+            hint="Close that program; if nothing has the backup open, move these files away.",
+        )
+    integrity, foreign_keys = _check_structure(made.file)
+    try:
+        seen = _content(made.file)
+    except DatabaseError as error:
+        raise BackupError(error.message, hint=_MAKE_ANOTHER) from error
+    if differences := changed_content(made.content, seen):
+        raise BackupError(f"{made.file}: not what the manifest says: {differences}", hint=_MAKE_ANOTHER)
+    rows = made.content.rows
+    return (
+        integrity,
+        f"Rows counted in {len(rows)} tables ({sum(number for _, number in rows)} rows in all) agree.",
+        "Migration history and calculation procedures agree.",
+        foreign_keys,
+    )
 
 
-def no_database(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite failed because the file is damaged or is no SQLite database."""
-    return _code(error) in _NO_DATABASE
+def restore(
+    made: UnverifiedBackup,
+    target: DatabaseAddress,
+    options: Options,
+    *,
+    replace: bool,
+    keep: Callable[[], Backup],  # noqa: ARG001 - the old file itself is kept
+) -> tuple[str, ...]:
+    """Copy the backup beside the target and rename it over in one step.
+
+    Killed at any moment, nothing is lost. An old file stays as ``NAME.before-restore-TIME``. A program
+    that has the old file open without using it cannot be seen.
+    """
+    file = Path(target.name).resolve()
+    with explained(file):
+        return (put_in_place(made, file, replace_old=replace, lock_seconds=options.lock_seconds),)
 
 
-class _SourceChangingError(Exception):
-    """The source changes so often that the copy does not come to an end."""
+def _file(session: Session) -> Path:
+    return Path(session.address.name)
 
 
-class _Watch:
-    """Sees every step of a copy: tells progress, gives up on a lock or on a source that never rests."""
-
-    def __init__(self, lock_seconds: float, progress: Progress | None, *, restarts: int | None) -> None:
-        self._lock_seconds = lock_seconds
-        self._progress = progress
-        self._restarts = restarts
-        self._remaining: int | None = None
-        self._locked_since: float | None = None
-
-    def __call__(self, status: int, remaining: int, total: int) -> None:
-        if status in _LOCKED:
-            self._wait()
-            return
-        self._locked_since = None
-        if self._remaining is not None and remaining >= self._remaining and self._restarts is not None:
-            self._restarts -= 1
-            if self._restarts < 0:
-                raise _SourceChangingError
-        self._remaining = remaining
-        if self._progress is not None:
-            self._progress(total - remaining, total)
-
-    def _wait(self) -> None:
-        now = time.monotonic()
-        self._locked_since = self._locked_since or now
-        if now - self._locked_since >= self._lock_seconds:
-            raise sqlite3.OperationalError("database is locked")
+def _data_version(connection: sqlite3.Connection) -> int:
+    """Return a number that changes whenever another connection has committed a change."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _copy(source: sqlite3.Connection, target: Path, watch: _Watch) -> None:
-    with closing(connect(target, mode="rw")) as copy:
-        # A half copy is thrown away whole, so it needs no journal of its own; it is synced once, at the end.
-        copy.execute("PRAGMA journal_mode=OFF")
-        copy.execute("PRAGMA synchronous=OFF")
-        source.backup(copy, pages=_PAGES_PER_STEP, progress=watch, sleep=0.05)
-        copy.execute("PRAGMA journal_mode=DELETE")
+def _content(file: Path) -> Content:
+    """Count and digest what an SQLite file holds.
+
+    Raises:
+        DatabaseError: it cannot be read.
+    """
+    with (
+        open_database(DatabaseAddress(vendor="sqlite", name=str(file.absolute()))) as session,
+        session.transaction(),
+    ):
+        return database_fingerprint(session)
 
 
-def _code(error: sqlite3.Error) -> int:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # raised by the watch, or by the module itself
-        return sqlite3.SQLITE_BUSY if "locked" in str(error) else sqlite3.SQLITE_ERROR
-    return int(code) & 0xFF
-
-
-def _explain(error: sqlite3.Error, file: Path, target: Path | None) -> BackupError:
-    match _code(error):
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return BackupError(
-                f"{file}: locked by another program",
-                hint="Stop the site, or wait until it rests, then try again.",
+def _check_structure(file: Path) -> tuple[str, str]:
+    with reading(file) as connection:
+        faults = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+        if faults != ["ok"]:
+            more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+            raise BackupError(
+                f"{file}: fails SQLite's integrity check: {' '.join(faults[0].split())}{more}",
+                hint="The database itself is likely damaged: run PRAGMA integrity_check on it.",
             )
-        case sqlite3.SQLITE_NOTADB:
-            return BackupError(
-                f"{file}: not an SQLite database, or encrypted",
-                hint="Check NAME in DATABASES, or the --database URL.",
-            )
-        case sqlite3.SQLITE_CORRUPT:
-            return BackupError(
-                f"{file}: the database is damaged ({error})",
-                hint="Keep the file as it is, and turn to the last verified backup.",
-            )
-        case sqlite3.SQLITE_FULL:
-            return BackupError(
-                f"{target or file}: no room left on the disk",
-                hint="Make room, or write elsewhere with --to-dir.",
-            )
-        case sqlite3.SQLITE_CANTOPEN:
-            reason = "no such file" if not file.exists() else "the file cannot be opened"
-            return BackupError(f"{file}: {reason}", hint="Check the path and the rights of the file and its folder.")
-        case sqlite3.SQLITE_READONLY:
-            return BackupError(
-                f"{target or file}: cannot be opened without writing beside it ({error})",
-                hint="A program was stopped while it wrote. Start and stop the site once, then try again.",
-            )
-        case _:
-            places = f"{file} -> {target}" if target else f"{file}"
-            return BackupError(f"{places}: {error}", hint="Check both disks and their free room, then try again.")
+        return "SQLite's integrity check of the copy says ok.", _foreign_keys(connection)
+
+
+def _foreign_keys(connection: sqlite3.Connection) -> str:
+    """Tell what ``foreign_key_check`` says; nothing is required: an upgraded 0.3.0 has dangling keys."""
+    try:
+        broken = [f"{table} -> {parent}" for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")]
+    except sqlite3.OperationalError as error:
+        return f"Foreign keys could not be checked ({error}); the copy has them as the database had them."
+    if not broken:
+        return "SQLite's foreign key check of the copy finds nothing."
+    kinds = sorted(set(broken))
+    shown = ", ".join(kinds[:_FOREIGN_KEYS_SHOWN]) + (" ..." if len(kinds) > _FOREIGN_KEYS_SHOWN else "")
+    return f"SQLite's foreign key check finds {len(broken)} rows without a parent, as in the database ({shown})."

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from upgrade_kit.backup.create import METHODS, create_backup
+from upgrade_kit.backup.create import create_backup
+from upgrade_kit.backup.method import METHODS
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.cli.exit import Exit

@@ -1,4 +1,4 @@
-"""What a database holds, in three values that a backup and its database must agree on."""
+"""What a database holds, in values that a backup and its database must agree on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from upgrade_kit.deployment.connection import Session
+from upgrade_kit.model.backup import Content
 
 # Where each generation of the application writes down its migrations: (table, app, migration).
 HISTORY_TABLES = (
@@ -14,7 +15,7 @@ HISTORY_TABLES = (
 )
 
 
-def database_fingerprint(session: Session) -> tuple[tuple[tuple[str, int], ...], str, str]:
+def database_fingerprint(session: Session) -> Content:
     """Return the rows of each table, the digest of the migration history and that of the procedures.
 
     Run it inside ``session.transaction()`` where others may be writing. Digests are SHA-256, hexadecimal;
@@ -24,8 +25,11 @@ def database_fingerprint(session: Session) -> tuple[tuple[tuple[str, int], ...],
         DatabaseError: a table cannot be read.
     """
     tables = session.table_names()
-    rows = tuple((table, session.count(table)) for table in tables)
-    return rows, history_digest(session, tables), procedures_digest(session, tables)
+    return Content(
+        rows=tuple((table, session.count(table)) for table in tables),
+        history_sha256=history_digest(session, tables),
+        procedures_sha256=procedures_digest(session, tables),
+    )
 
 
 def history_digest(session: Session, tables: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from upgrade_kit import __version__
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
@@ -20,17 +21,15 @@ from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_fingerprint
 from upgrade_kit.deployment.sqlite_pages import same_pages
 from upgrade_kit.errors import BackupError, UsageError
-from upgrade_kit.model.backup import OTHER_DATABASE, Backup, UnverifiedBackup
+from upgrade_kit.model.backup import OTHER_DATABASE, Backup, Content, UnverifiedBackup, Uploads
 from upgrade_kit.model.deployment import Backups
-
-# Rows per table, digest of the history, digest of the procedures, as `database_fingerprint` gives them.
-Fingerprint = tuple[tuple[tuple[str, int], ...], str, str]
 
 SCHEMA = 1
 SUFFIX = ".manifest.json"
 
 _LARGEST = 8 * 1024 * 1024  # bytes; a thousand tables take less than a tenth of a megabyte
 _METHODS = ("native", "json")
+_FORMATS = ("sqlite", "pg_dump", "mysqldump", "mssql", "django-json")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHOWN = 6
 _MAKE_ANOTHER = "Make another backup with: upgrade-kit backup"
@@ -44,18 +43,25 @@ def manifest_document(backup: Backup | UnverifiedBackup) -> dict[str, object]:
         "command": "backup",
         "kit_version": __version__,
         "method": made.method,
+        "format": made.format,
         "vendor": made.vendor,
+        "server": made.server,
         "database": made.database,
         "site_version": made.site_version,
+        "schema_version": made.schema_version,
         "created_at": _write_time(made.created_at),
+        "seconds": made.seconds,
         "verified_at": None if verified_at is None else _write_time(verified_at),
         "proof": list(proof),
-        "file": made.file.name,
+        "file": made.server_file or made.file.name,
+        "on_server": made.on_server,
         "size_bytes": made.size_bytes,
-        "sha256": made.sha256,
-        "rows": dict(made.rows),
-        "history_sha256": made.history_sha256,
-        "procedures_sha256": made.procedures_sha256,
+        "sha256": made.sha256 or None,
+        "rows": dict(made.content.rows),
+        "history_sha256": made.content.history_sha256,
+        "procedures_sha256": made.content.procedures_sha256,
+        "content": dict(made.content.digests),
+        "uploads": None if made.uploads is None else _uploads_document(made.uploads),
     }
 
 
@@ -126,7 +132,7 @@ def find_backups(folders: Sequence[Path], session: Session) -> Backups:
     """
 
     @cache
-    def now() -> Fingerprint:
+    def now() -> Content:
         return database_fingerprint(session)
 
     current: list[Backup] = []
@@ -151,18 +157,18 @@ def find_backups(folders: Sequence[Path], session: Session) -> Backups:
     return Backups(looked_in=tuple(folders), current=tuple(current), stale=tuple(stale))
 
 
-def content_of(made: UnverifiedBackup) -> Fingerprint:
-    """Return what a manifest says of the content, in the form of ``database_fingerprint``."""
-    return made.rows, made.history_sha256, made.procedures_sha256
+def changed_content(then: Content, now: Content) -> str:
+    """Describe what differs between two states of a database, or return ``""``.
 
-
-def changed_content(then: Fingerprint, now: Fingerprint) -> str:
-    """Describe what differs between two states of a database, or return ``""``."""
-    parts = [_changed_rows(then[0], now[0])]
-    if now[1] != then[1]:
+    Digests per table are compared where both states have them.
+    """
+    parts = [_changed_rows(then.rows, now.rows)]
+    if now.history_sha256 != then.history_sha256:
         parts.append("the migration history")
-    if now[2] != then[2]:
+    if now.procedures_sha256 != then.procedures_sha256:
         parts.append("calculation procedures in qa_test")
+    if then.digests and now.digests:
+        parts.append(_changed_values(then, now))
     return ", ".join(part for part in parts if part)
 
 
@@ -196,7 +202,7 @@ def _parts(backup: Backup | UnverifiedBackup) -> tuple[UnverifiedBackup, datetim
             return backup, None, ()
 
 
-def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[], Fingerprint]) -> str:
+def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[], Content]) -> str:
     """Say why a backup does not hold the database as it is now; cheap questions first."""
     if not _same_database(made.database, address):
         return f"{OTHER_DATABASE}: {made.database}"
@@ -204,7 +210,7 @@ def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[
         size = made.file.stat().st_size
         if size != made.size_bytes:
             return f"the backup file {made.file.name} has {size} bytes instead of {made.size_bytes}"
-        if changed := changed_content(content_of(made), now()):
+        if changed := changed_content(made.content, now()):
             return f"the database has changed since: {changed}"
         if file_sha256(made.file) != made.sha256:
             return f"the backup file {made.file.name} was altered after it was verified"
@@ -233,6 +239,30 @@ def _changed_rows(then: Sequence[tuple[str, int]], now: Sequence[tuple[str, int]
     ]
     more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
     return ", ".join(parts[:_SHOWN]) + more
+
+
+def _changed_values(then: Content, now: Content) -> str:
+    """Name the tables with as many rows as before and other values in them."""
+    before, after, rows = dict(then.digests), dict(now.digests), dict(now.rows)
+    changed = [
+        table
+        for table, count in then.rows
+        if rows.get(table) == count and table in before and table in after and before[table] != after[table]
+    ]
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return f"other values in {', '.join(changed[:_SHOWN])}{more}" if changed else ""
+
+
+def _uploads_document(uploads: Uploads) -> dict[str, object]:
+    return {
+        "file": uploads.file.name,
+        "size_bytes": uploads.size_bytes,
+        "sha256": uploads.sha256,
+        "files": uploads.files,
+        "bytes": uploads.bytes,
+        "missing": list(uploads.missing),
+        "changed": list(uploads.changed),
+    }
 
 
 def _write_time(moment: datetime) -> str:
@@ -293,19 +323,30 @@ class _Manifest:
         schema = self.document.get("schema")
         if type(schema) is not int or schema != SCHEMA:
             raise self._wrong("schema", f"this version of upgrade-kit reads schema {SCHEMA}, the file says {schema!r}")
+        on_server = self._flag("on_server")
+        server_file = self._text("file") if on_server else ""
         made = UnverifiedBackup(
-            method=self._method(),
+            method=self._word("method", _METHODS),
+            format=self._word("format", _FORMATS),
             manifest=self.path,
-            file=self.path.parent / self._file_name(),
+            file=self.path.parent / (PureWindowsPath(server_file).name if on_server else self._file_name("file")),
+            server_file=server_file,
             database=self._text("database"),
             vendor=self._text("vendor"),
+            server=self._text("server"),
             site_version=self._text("site_version"),
+            schema_version=self._text("schema_version"),
             created_at=self._time("created_at"),
-            size_bytes=self._count("size_bytes", self.document.get("size_bytes")),
-            sha256=self._digest("sha256"),
-            rows=self._rows(),
-            history_sha256=self._digest("history_sha256"),
-            procedures_sha256=self._digest("procedures_sha256"),
+            seconds=self._seconds(),
+            size_bytes=self._count("size_bytes"),
+            sha256="" if on_server and self._get("sha256") is None else self._digest("sha256"),
+            content=Content(
+                rows=self._rows(),
+                history_sha256=self._digest("history_sha256"),
+                procedures_sha256=self._digest("procedures_sha256"),
+                digests=self._digests(),
+            ),
+            uploads=self._uploads(),
         )
         if "verified_at" in self.document and self.document["verified_at"] is None:
             return made
@@ -314,22 +355,35 @@ class _Manifest:
     def _wrong(self, key: str, reason: str) -> BackupError:
         return BackupError(f"{self.path}: {key}: {reason}", hint=_MAKE_ANOTHER)
 
+    def _get(self, key: str) -> object:
+        """Return the value of a dotted key, or None."""
+        value: object = self.document
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
     def _text(self, key: str) -> str:
-        value = self.document.get(key)
+        value = self._get(key)
         if not isinstance(value, str):
             raise self._wrong(key, "missing" if value is None else "must be a text")
         return value
 
-    def _method(self) -> str:
-        method = self._text("method")
-        if method not in _METHODS:
-            raise self._wrong("method", f"must be one of {', '.join(_METHODS)}, not {method!r}")
-        return method
+    def _flag(self, key: str) -> bool:
+        value = self._get(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "missing" if value is None else "must be true or false")
+        return value
 
-    def _file_name(self) -> str:
-        name = self._text("file")
+    def _word(self, key: str, words: tuple[str, ...]) -> str:
+        word = self._text(key)
+        if word not in words:
+            raise self._wrong(key, f"must be one of {', '.join(words)}, not {word!r}")
+        return word
+
+    def _file_name(self, key: str) -> str:
+        name = self._text(key)
         if name in {"", ".", ".."} or re.search(r"[/\\:\0]", name):
-            raise self._wrong("file", "must be the plain name of a file beside the manifest")
+            raise self._wrong(key, "must be the plain name of a file beside the manifest")
         return name
 
     def _digest(self, key: str) -> str:
@@ -348,19 +402,58 @@ class _Manifest:
             raise self._wrong(key, "must say its time zone")
         return moment
 
-    def _count(self, key: str, value: object) -> int:
+    def _seconds(self) -> float:
+        value = self._get("seconds")
+        if type(value) not in (int, float) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise self._wrong("seconds", "missing" if value is None else "must be a number of seconds")
+        return float(value)
+
+    def _count(self, key: str) -> int:
+        return self._whole(key, self._get(key))
+
+    def _whole(self, key: str, value: object) -> int:
         if type(value) is not int or value < 0:
             raise self._wrong(key, "missing" if value is None else "must be a whole number")
         return value
 
     def _rows(self) -> tuple[tuple[str, int], ...]:
-        rows = self.document.get("rows")
+        rows = self._get("rows")
         if not isinstance(rows, dict) or not rows:
             raise self._wrong("rows", "must hold the number of rows of each table")
-        return tuple(sorted((str(table), self._count(f"rows.{table}", count)) for table, count in rows.items()))
+        return tuple(sorted((str(table), self._whole(f"rows.{table}", count)) for table, count in rows.items()))
+
+    def _digests(self) -> tuple[tuple[str, str], ...]:
+        digests = self._get("content")
+        if not isinstance(digests, dict):
+            raise self._wrong("content", "missing" if digests is None else "must hold the digest of each table")
+        for table, value in digests.items():
+            if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+                raise self._wrong(f"content.{table}", "must be a SHA-256 of 64 hexadecimal digits")
+        return tuple(sorted(digests.items()))
+
+    def _uploads(self) -> Uploads | None:
+        if "uploads" not in self.document:
+            raise self._wrong("uploads", "missing")
+        if self.document["uploads"] is None:
+            return None
+        return Uploads(
+            file=self.path.parent / self._file_name("uploads.file"),
+            size_bytes=self._count("uploads.size_bytes"),
+            sha256=self._digest("uploads.sha256"),
+            files=self._count("uploads.files"),
+            bytes=self._count("uploads.bytes"),
+            missing=self._texts("uploads.missing"),
+            changed=self._texts("uploads.changed"),
+        )
+
+    def _texts(self, key: str) -> tuple[str, ...]:
+        value = self._get(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(key, "missing" if value is None else "must be a list of texts")
+        return tuple(value)
 
     def _proof(self) -> tuple[str, ...]:
-        proof = self.document.get("proof")
-        if not isinstance(proof, list) or not proof:
+        proof = self._texts("proof")
+        if not proof:
             raise self._wrong("proof", "must list what was checked")
-        return tuple(str(sentence) for sentence in proof)
+        return proof

@@ -283,8 +283,8 @@ def _stands(schema: Schema) -> tuple[str, str]:
 def _check_backup_content(session: Session, backup: Backup) -> None:
     tables = session.table_names()
     told = (
-        ("migration history", history_digest(session, tables), backup.made.history_sha256),
-        ("procedures", procedures_digest(session, tables), backup.made.procedures_sha256),
+        ("migration history", history_digest(session, tables), backup.made.content.history_sha256),
+        ("procedures", procedures_digest(session, tables), backup.made.content.procedures_sha256),
     )
     for what, here, there in told:
         if here != there:
