@@ -8,8 +8,9 @@ from typing import Any
 
 from upgrade_kit.rewriting import calls, operations
 from upgrade_kit.rewriting.arguments import Arguments
+from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.grammar import TARGET_GRAMMAR
-from upgrade_kit.rewriting.machine import Frame, Machine, is_named
+from upgrade_kit.rewriting.machine import Machine, is_named
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
     NOTHING,
@@ -97,13 +98,13 @@ def narrow(machine: Machine, node: ast.expr, *, truth: bool) -> bool:
 
 
 def _keep(machine: Machine, name: str, *, missing: bool) -> bool:
-    names = machine.home(name).names
-    value = names.get(name, NOTHING)
+    home = machine.home(name)
+    value = home.names.get(name, NOTHING)
     if Missing() not in value:
         return True
     kept = frozenset(atom for atom in value if isinstance(atom, Missing) is missing)
     if kept:
-        names[name] = kept
+        home.store(name, kept)
     return bool(kept)
 
 

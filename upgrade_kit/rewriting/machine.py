@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from upgrade_kit.rewriting.frames import Frame, Moment, same
 from upgrade_kit.rewriting.observations import Observations, Want
 from upgrade_kit.rewriting.readers import Rules
 from upgrade_kit.rewriting.values import (
@@ -36,26 +37,7 @@ class TooComplexError(Exception):
     """The analysis would take too long; the answer is that a person must look."""
 
 
-@dataclass(eq=False, slots=True)
-class Frame:
-    """The names of one scope.
-
-    Attributes:
-        parent: the scope in which this one was written; ``None`` for the procedure itself.
-        bound: names that are local to this scope; ``None`` where every store is (module, class).
-        outer: names declared ``global`` here.
-        names: what each name may hold now.
-        is_class: names of a class body are not seen from functions in it.
-    """
-
-    parent: Frame | None
-    bound: frozenset[str] | None
-    outer: frozenset[str] = frozenset()
-    names: dict[str, Value] = field(default_factory=dict)
-    is_class: bool = False
-
-
-State = tuple[tuple[Frame, dict[str, Value]], ...]
+State = tuple[tuple[Frame, Moment], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +64,10 @@ class Machine:
         self.rules = rules
         self.seen = Observations()
         self.module = Frame(None, None)
-        self.module.names["FILE"] = one(Context("FILE"))
-        self.module.names["BIN_FILE"] = one(Context("BIN_FILE"))
+        self.module.store("FILE", one(Context("FILE")))
+        self.module.store("BIN_FILE", one(Context("BIN_FILE")))
         self.frame = self.module
-        self.stack: list[Frame] = [self.module]
+        self._reachable: tuple[Frame, ...] = (self.module,)
         self.heap: dict[int, Value] = {}
         self.keys: dict[int, Value] = {}
         self.heap_changes = 0
@@ -122,40 +104,35 @@ class Machine:
 
     def save(self) -> State:
         """Return what every reachable name holds now."""
-        frames: dict[int, Frame] = {}
-        for frame in self.stack:
-            level: Frame | None = frame
-            while level is not None and id(level) not in frames:
-                frames[id(level)] = level
-                level = level.parent
-        return tuple((frame, dict(frame.names)) for frame in frames.values())
+        return tuple((frame, frame.now()) for frame in self._reachable)
 
     def restore(self, state: State) -> None:
         """Go back to a saved state."""
-        for frame, names in state:
-            frame.names = dict(names)
+        for frame, moment in state:
+            frame.go(moment)
 
-    def join(self, states: Iterable[State]) -> None:
-        """Go on with what holds on any of these ways; with none of them, what follows is never reached."""
-        joined: dict[int, tuple[Frame, dict[str, Value]]] = {}
+    def join(self, states: Iterable[State]) -> State:
+        """Go on with what holds on any of these ways, and return that; with none, what follows is never reached."""
+        frames: dict[Frame, dict[Moment, None]] = {}
         for state in states:
-            for frame, names in state:
-                if id(frame) not in joined:
-                    joined[id(frame)] = (frame, dict(names))
-                    continue
-                merged = joined[id(frame)][1]
-                for name, value in names.items():
-                    held = merged.get(name, NOTHING)
-                    if held is not value:  # most names are the same on all ways, and a procedure may have many
-                        merged[name] = held | value
-        self.dead = not joined
-        for frame, names in joined.values():
-            frame.names = names
+            for frame, moment in state:
+                frames.setdefault(frame, {})[moment] = None
+        self.dead = not frames
+        for frame, moments in frames.items():
+            frame.join(moments)
+        return tuple((frame, frame.now()) for frame in frames)
+
+    def may_raise(self) -> None:
+        """Keep what holds now for the handlers of every try around this place."""
+        state = self.save()
+        for ways in self.raises:
+            if ways.states[-1:] != [state]:
+                ways.states.append(state)
 
     def same(self, first: State, second: State) -> bool:
         """Return whether two states hold the same."""
-        mine = {id(frame): names for frame, names in first}
-        return all(mine.get(id(frame)) == names for frame, names in second)
+        mine = dict(first)
+        return all(frame in mine and same(mine[frame], moment) for frame, moment in second)
 
     # -- names -------------------------------------------------------------------------------------------
 
@@ -179,19 +156,22 @@ class Machine:
             frame = self.module
         elif frame.bound is not None and name not in frame.bound:
             frame = self.home(name)
-        frame.names[name] = self.limited(value)
+        frame.store(name, self.limited(value))
 
     @contextmanager
     def scope(self, frame: Frame) -> Iterator[None]:
         """Work inside another scope."""
-        before = self.frame
+        before, reachable = self.frame, self._reachable
         self.frame = frame
-        self.stack.append(frame)
+        level: Frame | None = frame
+        while level is not None:
+            if level not in reachable:
+                self._reachable += (level,)
+            level = level.parent
         try:
             yield
         finally:
-            self.stack.pop()
-            self.frame = before
+            self.frame, self._reachable = before, reachable
 
     # -- containers --------------------------------------------------------------------------------------
 

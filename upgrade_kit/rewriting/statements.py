@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from upgrade_kit.rewriting.expressions import assign, evaluate, evaluate_condition, go_through, narrow
+from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.imports import CATCHES_IMPORT, run_import, run_import_from
-from upgrade_kit.rewriting.machine import Definition, Frame, Machine, State, Ways
+from upgrade_kit.rewriting.machine import Definition, Machine, State, Ways
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.scopes import bound_names
 from upgrade_kit.rewriting.values import (
@@ -40,9 +41,8 @@ def run_block(machine: Machine, body: Sequence[ast.stmt]) -> None:
         if machine.stopped:  # a name that is gone, with a handler around it that catches just that
             machine.stopped = False
             machine.dead = True
-        for ways in machine.raises:
-            if not machine.dead:
-                ways.states.append(machine.save())
+        if machine.raises and not machine.dead:
+            machine.may_raise()
 
 
 def define(machine: Machine, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Value:
@@ -129,16 +129,16 @@ def _bind_arguments(
     defaults = dict(definition.defaults)
     for index, name in enumerate(names):
         given = positional[index] if index < len(positional) else named.get(name, NOTHING)
-        frame.names[name] = (given or defaults.get(name, NOTHING)) | rest
+        frame.store(name, (given or defaults.get(name, NOTHING)) | rest)
     for argument in arguments.kwonlyargs:
-        frame.names[argument.arg] = (named.get(argument.arg) or defaults.get(argument.arg, NOTHING)) | rest
+        frame.store(argument.arg, (named.get(argument.arg) or defaults.get(argument.arg, NOTHING)) | rest)
     if arguments.vararg is not None:
         extra = frozenset().union(rest, *positional[len(names) :])
-        frame.names[arguments.vararg.arg] = machine.items(arguments.vararg, extra)
+        frame.store(arguments.vararg.arg, machine.items(arguments.vararg, extra))
     if arguments.kwarg is not None:
         known = {*names, *(argument.arg for argument in arguments.kwonlyargs)}
         extra = frozenset().union(rest, *(value for name, value in named.items() if name not in known))
-        frame.names[arguments.kwarg.arg] = machine.items(arguments.kwarg, extra)
+        frame.store(arguments.kwarg.arg, machine.items(arguments.kwarg, extra))
 
 
 def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -319,8 +319,7 @@ def _run_raise(machine: Machine, statement: ast.Raise) -> None:
     for part in (statement.exc, statement.cause):
         if part is not None:
             evaluate(machine, part)
-    for ways in machine.raises:
-        ways.states.append(machine.save())
+    machine.may_raise()
     machine.dead = True
 
 
@@ -364,10 +363,14 @@ def _run_try(machine: Machine, statement: ast.Try) -> None:
     if not machine.dead:
         run_block(machine, statement.orelse)
     ends = [] if machine.dead else [machine.save()]
+    caught: State | None = None  # a try may have many handlers, and each statement in it may be what raises
     for handler in statement.handlers:
         if _never_reached(statement, handler, used):
             continue
-        machine.join(raised.states)
+        if caught is None:
+            caught = machine.join(raised.states)
+        machine.restore(caught)
+        machine.dead = False
         if handler.type is not None:
             evaluate(machine, handler.type)
         if handler.name is not None:
