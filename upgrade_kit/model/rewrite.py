@@ -91,6 +91,23 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a procedure rule says, and how that is known.
+
+    Attributes:
+        id: ``UK4..``.
+        title: the rule in one line.
+        why: what goes wrong without it, one sentence.
+        source: the document and section, the migration, or the run that showed it.
+    """
+
+    id: str
+    title: str
+    why: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRewrite:
     """One upload test of a site with its answer.
 

@@ -6,6 +6,7 @@ import ast
 
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.operations import returned
+from upgrade_kit.rewriting.readers import Gone, Rules
 from upgrade_kit.rewriting.values import Named, one
 
 CATCHES_IMPORT = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "*"})
@@ -49,7 +50,7 @@ def run_import_from(machine: Machine, statement: ast.ImportFrom) -> None:
 def _missing(machine: Machine, module: str, node: ast.AST) -> bool:
     """Note a module that the new version has not; return whether the statement ends there."""
     top = module.split(".", maxsplit=1)[0]
-    gone = machine.rules.gone_modules.get(module) or machine.rules.gone_modules.get(top)
+    gone = gone_module(machine.rules, module)
     if gone is not None:
         if _excused(machine):
             machine.dead = True
@@ -66,6 +67,15 @@ def _missing(machine: Machine, module: str, node: ast.AST) -> bool:
             "UK426",
         )
     return False
+
+
+def gone_module(rules: Rules, module: str) -> Gone | None:
+    """Return what is said of a module, or of a package that it is in, if that is gone."""
+    while module:
+        if module in rules.gone_modules:
+            return rules.gone_modules[module]
+        module = module.rpartition(".")[0]
+    return None
 
 
 def _excused(machine: Machine) -> bool:

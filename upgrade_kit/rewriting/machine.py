@@ -88,6 +88,7 @@ class Machine:
         self.consumed: dict[int, set[tuple[int, ...]]] = {}
         self.loop_depth = 0
         self.star_imports: list[str] = []
+        self.reads_dicom = False
         self._budget = budget
 
     def step(self) -> None:

@@ -180,6 +180,10 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
         case Thing("exception") if name == "message":
             machine.seen.breaks_at(node, "exceptions have no .message on Python 3", "str(error)", "UK420")
             return TEXT
+        case Thing("DICOM dataset") if name in machine.rules.dicom_names:
+            return _old_dicom_name(machine, node)
+        case Other() if machine.reads_dicom and name in machine.rules.dicom_names:
+            return _old_dicom_name(machine, node)
         case Thing(kind):
             thing = machine.rules.things.get(kind)
             if thing is not None and name in thing.methods:
@@ -203,6 +207,12 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
             return NUMBER
         case _:
             return OTHER
+
+
+def _old_dicom_name(machine: Machine, node: ast.Attribute) -> Value:
+    gone = machine.rules.dicom_names[node.attr]
+    machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
+    return OTHER
 
 
 def _stream_attribute(machine: Machine, owner: Stream, flavour: Flavour, node: ast.Attribute) -> Value:
@@ -593,6 +603,7 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
         case "path":
             return one(Path())
         case _ if kind == "thing":
+            machine.reads_dicom |= rest == "DICOM dataset"
             return one(Thing(rest))
         case _:
             return OTHER

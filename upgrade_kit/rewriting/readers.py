@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from upgrade_kit.errors import RulesError
+from upgrade_kit.model.rewrite import Rule
 from upgrade_kit.planning.rulebook import rule_folders
 from upgrade_kit.rewriting.observations import Want
 
@@ -140,8 +141,11 @@ class Rules:
     context: Mapping[str, str] = field(default_factory=dict)
     modules: frozenset[str] = frozenset()
     numeric_modules: frozenset[str] = frozenset()
+    new_names: frozenset[str] = frozenset()
+    dicom_names: Mapping[str, Gone] = field(default_factory=dict)
     cases: tuple[Case, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, Rule] = field(default_factory=dict)
 
 
 @cache
@@ -179,9 +183,10 @@ class _Builder:
             "member": {},
         }
         self._maps: dict[str, dict[str, str]] = {"aliases": {}, "constants": {}, "context": {}}
-        self._lists: dict[str, set[str]] = {"modules": set(), "numeric_modules": set()}
+        self._lists: dict[str, set[str]] = {"modules": set(), "numeric_modules": set(), "new_names": set()}
+        self._dicom_names: dict[str, Gone] = {}
         self._cases: list[Case] = []
-        self._titles: dict[str, str] = {}
+        self._texts: dict[str, Rule] = {}
         self._named_things: list[tuple[str, str, str]] = []
         self._file = ""
 
@@ -203,8 +208,11 @@ class _Builder:
             context=self._maps["context"],
             modules=frozenset(self._lists["modules"]),
             numeric_modules=frozenset(self._lists["numeric_modules"]),
+            new_names=frozenset(self._lists["new_names"]),
+            dicom_names=self._dicom_names,
             cases=tuple(self._cases),
-            titles=self._titles,
+            titles={rule: text.title for rule, text in self._texts.items()},
+            texts=self._texts,
         )
 
     def read(self, file: Path) -> None:
@@ -215,23 +223,36 @@ class _Builder:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise RulesError(self._file, "", str(error)) from error
         rule = self._take(table, "id", str)
-        if rule in self._titles:
+        if rule in self._texts:
             raise RulesError(self._file, "id", f"{rule} is the id of another rule file too")
-        self._titles[rule] = self._take(table, "title", str)
-        self._take(table, "why", str)
-        self._take(table, "source", str)
+        self._texts[rule] = Rule(
+            id=rule,
+            title=self._take(table, "title", str),
+            why=self._take(table, "why", str),
+            source=self._take(table, "source", str),
+        )
         for number, entry in enumerate(self._tables(table, "reader")):
             self._reader(entry, rule, f"reader[{number}]")
         for number, entry in enumerate(self._tables(table, "thing")):
             self._thing(entry, rule, f"thing[{number}]")
         for number, entry in enumerate(self._tables(table, "gone")):
             self._gone_entry(entry, rule, f"gone[{number}]")
+        self._read_dicom_names(str(table.pop("dicom_names", "")), rule)
         for name, known in self._maps.items():
             known.update(self._words(table, name))
         for name, members in self._lists.items():
             members.update(self._strings(table, name, name))
         self._read_cases(table, rule)
         self._no_more(table, "")
+
+    def _read_dicom_names(self, pairs: str, rule: str) -> None:
+        """Read ``old keyword``, one pair a line: far quicker to load than a table of as many keys."""
+        for line in pairs.splitlines():
+            old, _, keyword = line.partition(" ")
+            if not keyword.isidentifier():
+                raise RulesError(self._file, "dicom_names", f"{line!r} is not an old name and a keyword")
+            what = f".{old} is an old name, which pydicom 1.1 does not know"
+            self._dicom_names[old] = Gone(what=what, hint=f".{keyword}", rule=rule)
 
     def _read_cases(self, table: dict[str, object], rule: str) -> None:
         outcomes = set()
@@ -314,7 +335,10 @@ class _Builder:
         what = str(entry.pop("what", "{name} is gone on the target version"))
         like = str(entry.pop("like", ""))
         for name in self._strings(entry, "names", key):
-            self._gone[kind][name] = Gone(what=what.format(name=name), hint=hint, rule=rule, like=like)
+            gone = Gone(what=what.format(name=name), hint=hint, rule=rule, like=like)
+            self._gone[kind][name] = gone
+            if kind == "module" and "." in name:  # scipy.weave.inline(...), from scipy import weave
+                self._gone["attribute"][name] = gone
         self._no_more(entry, key)
 
     def _returns(self, word: str, key: str) -> str:
