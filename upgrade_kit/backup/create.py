@@ -32,7 +32,7 @@ from upgrade_kit.planning.graph import VersionGraph
 _MARGIN = 1024 * 1024  # bytes left free for the manifest and for whoever else writes there
 
 
-def create_backup(
+def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask for
     database: str | DatabaseAddress,
     *,
     to_dir: str | Path,
@@ -41,6 +41,8 @@ def create_backup(
     progress: Progress | None = None,
     now: datetime | None = None,
     lock_seconds: float = LOCK_SECONDS,
+    server_folder: str = "",
+    drill: bool = False,
 ) -> Backup:
     """Copy a database while it is in use, prove the copy, and write its manifest.
 
@@ -57,6 +59,9 @@ def create_backup(
         progress: called with what is done and the total.
         now: the moment that names the backup, with its time zone; by default the present.
         lock_seconds: how long to wait while another program keeps the database locked.
+        server_folder: on SQL Server, whose native backups stay on the server: the folder there, as the server
+            sees it; by default the server's own. The manifest goes to ``to_dir`` all the same.
+        drill: prove the backup by restoring it under another name too, where the method can.
 
     Raises:
         UsageError: the URL or the method is none.
@@ -66,7 +71,8 @@ def create_backup(
     address = parse_database_url(database, base=Path.cwd()) if isinstance(database, str) else database
     if method not in METHODS:
         raise UsageError(f"there is no backup method {method!r}", hint=f"The methods are: {', '.join(METHODS)}.")
-    folder, options = Path(to_dir), Options(progress=progress, lock_seconds=lock_seconds)
+    folder = Path(to_dir)
+    options = Options(progress=progress, lock_seconds=lock_seconds, server_folder=server_folder, drill=drill)
     with open_database(address) as session:
         tables = session.table_names()
         if not tables:

@@ -33,10 +33,15 @@ class Options:
     Attributes:
         progress: told how far the work has come.
         lock_seconds: how long to wait while another program keeps the database locked.
+        server_folder: folder for a backup that only the database server can write, as the server sees it; by
+            default the server's own.
+        drill: restore the backup under another name, compare what that holds, and remove it again.
     """
 
     progress: Progress | None = None
     lock_seconds: float = LOCK_SECONDS
+    server_folder: str = ""
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ def verify_backup(
     *,
     database: str | DatabaseAddress | None = None,
     progress: Progress | None = None,
+    drill: bool = False,
 ) -> Backup:
     """Prove a backup and note in its manifest that it was proved, and when.
 
@@ -32,6 +33,7 @@ def verify_backup(
         database: the server to ask where only the server can read the backup (an address or a URL); by
             default the one that the manifest names.
         progress: told how far the work has come.
+        drill: prove the backup by restoring it under another name too, where the method can.
 
     Raises:
         UsageError: the URL is none.
@@ -43,7 +45,7 @@ def verify_backup(
     made = known.made if isinstance(known, Backup) else known
     method_of(made.format)  # one that this version does not know says nothing of the backup
     try:
-        proof = prove(made, address, Options(progress=progress))
+        proof = prove(made, address, Options(progress=progress, drill=drill))
     except BackupError:
         if isinstance(known, Backup) and made.file.exists():
             with suppress(BackupError):  # what is wrong with the backup is the thing to tell

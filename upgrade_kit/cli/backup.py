@@ -15,7 +15,7 @@ from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import BACKUPS, add_output_arguments, add_site_arguments, default_site
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.address import parse_database_url
-from upgrade_kit.deployment.manifests import manifest_document
+from upgrade_kit.deployment.manifests import manifest_document, read_manifest
 from upgrade_kit.deployment.survey import resolve_address
 from upgrade_kit.errors import DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup
@@ -24,8 +24,8 @@ from upgrade_kit.report.backup import render_created, render_restored, render_ve
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
-_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--to-dir DIR] [options]
-       upgrade-kit backup verify MANIFEST [options]
+_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--to-dir DIR] [--drill] [options]
+       upgrade-kit backup verify MANIFEST [--database URL] [--drill] [options]
        upgrade-kit backup restore MANIFEST --database URL [--replace] [options]"""
 
 
@@ -46,6 +46,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="how to make the backup; this version has native for SQLite (default: %(default)s)",
     )
     parser.add_argument("--to-dir", metavar="DIR", default=BACKUPS, help="where the backup goes (default: %(default)s)")
+    parser.add_argument(
+        "--server-dir",
+        metavar="DIR",
+        default="",
+        help="SQL Server: folder of the server for a native backup, as the server sees it (default: the server's own)",
+    )
+    parser.add_argument(
+        "--drill",
+        action="store_true",
+        help="prove the backup by restoring it under another name too; the copy is removed again",
+    )
     parser.add_argument(
         "--replace",
         action="store_true",
@@ -96,12 +107,25 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             to_dir=Path(arguments.to_dir),
             method=arguments.method,
             progress=step,
+            server_folder=arguments.server_dir,
+            drill=arguments.drill,
         )
     return _answer(backup, render_created, arguments, streams)
 
 
 def _verify(arguments: Namespace, streams: Streams) -> Exit:
-    return _answer(verify_backup(_manifest(arguments)), render_verified, arguments, streams)
+    manifest = _manifest(arguments)
+    database = arguments.database or _server_of(manifest)
+    address = None if database is None else parse_database_url(database, base=Path.cwd(), password=streams.password())
+    backup = verify_backup(manifest, database=address, drill=arguments.drill)
+    return _answer(backup, render_verified, arguments, streams)
+
+
+def _server_of(manifest: Path) -> str | None:
+    """Return the database of a backup that only its server can read."""
+    known = read_manifest(manifest)
+    made = known.made if isinstance(known, Backup) else known
+    return made.database if made.on_server else None
 
 
 def _restore(arguments: Namespace, streams: Streams) -> Exit:
