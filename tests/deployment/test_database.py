@@ -12,6 +12,7 @@ from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.database import read_database
 from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved
+from upgrade_kit.model.rewrite import MacroName
 from upgrade_kit.planning.graph import VersionGraph
 
 RELEASES = VersionGraph.load().releases
@@ -256,3 +257,25 @@ def test_a_real_database_in_write_ahead_mode_is_read(real: Path, tmp_path: Path)
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA journal_mode=wal")
     assert schema_of(read(sqlite(copy))).version == Version("0.3.0")
+
+
+def test_macro_names_are_those_of_every_test_with_their_choices(site: DatabaseAddress) -> None:
+    database = read(
+        site,
+        "ALTER TABLE qa_test ADD COLUMN choices varchar(2048)",
+        "INSERT INTO qa_test (id, name, slug, type, choices) VALUES (91, 'Film', 'film', 'multchoice', 'A,B c')",
+        "INSERT INTO qa_test (id, name, slug, type) VALUES (92, 'T', 'temperature', 'simple')",
+    )
+
+    assert isinstance(database.macro_names, tuple)
+    assert database.macro_names[-2:] == (
+        MacroName(test_id=91, slug="film", type="multchoice", choices=("A", "B c")),
+        MacroName(test_id=92, slug="temperature", type="simple"),
+    )
+
+
+def test_without_its_column_the_choices_are_unobserved_and_the_procedures_are_not(site: DatabaseAddress) -> None:
+    database = read(site)
+
+    assert "choices" in reason(database.macro_names)
+    assert not isinstance(database.procedures, Unobserved)

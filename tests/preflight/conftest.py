@@ -74,6 +74,7 @@ def database() -> Database:
         dangling=(),
         spoilt=(),
         has_default_site=True,
+        macro_names=(),
     )
 
 

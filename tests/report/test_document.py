@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.migrate_log import FailedAttachment, MigrateLog
-from upgrade_kit.model.rewrite import Edit, Outcome, PlannedRewrite, Procedure, Reads, Rewrite, RewritePlan
+from upgrade_kit.model.rewrite import (
+    Edit,
+    OtherProcedure,
+    Outcome,
+    PlannedRewrite,
+    Procedure,
+    Reads,
+    Rewrite,
+    RewritePlan,
+)
 from upgrade_kit.report.document import rewrites_document, summary, to_json
 
 
@@ -48,6 +57,7 @@ def test_the_document_has_the_contract_s_keys_and_values() -> None:
         "command": "rewrite-calcs",
         "site": {"version": "0.2.9.1", "database": "sqlite:///site.db"},
         "listed": 1,
+        "others": [],
         "summary": {"rewrite": 1, "unchanged": 0, "review": 0, "error": 0},
         "applied": False,
         "journal": None,
@@ -70,6 +80,37 @@ def test_the_document_has_the_contract_s_keys_and_values() -> None:
         "diff": "--- a/epid_pil\n+++ b/epid_pil\n@@ -1 +1 @@\n-x=open(FILE)\n+x=open(BIN_FILE)\n",
         "selected": True,
     }
+
+
+def test_what_breaks_in_other_tests_stands_beside_the_upload_tests() -> None:
+    other = OtherProcedure(
+        procedure=Procedure(test_id=9, slug="ptp", name="Ptp", type="composite", source="ptp = unicode(1)"),
+        findings=(
+            Finding(severity=Severity.ERROR, message="unicode is gone", hint="str", where="line 1", rule="UK420"),
+        ),
+    )
+    plan = RewritePlan(items=(), listed=0, others=(other,), others_seen=4)
+
+    found = rewrites_document(plan, version=None, database="d", applied=False, journal=None)
+
+    assert found["procedures"] == []
+    assert found["others"] == [
+        {
+            "test_id": 9,
+            "slug": "ptp",
+            "name": "Ptp",
+            "type": "composite",
+            "findings": [
+                {
+                    "severity": "error",
+                    "message": "unicode is gone",
+                    "hint": "str",
+                    "where": "line 1",
+                    "rule": "UK420",
+                }
+            ],
+        }
+    ]
 
 
 def test_an_sql_null_has_no_digest_and_no_diff() -> None:

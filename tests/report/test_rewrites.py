@@ -11,7 +11,16 @@ from rich.cells import cell_len
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.migrate_log import FailedAttachment, MigrateLog
-from upgrade_kit.model.rewrite import Edit, Outcome, PlannedRewrite, Procedure, Reads, Rewrite, RewritePlan
+from upgrade_kit.model.rewrite import (
+    Edit,
+    OtherProcedure,
+    Outcome,
+    PlannedRewrite,
+    Procedure,
+    Reads,
+    Rewrite,
+    RewritePlan,
+)
 from upgrade_kit.report.rewrites import Run, render_rewrites
 from upgrade_kit.report.terminal import make_console
 
@@ -278,3 +287,38 @@ class TestEnding:
         blocks = text.rstrip("\n").split("\n\n")
         assert len(blocks) == 2
         assert blocks[1] == "1 upload test (1 listed): 1 rewrite. 1 to be written. Nothing is written yet."
+
+
+class TestOtherTests:
+    @staticmethod
+    def shown(*findings: Finding, verbose: int = 0, quiet: bool = False, encoding: str = "utf-8") -> str:
+        procedure = Procedure(test_id=9, slug="comp", name="Comp", type="composite", source="comp = 1\n")
+        other = OtherProcedure(procedure=procedure, findings=findings)
+        plan = RewritePlan(items=(), listed=0, others=(other,) if findings else (), others_seen=5)
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
+        render_rewrites(plan, make_console(stream, width=80), verbose=verbose, quiet=quiet)
+        stream.seek(0)
+        return stream.read()
+
+    GONE = Finding(
+        severity=Severity.ERROR, message="unicode is gone \xb5\u7dda", hint="str", where="line 1", rule="UK420"
+    )
+    SHADOW = Finding(severity=Severity.INFO, message="never run", hint="nothing", where="line 2", rule="UK429")
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii"])
+    def test_a_second_table_says_where_what_and_what_to_type(self, encoding: str) -> None:
+        text = self.shown(self.GONE, encoding=encoding)
+        assert re.search(r"^comp +composite +line 1: unicode is gone", text, re.MULTILINE)
+        assert re.search(r"^ +-> str *$", text, re.MULTILINE)
+        assert "1 of 5 other procedures needs a person too" in text
+
+    def test_without_a_finding_there_is_no_second_table(self) -> None:
+        assert "other tests" not in self.shown()
+
+    def test_information_is_for_those_who_ask(self) -> None:
+        assert "never run" not in self.shown(self.SHADOW)
+        assert "need" not in self.shown(self.SHADOW)
+        assert "never run" in self.shown(self.SHADOW, verbose=1)
+
+    def test_quiet_keeps_the_table(self) -> None:
+        assert "unicode is gone" in self.shown(self.GONE, quiet=True)

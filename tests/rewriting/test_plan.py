@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from upgrade_kit.deployment.survey import survey
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.migrate_log import ListedTest, MigrateLog
 from upgrade_kit.model.rewrite import Outcome, Procedure
@@ -121,3 +125,33 @@ def test_of_two_tests_with_one_macro_name_the_listed_name_decides() -> None:
     plan = plan_rewrites(site, log=log(("B", "same")))
 
     assert [item.listed for item in plan.items] == [False, True]
+
+
+def test_other_procedures_are_looked_at_and_never_among_the_changes() -> None:
+    site = (*SITE, procedure(5, "old_comp", "old_comp = unicode(1)\n", "scomposite"), procedure(6, "t", None, "simple"))
+
+    plan = plan_rewrites(site)
+
+    assert [(other.procedure.slug, other.findings[0].rule) for other in plan.others] == [("old_comp", "UK420")]
+    assert plan.others_seen == 2
+    assert [item.procedure.slug for item in plan.changes] == ["size"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("version", "rules"),
+    [
+        pytest.param("0.2.8", ["UK420", "UK429", "UK430"], id="through 0.2.9, where choices become text"),
+        pytest.param("0.2.9.1", ["UK420", "UK429"], id="past it"),
+    ],
+)
+def test_a_site_s_choices_and_macro_names_are_known(version: str, rules: list[str], real: Path, tmp_path: Path) -> None:
+    file = tmp_path / "site.sqlite3"
+    shutil.copyfile(real / f"{version}.sqlite3", file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for test_id, text in ((50, "ptp = temprature\n"), (52, "file_comp = 2 if film_type == 1 else temperature\n")):
+            connection.execute("UPDATE qa_test SET calculation_procedure = ? WHERE id = ?", (text, test_id))
+
+    plan = plan_rewrites(survey(None, database=f"sqlite:///{file.as_posix()}", interpreters=False))
+
+    assert sorted(finding.rule for other in plan.others for finding in other.findings) == rules

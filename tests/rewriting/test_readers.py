@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.errors import RulesError
+from upgrade_kit.model.finding import Finding
+from upgrade_kit.model.rewrite import MacroName, Procedure
+from upgrade_kit.rewriting.others import Neighbours, findings_of
 from upgrade_kit.rewriting.readers import Case, load_procedure_rules, procedure_rules
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
 
@@ -32,6 +35,9 @@ before = "x = 1"
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.rule} {case.title}" for case in CASES])
 def test_case_of_a_rule(case: Case) -> None:
+    if case.type != "upload":
+        assert bool(findings_of_case(case)) is (case.outcome == "review")
+        return
     rewrite = rewrite_procedure(case.before, slug="x")
 
     assert rewrite.outcome == case.outcome, rewrite.reason
@@ -39,6 +45,18 @@ def test_case_of_a_rule(case: Case) -> None:
         assert rewrite.source == case.after
     if case.outcome == "unchanged":
         assert rewrite.source is case.before
+
+
+def findings_of_case(case: Case) -> tuple[Finding, ...]:
+    procedure = Procedure(test_id=1, slug="x", name="x", type=case.type, source=case.before)
+    others = [
+        MacroName(
+            test_id=10 + n, slug=slug, type="multchoice" if choices else "simple", choices=tuple(choices.split(","))
+        )
+        for n, (slug, choices) in enumerate(case.macro_names.items())
+    ]
+    own = MacroName(test_id=1, slug="x", type=case.type)
+    return findings_of(procedure, Neighbours((procedure,), (own, *others)), choices_change=True)
 
 
 def test_half_of_the_cases_change_nothing() -> None:

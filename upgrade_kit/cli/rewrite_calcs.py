@@ -24,6 +24,7 @@ from upgrade_kit.deployment.survey import resolve_address, survey
 from upgrade_kit.errors import ApplyError, BackupError, DatabaseError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup
 from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.model.finding import Severity
 from upgrade_kit.model.journal import Journal
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import Outcome, RewritePlan
@@ -96,7 +97,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         return Exit.DONE
     _answer(plan, deployment, database, log, arguments, streams, journal=None)
     undecided = any(item.rewrite.outcome in (Outcome.REVIEW, Outcome.ERROR) for item in plan.items)
-    return Exit.FINDINGS if plan.changes or undecided else Exit.DONE
+    breaks = any(finding.severity is Severity.ERROR for other in plan.others for finding in other.findings)
+    return Exit.FINDINGS if plan.changes or undecided or breaks else Exit.DONE
 
 
 def _readable(deployment: Deployment) -> Database:

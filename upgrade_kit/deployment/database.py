@@ -13,7 +13,7 @@ from upgrade_kit.deployment.schema import classify
 from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.deployment import Database, Schema, Unobserved
 from upgrade_kit.model.path import Release
-from upgrade_kit.model.rewrite import Procedure
+from upgrade_kit.model.rewrite import MacroName, Procedure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,6 +49,7 @@ def read_database(address: DatabaseAddress, releases: tuple[Release, ...]) -> Da
             dangling=_fact(_dangling, session, tables),
             spoilt=_fact(_spoilt, session, tables),
             has_default_site=_fact(_has_default_site, session, tables),
+            macro_names=_fact(read_macro_names, session, tables),
         )
 
 
@@ -90,6 +91,24 @@ def read_procedures(session: Session, tables: Collection[str]) -> tuple[Procedur
         for test_id, slug, name, kind, source in rows
     )
     return tuple(procedure for procedure in procedures if procedure.source or procedure.type == "upload")
+
+
+def read_macro_names(session: Session, tables: Collection[str]) -> tuple[MacroName, ...]:
+    """Read every test's macro name, and the choices of those that have some, in order of test id.
+
+    Raises:
+        DatabaseError: ``qa_test`` is not there, lacks a column, or cannot be read.
+    """
+    _require(tables, "qa_test")
+    return tuple(
+        MacroName(
+            test_id=as_number(test_id),
+            slug=as_text(slug),
+            type=as_text(kind),
+            choices=tuple(as_text(choices).split(",")) if choices else (),
+        )
+        for test_id, slug, kind, choices in session.select("qa_test", "id", "slug", "type", "choices")
+    )
 
 
 def as_text(value: object) -> str:

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.migrate_log import MigrateLog
-from upgrade_kit.model.rewrite import Procedure
+from upgrade_kit.model.rewrite import MacroName, Procedure
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,7 @@ class Database:
         dangling: foreign keys to a table that does not exist (``"table -> missing"``), or why not.
         spoilt: columns whose every value is the column's own name: ``"table.column (n rows)"``, or why not.
         has_default_site: whether ``django_site`` has row 1, or why not.
+        macro_names: every test as composites see it, by test id, or why not.
     """
 
     url: str
@@ -177,6 +178,7 @@ class Database:
     dangling: tuple[str, ...] | Unobserved
     spoilt: tuple[str, ...] | Unobserved
     has_default_site: bool | Unobserved
+    macro_names: tuple[MacroName, ...] | Unobserved = Unobserved("nobody asked for them", asked=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

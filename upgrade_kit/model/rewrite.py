@@ -47,6 +47,23 @@ class Procedure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MacroName:
+    """A test as composites see it: the name by which they use its value.
+
+    Attributes:
+        test_id: primary key in ``qa_test``.
+        slug: the macro name; not unique in the database.
+        type: ``simple``, ``multchoice``, ``composite`` ...
+        choices: of a multiple-choice test, in the order in which their numbers count from 0.
+    """
+
+    test_id: int
+    slug: str
+    type: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     r"""One located change.
 
@@ -128,6 +145,19 @@ class PlannedRewrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherProcedure:
+    """A test with a procedure that is no upload test, with what breaks in it. It is never written.
+
+    Attributes:
+        procedure: the test and its text.
+        findings: what a person should know, with line and words to type; at least one.
+    """
+
+    procedure: Procedure
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RewritePlan:
     """What rewrite-calcs shows, and what an apply may write: nothing that is not in here.
 
@@ -135,11 +165,15 @@ class RewritePlan:
         items: every upload test, in order of test id.
         listed: how many tests the list names.
         notes: where log and database disagree, one sentence each.
+        others: the other tests with something found in their procedures, in order of test id.
+        others_seen: how many procedures of other tests were looked at.
     """
 
     items: tuple[PlannedRewrite, ...]
     listed: int
     notes: tuple[str, ...] = ()
+    others: tuple[OtherProcedure, ...] = ()
+    others_seen: int = 0
 
     @property
     def changes(self) -> tuple[PlannedRewrite, ...]:

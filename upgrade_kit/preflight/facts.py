@@ -27,10 +27,13 @@ from upgrade_kit.model.deployment import (
     Settings,
     Unobserved,
 )
+from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
-from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, RewritePlan
+from upgrade_kit.model.rewrite import OtherProcedure, Outcome, PlannedRewrite, RewritePlan
 from upgrade_kit.model.typed_word import quoted
+
+CHOICES_RULE = "UK430"
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -133,9 +136,31 @@ class UploadTests:
         """Whether the site has ``BIN_FILE``, or will have it at the end of the path."""
         return self.path.target.version >= BIN_FILE_SINCE
 
+    @property
+    def breaking(self) -> tuple[OtherProcedure, ...]:
+        """The tests that get no file and in whose procedure something breaks at the target, in order of test id."""
+        return tuple(
+            other
+            for other in self.plan.others
+            if any(finding.severity is not Severity.INFO and finding.rule != CHOICES_RULE for finding in other.findings)
+        )
+
     def having(self, outcome: Outcome) -> tuple[PlannedRewrite, ...]:
         """Return the upload tests with this outcome, in order of test id."""
         return tuple(item for item in self.plan.items if item.rewrite.outcome is outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsesOfChoices:
+    """The composites that use the value of a multiple-choice test.
+
+    Attributes:
+        found: macro name of each composite, and what was found in it.
+        seen: how many procedures were looked at.
+    """
+
+    found: tuple[tuple[str, Finding], ...]
+    seen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +233,11 @@ def facts_of(deployment: Deployment, path: UpgradePath | Unobserved, plan: Rewri
             ),
         ),
         UploadTests: _both(plan, path, lambda known, way: UploadTests(plan=known, path=way, arguments=arguments)),
+        UsesOfChoices: _both(
+            database.macro_names if isinstance(database, Database) else database,
+            plan,
+            lambda _, known: _uses_of_choices(known),
+        ),
         PrintedTests: _then(plan, lambda known: PrintedTests(lines=_printed(known), machine=deployment.machine)),
         RoomOnPath: _both(
             deployment.disk, path, lambda disk, way: RoomOnPath(disk=disk, database_bytes=size, path=way)
@@ -272,6 +302,16 @@ def _work_ahead(path: UpgradePath | Unobserved, plan: RewritePlan | Unobserved) 
     if isinstance(path, Unobserved) or isinstance(plan, Unobserved):
         return True
     return bool(path.hops) or any(item.rewrite.outcome is Outcome.REWRITE for item in plan.items)
+
+
+def _uses_of_choices(plan: RewritePlan) -> UsesOfChoices:
+    found = tuple(
+        (other.procedure.slug, finding)
+        for other in plan.others
+        for finding in other.findings
+        if finding.rule == CHOICES_RULE
+    )
+    return UsesOfChoices(found=found, seen=plan.others_seen)
 
 
 def _printed(plan: RewritePlan) -> tuple[str, ...]:

@@ -38,6 +38,16 @@ def rewrites_document(
         "site": {"version": version, "database": database},
         "listed": plan.listed,
         "procedures": [_procedure(item) for item in plan.items],
+        "others": [
+            {
+                "test_id": other.procedure.test_id,
+                "slug": other.procedure.slug,
+                "name": other.procedure.name,
+                "type": other.procedure.type,
+                "findings": [finding_document(finding) for finding in other.findings],
+            }
+            for other in plan.others
+        ],
         "summary": summary(plan),
         "applied": applied,
         "journal": journal,
@@ -76,7 +86,7 @@ def _procedure(item: PlannedRewrite) -> dict[str, Any]:
         "outcome": rewrite.outcome.value,
         "reads": rewrite.reads.value,
         "reason": rewrite.reason,
-        "findings": [_finding(finding) for finding in rewrite.findings],
+        "findings": [finding_document(finding) for finding in rewrite.findings],
         "edits": [
             {
                 "line": edit.line,
@@ -95,7 +105,8 @@ def _procedure(item: PlannedRewrite) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, str]:
+def finding_document(finding: Finding) -> dict[str, str]:
+    """Return one finding, as plain strings."""
     return {
         "severity": finding.severity.value,
         "message": finding.message,

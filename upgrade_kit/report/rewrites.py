@@ -68,7 +68,7 @@ def render_rewrites(
     """Write the report of one run to a console.
 
     Args:
-        plan: every upload test with its answer.
+        plan: every upload test with its answer, and what breaks in the others.
         console: made by ``make_console``.
         forecast: why nothing can be applied here yet; ``None`` where it can.
         verbose: from 1 on also names, information, and every file that was not moved.
@@ -83,6 +83,7 @@ def render_rewrites(
     if plan.items:
         console.print(_table(plan, console, verbose=verbose))
         console.print()
+    _print_others(plan, console, verbose=verbose)
     if not quiet:
         _print_findings(plan, console, verbose=verbose)
         _print_section("Notes", (*plan.notes, *(log.notes if log else ())), console)
@@ -129,6 +130,30 @@ def _selection(item: PlannedRewrite) -> str:
             return " (included by name)"
         case _:
             return ""
+
+
+def _print_others(plan: RewritePlan, console: Console, *, verbose: int) -> None:
+    """Show what breaks in tests that are no upload tests: never written, so that a person must."""
+    table = Table(box=table_box(console), show_edge=False, pad_edge=False)
+    table.add_column("other tests", overflow="fold", max_width=_SLUG_WIDTH)
+    table.add_column("type", no_wrap=True)
+    table.add_column("what breaks, and what to type", overflow="fold", ratio=1)
+    repeated = Counter(other.procedure.slug for other in plan.others)
+    for other in plan.others:
+        slug = literal(console, other.procedure.slug)
+        if repeated[other.procedure.slug] > 1:
+            slug.append(f" (test {other.procedure.test_id})")
+        for finding in other.findings:
+            if finding.severity is Severity.INFO and not verbose:
+                continue
+            rule = f"  [{finding.rule}]" if finding.rule else ""
+            text = literal(console, f"{finding.where}: {finding.message}{rule}", _SEVERITY_STYLE[finding.severity])
+            text.append("\n-> ").append(literal(console, finding.hint))
+            table.add_row(slug, literal(console, other.procedure.type), text)
+            slug = Text("")
+    if table.row_count:
+        console.print(table)
+        console.print()
 
 
 def _print_section(title: str, lines: tuple[str, ...], console: Console) -> None:
@@ -242,6 +267,7 @@ def _next_steps(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterato
     if proposed and forecast is None and not run.applied:
         option = f"--include {quoted(proposed[0].procedure.slug)}"
         yield f"To take a proposed change of a review too:  {run.command} {option} --apply"
+    yield from _step_for_others(plan)
     undecided = sum(item.rewrite.outcome in _UNDECIDED and not item.selected for item in plan.items)
     if undecided:
         need = "needs a person" if undecided == 1 else "need a person"
@@ -249,6 +275,16 @@ def _next_steps(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterato
             yield f"{undecided} {need}: see the reason, edit the test in QATrack+'s admin, run this again."
         else:
             yield f"{undecided} {need}, after the upgrade: BIN_FILE does not exist before it."
+
+
+def _step_for_others(plan: RewritePlan) -> Iterator[str]:
+    told = [other for other in plan.others if any(f.severity is not Severity.INFO for f in other.findings)]
+    if told:
+        need = "needs" if len(told) == 1 else "need"
+        yield (
+            f"{len(told)} of {plan.others_seen} other procedures {need} a person too: "
+            "edit them in QATrack+'s admin as told above."
+        )
 
 
 def _is_proposed(item: PlannedRewrite) -> bool:

@@ -56,6 +56,8 @@ def outside_name(machine: Machine, node: ast.Name) -> Value:
         return one(Named(f"builtins.{name}"))
     if machine.excused and "NameError" in machine.excused[-1]:
         machine.excuses_used.add("NameError")
+    else:
+        machine.seen.unknown_names.setdefault(name, node.lineno)
     return OTHER
 
 

@@ -126,7 +126,7 @@ def _presence(machine: Machine, node: ast.expr) -> bool | None:
             left=ast.Constant(value="BIN_FILE" | "FILE"),
             ops=[(ast.In() | ast.NotIn()) as operator],
             comparators=[ast.Call(func=ast.Name(id="globals" | "locals" | "vars" | "dir"), args=[], keywords=[])],
-        ) if machine.frame is machine.module:
+        ) if machine.frame is machine.module and machine.gets_file:
             return isinstance(operator, ast.In)
         case _:
             return None

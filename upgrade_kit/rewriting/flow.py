@@ -32,16 +32,18 @@ STEPS_A_NODE = 60  # loops are gone through until nothing changes; a person's pr
 STEPS_AT_LEAST = 20_000
 
 
-def observe(tree: ast.Module, rules: Rules, *, slug: str) -> Observations:
+def observe(tree: ast.Module, rules: Rules, *, slug: str, supplied: frozenset[str] | None = None) -> Observations:
     """Return what a procedure demands of the file and what else it uses that is gone.
 
     Args:
         tree: the executed text's tree.
         rules: the procedure rules.
         slug: the test's macro name: with ``result`` the only name whose value leaves the procedure.
+        supplied: macro names of other tests whose values the procedure is given; ``None`` for an upload test, which
+            is given the uploaded file instead.
     """
     nodes = list(ast.walk(tree))
-    machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * len(nodes)))
+    machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * len(nodes)), supplied=supplied)
     try:
         run_block(machine, tree.body)
         _run_uncalled(machine)

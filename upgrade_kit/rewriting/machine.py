@@ -60,12 +60,16 @@ class Ways:
 class Machine:
     """One analysis of one procedure."""
 
-    def __init__(self, rules: Rules, *, budget: int) -> None:
+    def __init__(self, rules: Rules, *, budget: int, supplied: frozenset[str] | None = None) -> None:
         self.rules = rules
         self.seen = Observations()
         self.module = Frame(None, None)
-        self.module.store("FILE", one(Context("FILE")))
-        self.module.store("BIN_FILE", one(Context("BIN_FILE")))
+        self.gets_file = supplied is None
+        if supplied is None:
+            self.module.store("FILE", one(Context("FILE")))
+            self.module.store("BIN_FILE", one(Context("BIN_FILE")))
+        for name in supplied or ():
+            self.module.store(name, OTHER)
         self.frame = self.module
         self._reachable: tuple[Frame, ...] = (self.module,)
         self.heap: dict[int, Value] = {}

@@ -65,6 +65,7 @@ class Observations:
         self.uses: dict[ast.Name, None] = {}
         self.names: dict[ast.Attribute, None] = {}
         self.rebound: dict[ast.Name, None] = {}
+        self.unknown_names: dict[str, int] = {}  # names that nothing here binds, with the line of the first use
         self.names_elsewhere = False
         self.uses_bin_file = False
         self.moves_position = False

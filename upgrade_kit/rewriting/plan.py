@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from packaging.version import Version
+
 from upgrade_kit.errors import DatabaseError, UsageError
-from upgrade_kit.model.deployment import Deployment, Unobserved
+from upgrade_kit.model.deployment import Database, Deployment, Schema, Unobserved
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
+from upgrade_kit.rewriting.others import Neighbours, look_at_others
 from upgrade_kit.rewriting.readers import procedure_rules
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
 
 MARK = "FILE"
+CHOICES_ARE_TEXT = Version("0.2.9")  # migration qa.0019_multiple_choice_to_string
 
 
 def plan_rewrites(
@@ -22,11 +26,11 @@ def plan_rewrites(
     include: Collection[str] = (),
     exclude: Collection[str] = (),
 ) -> RewritePlan:
-    """Decide for every upload test of a site what rewrite-calcs shows and what an apply may write.
+    """Decide for every upload test what rewrite-calcs shows and what an apply may write; look at the others too.
 
     Args:
-        site: what ``survey`` observed, or the site's tests with their procedures; tests that are no upload tests are
-            left out.
+        site: what ``survey`` observed, or the site's tests with their procedures. Tests that are no upload tests are
+            looked at for what breaks in them, and never written.
         log: what the migration printed; without it a test is listed when its text holds ``FILE``, which is what
             the migration asks the database (qa/0014_convert_file_uploads).
         only: macro names; where given, no other test is written.
@@ -41,7 +45,7 @@ def plan_rewrites(
         UsageError: a macro name that no upload test has, or one that is both included and excluded.
         RulesError: a rules file is wrong.
     """
-    procedures: Iterable[Procedure] = _procedures(site) if isinstance(site, Deployment) else site
+    procedures = tuple(_procedures(site) if isinstance(site, Deployment) else site)
     if log is None and isinstance(site, Deployment) and isinstance(site.migrate_log, MigrateLog):
         log = site.migrate_log
     uploads = sorted((p for p in procedures if p.type == "upload"), key=lambda procedure: procedure.test_id)
@@ -69,7 +73,31 @@ def plan_rewrites(
             )
         )
     notes += tuple(_included_in_vain(item) for item in items if item.procedure.slug in include and not item.selected)
-    return RewritePlan(items=tuple(items), listed=len(listed), notes=notes)
+    others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
+    return RewritePlan(
+        items=tuple(items),
+        listed=len(listed),
+        notes=notes,
+        others=look_at_others(others, neighbours(site, procedures), rules, choices_change=choices_change(site)),
+        others_seen=len(others),
+    )
+
+
+def neighbours(site: Deployment | Iterable[Procedure], procedures: Iterable[Procedure]) -> Neighbours:
+    """Return what the tests of a site are to one another, as far as it was observed."""
+    database = site.database if isinstance(site, Deployment) else None
+    macro_names = database.macro_names if isinstance(database, Database) else None
+    return Neighbours(procedures, None if isinstance(macro_names, Unobserved) else macro_names)
+
+
+def choices_change(site: Deployment | Iterable[Procedure]) -> bool:
+    """Return whether a site has 0.2.9 before it, where the values of multiple-choice tests become text."""
+    if not isinstance(site, Deployment):
+        return False
+    if not isinstance(site.version, Unobserved):
+        return site.version < CHOICES_ARE_TEXT
+    schema = site.database.schema if isinstance(site.database, Database) else site.database
+    return isinstance(schema, Schema) and schema.version is not None and schema.version < CHOICES_ARE_TEXT
 
 
 def _procedures(site: Deployment) -> tuple[Procedure, ...]:

@@ -116,13 +116,25 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An example in a rule file: a procedure and what must come out."""
+    """An example in a rule file: a procedure and what must come out.
+
+    Attributes:
+        rule: id of the rule.
+        title: what it shows.
+        before: the procedure.
+        after: the procedure after; ``None`` where it does not change.
+        outcome: of an upload test; of any other test ``review`` where something is found, else ``unchanged``.
+        type: of the test.
+        macro_names: other tests of the site by macro name, each with its choices (``""`` if it has none).
+    """
 
     rule: str
     title: str
     before: str
     after: str | None
     outcome: str
+    type: str = "upload"
+    macro_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,10 +276,18 @@ class _Builder:
             outcome = str(entry.pop("outcome", "unchanged" if after is None else "rewrite"))
             if outcome not in {"rewrite", "unchanged", "review", "error"}:
                 raise RulesError(self._file, f"{key}.outcome", f"{outcome!r} is not an outcome")
+            case = Case(
+                rule=rule,
+                title=title,
+                before=before,
+                after=None if after is None else str(after),
+                outcome=outcome,
+                type=str(entry.pop("type", "upload")),
+                macro_names=self._words(entry, "macro_names"),
+            )
             self._no_more(entry, key)
             outcomes.add(outcome)
-            after_text = None if after is None else str(after)
-            self._cases.append(Case(rule=rule, title=title, before=before, after=after_text, outcome=outcome))
+            self._cases.append(case)
         if not outcomes - {"unchanged"}:
             raise RulesError(self._file, "case", "has no case where the rule does something")
         if "unchanged" not in outcomes:

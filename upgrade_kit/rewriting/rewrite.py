@@ -6,6 +6,7 @@ import ast
 
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import Edit, Outcome, Reads, Rewrite
+from upgrade_kit.rewriting.findings import shadowed, told
 from upgrade_kit.rewriting.flow import observe
 from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsable, parse
 from upgrade_kit.rewriting.observations import Demand, Observations, Want
@@ -68,7 +69,7 @@ def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None
 def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
     seen = observe(tree, rules, slug=slug)
     places = Places(source)
-    findings = _findings(seen, places)
+    findings = (*told(seen, places), *shadowed(tree, places, rules, composite=False))
     reads = _reads(seen)
     doubts = seen.wanted(Want.REVIEW)
     wants_bytes, wants_text = seen.wanted(Want.BYTES), seen.wanted(Want.TEXT, Want.ITERATES)
@@ -184,40 +185,6 @@ def _reads(seen: Observations) -> Reads:
     if seen.wanted(Want.NAME):
         return Reads.NAME
     return Reads.TEXT if seen.moves_position and not seen.wanted(Want.ANY) else Reads.NOTHING
-
-
-def _findings(seen: Observations, places: Places) -> tuple[Finding, ...]:
-    found = [
-        Finding(
-            severity=Severity.ERROR,
-            message=entry.what,
-            hint=entry.hint,
-            where=f"line {places.line(entry.node_line)}",
-            rule=entry.rule,
-        )
-        for entry in seen.broken()
-    ]
-    found += [
-        Finding(
-            severity=Severity.WARNING,
-            message=entry.what,
-            hint=entry.hint,
-            where=f"line {places.line(entry.node_line)}",
-            rule=entry.rule,
-        )
-        for entry in sorted(seen.notes, key=lambda entry: entry.node_line)
-    ]
-    found += [
-        Finding(
-            severity=Severity.WARNING,
-            message=demand.what,
-            hint="read the procedure and decide",
-            where=f"line {places.line(demand.node_line)}",
-            rule=demand.rule,
-        )
-        for demand in seen.wanted(Want.REVIEW)
-    ]
-    return tuple(found)
 
 
 def _edits(seen: Observations, places: Places, wanted: object) -> tuple[Edit, ...]:

@@ -25,6 +25,20 @@ def bound_names(node: Scoped) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(bound - declared_global - declared_outer), frozenset(declared_global)
 
 
+def stored_names(tree: ast.Module) -> dict[str, int]:
+    """Return the names that a procedure binds for itself at its outermost level, with the line of the first time.
+
+    A name that an import binds to the module of that very name is none of its own.
+    """
+    stored: dict[str, int] = {}
+    for node in own_nodes(tree.body):
+        if isinstance(node, ast.alias) and node.asname in {None, node.name}:
+            continue
+        for name in _binds(node):
+            stored.setdefault(name, getattr(node, "lineno", 2))
+    return stored
+
+
 def _binds(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):

@@ -7,13 +7,23 @@ import pytest
 
 from upgrade_kit.model.deployment import Machine, Unobserved
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
-from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Reads, Rewrite, RewritePlan
+from upgrade_kit.model.rewrite import (
+    OtherProcedure,
+    Outcome,
+    PlannedRewrite,
+    Procedure,
+    Reads,
+    Rewrite,
+    RewritePlan,
+)
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.checks.procedures import (
     names_can_be_printed,
+    no_composite_uses_choices,
     no_procedure_needs_review,
     no_procedure_needs_rewriting,
+    other_procedures_run,
     procedures_can_be_parsed,
 )
 
@@ -121,6 +131,66 @@ class TestReview:
         assert isinstance(result, NotApplicable)
 
 
+def others(*findings: tuple[str, Severity], slug: str = "comp") -> RewritePlan:
+    """A plan with one composite in which these rules found something, of three that were looked at."""
+    other = OtherProcedure(
+        procedure=Procedure(test_id=9, slug=slug, name="Composite", type="composite", source="x"),
+        findings=tuple(
+            Finding(severity=severity, message=f"says {rule}", hint="type this", where="line 2", rule=rule)
+            for rule, severity in findings
+        ),
+    )
+    return RewritePlan(items=(), listed=0, others=(other,) if findings else (), others_seen=3)
+
+
+class TestChoices:
+    USED = others(("UK430", Severity.WARNING), ("UK420", Severity.ERROR))
+
+    def test_none_passes(self, ask: Ask, graph: VersionGraph) -> None:
+        plan, path = others(("UK420", Severity.ERROR)), graph.path("0.2.8", "0.3.0")
+        assert ask(no_composite_uses_choices, plan=plan, path=path) == Passed("looked at 3 procedures that get no file")
+
+    def test_a_use_is_a_warning_with_what_the_rule_says(self, ask: Ask, graph: VersionGraph) -> None:
+        finding = only_finding(ask(no_composite_uses_choices, plan=self.USED, path=graph.path("0.2.8", "0.2.9.1")))
+        assert finding.severity is Severity.WARNING
+        assert (finding.message, finding.where, finding.hint) == ("comp: says UK430", "comp, line 2", "Type this")
+
+    def test_a_site_past_029_is_not_asked(self, ask: Ask) -> None:
+        assert isinstance(ask(no_composite_uses_choices, plan=self.USED), NotApplicable)
+
+    def test_choices_that_cannot_be_read_are_no_pass(self, ask: Ask, graph: VersionGraph) -> None:
+        unread = {"macro_names": Unobserved("qa_test has no column choices")}
+        path = graph.path("0.2.8", "0.3.0")
+        result = ask(no_composite_uses_choices, plan=others(), path=path, in_database=unread)
+        assert result == CouldNotRun("qa_test has no column choices")
+
+
+class TestOtherProcedures:
+    def test_none_passes(self, ask: Ask) -> None:
+        assert ask(other_procedures_run, plan=others()) == Passed("looked at 3 procedures that get no file")
+
+    def test_those_that_break_are_counted_and_named(self, ask: Ask) -> None:
+        finding = only_finding(ask(other_procedures_run, plan=others(("UK420", Severity.ERROR))))
+        assert finding.severity is Severity.WARNING
+        assert finding.message == "1 of 3 procedures that get no file need a person: comp"
+        assert finding.hint.splitlines()[-1] == "    upgrade-kit rewrite-calcs site"
+
+    @pytest.mark.parametrize(
+        "plan",
+        [
+            pytest.param(others(("UK430", Severity.WARNING)), id="what UK494 tells is not told twice"),
+            pytest.param(others(("UK420", Severity.INFO)), id="what is never run breaks nothing"),
+        ],
+    )
+    def test_what_does_not_break_at_the_target_passes(self, ask: Ask, plan: RewritePlan) -> None:
+        assert isinstance(ask(other_procedures_run, plan=plan), Passed)
+
+    def test_a_path_that_ends_before_030_is_not_concerned(self, ask: Ask, graph: VersionGraph) -> None:
+        path = graph.path("0.2.8", "0.2.9.1")
+        result = ask(other_procedures_run, plan=others(("UK420", Severity.ERROR)), path=path)
+        assert isinstance(result, NotApplicable)
+
+
 class TestParsing:
     def test_none_passes(self, ask: Ask) -> None:
         assert ask(procedures_can_be_parsed, plan=plan_of(Outcome.REVIEW)) == Passed()
@@ -137,6 +207,7 @@ class TestParsing:
         names_can_be_printed,
         no_procedure_needs_rewriting,
         no_procedure_needs_review,
+        other_procedures_run,
         procedures_can_be_parsed,
     ],
 )

@@ -26,6 +26,8 @@ CHECKS: tuple[Check[Any], ...] = (
     procedures.no_procedure_needs_rewriting,
     procedures.no_procedure_needs_review,
     procedures.procedures_can_be_parsed,
+    procedures.no_composite_uses_choices,
+    procedures.other_procedures_run,
     settings.local_settings_are_read,
     settings.settings_are_python_3,
     settings.settings_are_known,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from upgrade_kit.model.finding import NotApplicable, Passed
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
-from upgrade_kit.preflight.facts import BIN_FILE_SINCE, PrintedTests, UploadTests
+from upgrade_kit.preflight.facts import BIN_FILE_SINCE, PrintedTests, UploadTests, UsesOfChoices
 
 _NOT_REACHED = NotApplicable(f"FILE changes its meaning at {BIN_FILE_SINCE}, which is not reached")
 
@@ -135,6 +135,51 @@ def procedures_can_be_parsed(fact: UploadTests) -> Answer:
             + "; ".join(f"{item.procedure.slug}: {item.rewrite.reason}" for item in items),
             where="qa_test.calculation_procedure",
             hint="Correct them in the site's admin pages (Tests), or take the tests out of use.",
+        )
+    ]
+
+
+@check(
+    "UK494",
+    "No composite uses the value of a multiple-choice test",
+    reads=UsesOfChoices,
+    crosses="0.2.9.1",
+    section="release_notes.md, 0.2.9 (tag v0.2.9.1); migration qa.0019_multiple_choice_to_string",
+)
+def no_composite_uses_choices(fact: UsesOfChoices) -> Answer:
+    """Up to 0.2.8 the value is kept as the number of the choice; from 0.2.9 on it is the choice's text."""
+    if not fact.found:
+        return Passed(f"looked at {fact.seen} procedures that get no file")
+    return [
+        warning(
+            f"{slug}: {found.message}", where=f"{slug}, {found.where}", hint=found.hint[:1].upper() + found.hint[1:]
+        )
+        for slug, found in fact.found
+    ]
+
+
+@check(
+    "UK495",
+    "The procedures of composites, and of other tests that get no file, run at the target",
+    reads=UploadTests,
+    section="migration qa.0021_check_py3_calcs (v0.3.0.1); docs/facts.md, How a procedure is run",
+)
+def other_procedures_run(fact: UploadTests) -> Answer:
+    """0.3.0 runs every procedure under Python 3, with newer libraries; nothing tells the site what that breaks."""
+    if not fact.gets_bin_file:
+        return NotApplicable(f"Python 3 comes with {BIN_FILE_SINCE}, which is not reached")
+    others = fact.breaking
+    if not others:
+        return Passed(f"looked at {fact.plan.others_seen} procedures that get no file")
+    slugs = ", ".join(dict.fromkeys(other.procedure.slug for other in others))
+    return [
+        warning(
+            f"{len(others)} of {fact.plan.others_seen} procedures that get no file need a person: {slugs}",
+            where="qa_test.calculation_procedure",
+            hint=to_type(
+                "Read what breaks in each, and what to type instead:",
+                f"upgrade-kit rewrite-calcs {fact.arguments}".rstrip(),
+            ),
         )
     ]
 
