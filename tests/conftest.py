@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,30 @@ def real() -> Path:
 def fixtures() -> Path:
     """The repository's own sample sites and procedures."""
     return ROOT / "fixtures"
+
+
+@pytest.fixture(params=["FreeTDS", "Microsoft"])
+def odbc_driver(request: pytest.FixtureRequest) -> str:
+    """What ``DRIVER=`` takes, for each of the two ODBC drivers for SQL Server; skips where one is not there."""
+    pytest.importorskip("pyodbc", exc_type=ImportError)
+    from tests.sqlserver.clients import find_driver  # noqa: PLC0415 - only these tests need it
+
+    driver, reason = find_driver(request.param)
+    if not driver:
+        pytest.skip(reason)
+    return driver
+
+
+@pytest.fixture(scope="session")
+def tsql_parses() -> Callable[[str], None]:
+    """Return a check that an independent parser takes a statement for T-SQL; skips where it is not there."""
+    if importlib.util.find_spec("sqlglot") is None:
+        pytest.skip("sqlglot, which parses T-SQL, is not installed")
+    import sqlglot  # noqa: PLC0415 - only these tests need it
+
+    def check(statement: str) -> None:
+        found = sqlglot.parse(statement, read="tsql", error_level=sqlglot.ErrorLevel.RAISE)
+        assert found, "no statement at all"
+        assert None not in found
+
+    return check
