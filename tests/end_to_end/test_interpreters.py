@@ -13,6 +13,7 @@ import pytest
 
 from tests.end_to_end.interpreters import Interpreter, Job, Ran, interpreter, same, samples
 from upgrade_kit import rewrite_procedure
+from upgrade_kit.rewriting.edits import edited
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "procedures"
 NEEDS = {  # what stands in a procedure that needs a library; dicom is read with either name
@@ -90,6 +91,10 @@ def test_only_an_edit_changes_the_text(case: Case) -> None:
     if answer.outcome == "rewrite":
         assert answer.source is not None
         assert answer.source != case.source
+        assert edited(case.source, answer.edits) == answer.source
+    answer = rewrite_procedure(case.source, slug=case.slug, python2=False)
+    if answer.outcome == "rewrite":
+        assert answer.source is not None
         assert answer.source.replace("BIN_FILE.path", "FILE.name").replace("BIN_FILE", "FILE") == (
             case.source.replace("BIN_FILE", "FILE")
         )

@@ -56,7 +56,7 @@ def test_a_review_is_written_where_it_is_named() -> None:
 
 
 def test_an_included_review_without_a_proposal_is_told() -> None:
-    site = (procedure(1, "old", "print FILE.read()\n"),)
+    site = (procedure(1, "old", "result = `FILE.read()`\n"),)
 
     plan = plan_rewrites(site, include=["old"])
 

@@ -51,6 +51,11 @@ def add_arguments(parser: ArgumentParser) -> None:
             default=[],
             help=f"{help_text}; may be given more than once",
         )
+    parser.add_argument(
+        "--no-python2",
+        action="store_true",
+        help="leave what only Python 2 can run alone, and report it for review",
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--apply", action="store_true", help="write what is shown")
     action.add_argument("--undo", metavar="JOURNAL", help="put back exactly what an apply has changed")
@@ -89,6 +94,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         only=arguments.only,
         include=arguments.include,
         exclude=arguments.exclude,
+        python2=not arguments.no_python2,
     )
     if arguments.apply:
         with told_where_it_stands(Path(arguments.journal_dir)):
@@ -279,4 +285,6 @@ def _again(command: str, arguments: Namespace) -> str:
         ):
             for name in names:
                 words += [option, quoted(name)]
+        if arguments.no_python2:
+            words.append("--no-python2")
     return " ".join(words)

@@ -22,7 +22,7 @@ class Python3:
 
 @dataclass(frozen=True, slots=True)
 class Python2Only:
-    """Python 2 parses it and Python 3.6 does not.
+    """Python 2 parses it, and Python 3.6 does not or takes it for something else.
 
     Attributes:
         line: 1-based line of the construct, as an editor shows it.
@@ -75,25 +75,73 @@ def parse(source: str) -> Dialect:
         except (RecursionError, MemoryError, ValueError, OverflowError):
             return TooDeep()
         else:
-            return Python3(tree)
-    return _python2(text, places, line, what)
+            return (_first_construct(text, places) if _may_mean_otherwise(text, tree) else None) or Python3(tree)
+    first = _first_construct(text, places, Python2Only(line, what))
+    return first or Unparsable(line, what)
 
 
-def _python2(text: str, places: Places, line: int, what: str) -> Dialect:
+def python2_tree(text: str) -> Any | None:  # noqa: ANN401 - fissix has no types
+    """Return fissix's tree of an executed text, or None where Python 2 cannot parse it either."""
     # Imported here: only texts that Python 3 refuses need it.
     from fissix import pygram, pytree  # noqa: PLC0415
     from fissix.pgen2 import driver, parse, tokenize  # noqa: PLC0415
 
-    python2 = driver.Driver(pygram.python_grammar, convert=pytree.convert)
+    function = has_future(text, "print_function")
+    grammar = pygram.python_grammar_no_print_statement if function else pygram.python_grammar
     try:
-        tree = python2.parse_string(text)
+        return driver.Driver(grammar, convert=pytree.convert).parse_string(text)
     except (parse.ParseError, tokenize.TokenError, IndentationError, RecursionError, ValueError, KeyError):
-        return Unparsable(line, what)
+        return None
+
+
+def has_future(text: str, feature: str) -> bool:
+    """Return whether a ``from __future__ import`` of the text names this feature."""
+    found = re.findall(
+        r"^[ \t]*from[ \t]+__future__[ \t]+import\b[ \t]*(\([^)]*|(?:\\[\r\n]+|[^\r\n])*)", text, re.MULTILINE
+    )
+    return any(re.search(rf"\b{feature}\b", names) for names in found)
+
+
+def _may_mean_otherwise(text: str, tree: ast.Module) -> bool:
+    """Return whether Python 3 may take a text for something else: print (a) % b, or a backslash before u."""
+    if _NEW_ESCAPE.search(text) and not has_future(text, "unicode_literals"):
+        return True
+    if "print" not in text or has_future(text, "print_function"):
+        return False
+    calls = {
+        id(node.value.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    }
+    return any(isinstance(node, ast.Name) and node.id == "print" and id(node) not in calls for node in ast.walk(tree))
+
+
+def _first_construct(text: str, places: Places, otherwise: Python2Only | None = None) -> Python2Only | None:
+    """Return what only Python 2 has, or ``otherwise``; None where Python 2 cannot parse the text."""
+    from fissix import pygram  # noqa: PLC0415 - as above
+
+    tree = python2_tree(text)
+    if tree is None:
+        return None
     for node in tree.pre_order():
         construct = _construct(node, pygram.python_symbols)
         if construct is not None:
             return Python2Only(places.line(node.get_lineno() or 2), construct)
-    return Python2Only(line, what)
+    return otherwise
+
+
+_NEW_ESCAPE = re.compile(r"\\[uUN]")
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
+
+
+def new_escapes(literal: str) -> list[int]:
+    r"""Return where a literal has ``\u``, ``\U`` or ``\N``: two characters on Python 2, a letter on Python 3."""
+    return [match.start() for match in _ESCAPE.finditer(literal) if _NEW_ESCAPE.match(match[0])]
+
+
+def is_bracketed(node: Any, symbols: Any) -> bool:  # noqa: ANN401 - fissix has no types
+    """Return whether a node is ``( ... )`` and nothing else."""
+    return bool(node.type == symbols.atom and node.children[0].value == "(")
 
 
 _CONSTRUCTS = {"`": "backticks", "<>": "<>"}
@@ -103,7 +151,7 @@ _OLD_NUMBER = re.compile(r"0[0-9]+|(0[xX])?[0-9a-fA-F]+[lL]")
 def _construct(node: Any, symbols: Any) -> str | None:  # noqa: ANN401 - fissix has no types
     """Return the name of what only Python 2 has, if this node is it."""
     words = [str(child).strip() for child in node.children]
-    if node.type == symbols.print_stmt and not (len(words) == 2 and words[1][0] + words[1][-1] == "()"):  # noqa: PLR2004
+    if node.type == symbols.print_stmt and not (len(words) == 2 and is_bracketed(node.children[1], symbols)):  # noqa: PLR2004
         return "print as a statement"
     if node.type == symbols.exec_stmt:
         return "exec as a statement"
@@ -117,4 +165,6 @@ def _construct(node: Any, symbols: Any) -> str | None:  # noqa: ANN401 - fissix 
         return f"the number {node.value}"
     if node.value[:2].lower() == "ur" and node.value[2:3] in {"'", '"'}:
         return "ur'...'"
+    if node.value[:1] in {"'", '"'} and new_escapes(node.value):
+        return "a backslash before u, U or N in text, which is a letter on Python 3"
     return _CONSTRUCTS.get(node.value)

@@ -25,6 +25,7 @@ def plan_rewrites(
     only: Collection[str] = (),
     include: Collection[str] = (),
     exclude: Collection[str] = (),
+    python2: bool = True,
 ) -> RewritePlan:
     """Decide for every upload test what rewrite-calcs shows and what an apply may write; look at the others too.
 
@@ -36,6 +37,7 @@ def plan_rewrites(
         only: macro names; where given, no other test is written.
         include: macro names of reviews whose proposed edits are to be written too.
         exclude: macro names that are not to be written.
+        python2: whether what only Python 2 can run is converted; see ``rewrite_procedure``.
 
     Returns:
         The plan, in order of test id.
@@ -57,7 +59,7 @@ def plan_rewrites(
     for procedure in uploads:
         key = (procedure.source, procedure.slug)
         if key not in known:
-            known[key] = rewrite_procedure(procedure.source, slug=procedure.slug, rules=rules)
+            known[key] = rewrite_procedure(procedure.source, slug=procedure.slug, rules=rules, python2=python2)
         rewrite = known[key]
         wanted = (not only or procedure.slug in only) and procedure.slug not in exclude
         writable = rewrite.outcome is Outcome.REWRITE or (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass, replace
 
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import Edit, Outcome, Reads, Rewrite
+from upgrade_kit.rewriting.edits import PlacesAfter, composed, edited
 from upgrade_kit.rewriting.findings import shadowed, told
 from upgrade_kit.rewriting.flow import observe
 from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsable, parse
@@ -17,7 +19,9 @@ RENAME = "UK401"
 RENAME_NAME = "UK406"
 
 
-def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None = None) -> Rewrite:
+def rewrite_procedure(
+    source: str | None, *, slug: str = "", rules: Rules | None = None, python2: bool = True
+) -> Rewrite:
     """Decide what a calculation procedure of an upload test must become for 0.3.0.
 
     The measure is what happens when it runs: under Python 2.7 with 0.2.9.1's ``FILE`` before, and under Python
@@ -27,6 +31,8 @@ def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None
         source: the text as stored; ``None`` for SQL NULL.
         slug: the test's macro name: with ``result`` the name whose value the test takes.
         rules: the procedure rules; by default those of this installation.
+        python2: whether what only Python 2 can run is converted where that is provably right; else it is left alone
+            and reported as ``review``.
 
     Returns:
         The answer. ``source`` of the answer is the very same string unless there are edits.
@@ -36,6 +42,16 @@ def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None
     """
     if source is None or not source.strip():
         return _unchanged(source, Reads.NOTHING, "it has no calculation procedure")
+    answer = _rewritten(source, slug, rules or procedure_rules(), python2=python2)
+    if python2 and answer.outcome is Outcome.REWRITE and answer.source is not None:
+        again = _rewritten(answer.source, slug, rules or procedure_rules(), python2=True)
+        if again.outcome is not Outcome.UNCHANGED:
+            reason = f"{answer.reason}; but the text after would be changed again"
+            return replace(answer, outcome=Outcome.REVIEW, reason=reason, source=source, edits=())
+    return answer
+
+
+def _rewritten(source: str, slug: str, rules: Rules, *, python2: bool) -> Rewrite:
     dialect = parse(source)
     match dialect:
         case Unparsable(line, what):
@@ -47,28 +63,71 @@ def rewrite_procedure(source: str | None, *, slug: str = "", rules: Rules | None
             )
         case TooDeep():
             return _answer(source, Outcome.REVIEW, Reads.UNKNOWN, "it is nested too deeply to be analysed")
-        case Python2Only(line, what):
-            finding = Finding(
-                severity=Severity.ERROR,
-                message=f"only Python 2 can run this: {what}",
-                hint="write it so that Python 3 can run it, then run rewrite-calcs again",
-                where=f"line {line}",
-                rule="UK420",
-            )
-            return _answer(
-                source,
-                Outcome.REVIEW,
-                Reads.UNKNOWN if "FILE" in source else Reads.NOTHING,
-                f"only Python 2 can run it: {what} (line {line})",
-                findings=(finding,),
-            )
+        case Python2Only():
+            return _from_python2(source, dialect, slug, rules, python2=python2)
         case Python3(tree):
-            return _decide(source, tree, slug, rules or procedure_rules())
+            return _decide(Stage(source), tree, slug, rules)
 
 
-def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
+def _from_python2(source: str, dialect: Python2Only, slug: str, rules: Rules, *, python2: bool) -> Rewrite:
+    """Convert what only Python 2 can parse, and judge the text after as every other."""
+    from upgrade_kit.rewriting.conversion import converted  # noqa: PLC0415 - for texts that change
+    from upgrade_kit.rewriting.python2_syntax import Kept  # noqa: PLC0415
+
+    problem = f"only Python 2 can run it: {dialect.what} (line {dialect.line})"
+    finding = Finding(
+        severity=Severity.ERROR,
+        message=f"only Python 2 can run this: {dialect.what}",
+        hint="write it so that Python 3 can run it, then run rewrite-calcs again",
+        where=f"line {dialect.line}",
+        rule="UK420",
+    )
+    found = converted(source, slug=slug) if python2 else Kept(dialect.line, dialect.what)
+    if isinstance(found, Kept):
+        reads = Reads.UNKNOWN if "FILE" in source else Reads.NOTHING
+        if found.what != dialect.what:
+            problem += f"; the kit does not convert it: {found.what} (line {found.line})"
+        return _answer(source, Outcome.REVIEW, reads, problem, findings=(finding,))
+    syntax, tree = found
+    stage = Stage(source, syntax.edits)
+    answer = _decide(stage, tree, slug, rules)
+    made = tuple(
+        Finding(
+            severity=Severity.INFO,
+            message=f"converted from Python 2: {made.what}",
+            hint="nothing is to be done; the change is in the diff",
+            where=f"line {made.line}",
+            rule=made.rule,
+        )
+        for made in syntax.made
+    )
+    if answer.outcome is Outcome.REVIEW:
+        return replace(answer, reason=f"{problem}, and {answer.reason}", findings=(finding, *made, *answer.findings))
+    reason = f"{answer.reason}; converted from Python 2: {dialect.what} (line {dialect.line})"
+    return replace(answer, outcome=Outcome.REWRITE, reason=reason, findings=(*made, *answer.findings))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A text on its way: as stored, and the edits that were decided so far."""
+
+    stored: str
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text after the edits so far."""
+        return edited(self.stored, self.edits)
+
+    def and_then(self, edits: tuple[Edit, ...]) -> Stage:
+        """Return the stage after further edits of ``text``."""
+        return Stage(self.stored, composed(self.stored, self.edits, edits))
+
+
+def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
+    source = stage.text
     seen = observe(tree, rules, slug=slug)
-    places = Places(source)
+    places = PlacesAfter(stage.stored, stage.edits)
     findings = (*told(seen, places), *shadowed(tree, places, rules, composite=False))
     reads = _reads(seen)
     doubts = seen.wanted(Want.REVIEW)
@@ -81,9 +140,9 @@ def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
     edits = _edits(seen, places, wants_bytes or doubts) if not wants_text and not seen.rebound else ()
     problem = _problem(seen, wants_bytes, wants_text, doubts, places)
     if problem is None and not wants_bytes:
-        return _unchanged(source, reads, _why_unchanged(seen, reads, places), findings)
+        return _stays(stage, reads, _why_unchanged(seen, reads, places), findings)
     if problem is None and not edits:
-        return _unchanged(source, reads, "it reads bytes and takes them from BIN_FILE already", findings)
+        return _stays(stage, reads, "it reads bytes and takes them from BIN_FILE already", findings)
     if edits:
         doubt = _doubt(source, tree, edits, slug, rules, decided=problem is None)
         if doubt is not None:
@@ -91,7 +150,13 @@ def _decide(source: str, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
             edits = ()
     outcome = Outcome.REWRITE if problem is None else Outcome.REVIEW
     reason = problem or _said(wants_bytes[0], places)
-    return _answer(source, outcome, reads, reason, edits=edits, findings=findings)
+    return _answer(stage.stored, outcome, reads, reason, edits=stage.and_then(edits).edits, findings=findings)
+
+
+def _stays(stage: Stage, reads: Reads, reason: str, findings: tuple[Finding, ...]) -> Rewrite:
+    """Return the answer for a text that runs as it is after the edits so far."""
+    outcome = Outcome.REWRITE if stage.edits else Outcome.UNCHANGED
+    return _answer(stage.stored, outcome, reads, reason, edits=stage.edits, findings=findings)
 
 
 def _doubt(
@@ -105,7 +170,7 @@ def _doubt(
     doubt = objection(source, tree, edits)
     if doubt is not None:
         return doubt
-    after = parse(_edited(source, edits))
+    after = parse(edited(source, edits))
     if not isinstance(after, Python3):
         return "the text after does not parse"
     if decided:
@@ -225,15 +290,7 @@ def _answer(
         reads=reads,
         reason=reason,
         before=source,
-        source=_edited(source, edits) if edits else source,
+        source=edited(source, edits) if edits else source,
         edits=edits,
         findings=findings,
     )
-
-
-def _edited(source: str, edits: tuple[Edit, ...]) -> str:
-    parts, position = [], 0
-    for edit in edits:
-        parts += [source[position : edit.offset], edit.after]
-        position = edit.offset + len(edit.before)
-    return "".join((*parts, source[position:]))

@@ -1,0 +1,100 @@
+"""What only Python 2 can run, made into what Python 3 runs to the same result."""
+
+from __future__ import annotations
+
+import pytest
+
+from upgrade_kit.model.rewrite import Outcome
+from upgrade_kit.rewriting.edits import edited
+from upgrade_kit.rewriting.rewrite import rewrite_procedure
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            "print\r\nprint 'a' # b \r\nx = 1\t\r\n", "print\r\nprint('a') # b \r\nx = 1\t\r\n", id="CRLF stays"
+        ),
+        pytest.param("print 'a'", "print('a')", id="no final newline stays"),
+        pytest.param("print 'a', \\\n  'b'\n", "print('a', \\\n  'b')\n", id="a continued line stays"),
+        pytest.param("print \\\n  'b'\n", "print( \\\n  'b')\n", id="continued at once"),
+        pytest.param("if 1: print 'a'; x = 1\n", "if 1: print('a'); x = 1\n", id="two statements in a line"),
+        pytest.param("print -1\n", "print(-1)\n", id="what Python 3 takes for a difference"),
+        pytest.param("print (1), (2)\n", "print((1), (2))\n", id="what Python 3 takes for a tuple"),
+        pytest.param("x = 1 if 2<>3else 4\n", "x = 1 if 2!=3else 4\n", id="an operator without blanks"),
+        pytest.param("x = 0xFFL+0L+0777\n", "x = 0xFF+0+0o777\n", id="numbers"),
+        pytest.param(
+            "try:\n  x = 1\nexcept KeyError ,e:\n  pass\n",
+            "try:\n  x = 1\nexcept KeyError as e:\n  pass\n",
+            id="a comma with a blank before it",
+        ),
+        pytest.param("raise E, ('a')\n", "raise E(('a'))\n", id="a text in brackets"),
+        pytest.param("raise E, 'a', tb\n", "raise E('a').with_traceback(tb)\n", id="a traceback"),
+        pytest.param("print`1`\n", "print( repr(1))\n", id="backticks without a blank"),
+        pytest.param("x = 'é \\N'\n", "x = 'é \\\\N'\n", id="a backslash before N"),
+        pytest.param(
+            "if 1:\n\tx = '''\n        y'''\n        z = 1 # \t \n",
+            "if 1:\n\tx = '''\n        y'''\n\tz = 1 # \t \n",
+            id="indentation, and blanks in a text",
+        ),
+    ],
+)
+def test_only_what_python_3_lacks_changes(before: str, after: str) -> None:
+    rewrite = rewrite_procedure(before, slug="r")
+
+    assert rewrite.outcome is Outcome.REWRITE, rewrite.reason
+    assert rewrite.source == after
+    assert edited(before, rewrite.edits) == after
+
+
+def test_a_conversion_and_a_rename_are_shown_together_and_in_order() -> None:
+    source = "print FILE.tell(), len(FILE.read())\nresult = 1\n"
+
+    rewrite = rewrite_procedure(source, slug="r")
+
+    assert rewrite.source == "print(BIN_FILE.tell(), len(BIN_FILE.read()))\nresult = 1\n"
+    assert [edit.rule for edit in rewrite.edits] == ["UK440", "UK401", "UK401", "UK440"]
+    assert [edit.column for edit in rewrite.edits] == [6, 7, 24, 36]
+
+
+def test_a_conversion_is_told_for_information() -> None:
+    (finding,) = rewrite_procedure("x = 1\r\nprint x\r\nresult = 1\r\n").findings
+
+    assert (finding.severity, finding.where, finding.rule) == ("info", "line 2", "UK440")
+    assert "print" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        pytest.param("print >>f, 'x'\n", "elsewhere than on the screen", id="print into a file"),
+        pytest.param("import sys\nsys.stdout = f\nprint 'x'\n", "may be kept", id="the screen is something else"),
+        pytest.param("print 'é'\n", "outside ASCII", id="an accent on the screen"),
+        pytest.param("raise E, e\n", "something other than a text", id="raise with who knows what"),
+        pytest.param("try:\n  x = 1\nexcept E, (a, b):\n  pass\n", "unpacks the error", id="an error taken apart"),
+        pytest.param("result = `x`\n", "in another way on Python 3", id="backticks in the result"),
+        pytest.param("x = isinstance(1L, int)\n", "its type asked for", id="the type of a long number"),
+        pytest.param("x = '%s' % [1L]\n", "may be written", id="a long number in a list in a text"),
+        pytest.param("x = ur'\\u0041'\n", "letter on Python 2 alone", id="a raw escape"),
+        pytest.param("print 'x'\nTrue = 1\n", "cannot assign to True", id="True is assigned"),
+        pytest.param("print 'x'\ny = f'{x}'\n", "Python 2 does not know f'...'", id="a text of 3.6"),
+        pytest.param("print 'x'\ny, *z = 1, 2\n", "Python 2 cannot run it either", id="a star of Python 3"),
+    ],
+)
+def test_what_is_not_provably_the_same_is_left_to_a_person(source: str, words: str) -> None:
+    rewrite = rewrite_procedure(source, slug="r")
+
+    assert rewrite.outcome is Outcome.REVIEW
+    assert words in rewrite.reason
+    assert rewrite.source == source
+
+
+def test_left_alone_when_asked() -> None:
+    source = "print 'x'\nresult = len(FILE.read())\n"
+
+    rewrite = rewrite_procedure(source, slug="r", python2=False)
+
+    assert rewrite.outcome is Outcome.REVIEW
+    assert rewrite.source is source
+    assert rewrite.reason == "only Python 2 can run it: print as a statement (line 1)"
+    assert rewrite.findings[0].rule == "UK420"
