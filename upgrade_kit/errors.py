@@ -9,6 +9,7 @@
     ├── DatabaseError         the database cannot be opened, read or written
     │   └── DriverMissingError   the driver is not installed (names the extra)
     ├── BackupError           a backup could not be made, verified or restored
+    │   └── ProgramError      a client program of the database is missing, too old, or silent
     ├── JournalError          a journal is damaged or belongs elsewhere
     └── ApplyError            an apply or undo was refused or stopped; says what was written, if anything
         ├── NotReadyError     the database is not at a version where the change may be written
@@ -79,6 +80,13 @@ class DriverMissingError(DatabaseError):
 
 class BackupError(UpgradeKitError):
     """A backup could not be made, verified or restored."""
+
+
+class ProgramError(BackupError):
+    """A client program of the database server is missing, too old, or does not answer.
+
+    It says nothing of the backup at hand.
+    """
 
 
 class JournalError(UpgradeKitError):

@@ -36,12 +36,16 @@ class Options:
         server_folder: folder for a backup that only the database server can write, as the server sees it; by
             default the server's own.
         drill: restore the backup under another name, compare what that holds, and remove it again.
+        client_dir: the folder of the server's client programs; by default they are looked for.
+        silence_seconds: how long a client program may show no sign of life.
     """
 
     progress: Progress | None = None
     lock_seconds: float = LOCK_SECONDS
     server_folder: str = ""
     drill: bool = False
+    client_dir: Path | None = None
+    silence_seconds: float = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +143,19 @@ class Method(Protocol):
         """
 
 
+def kept_sentence(kept: Backup) -> str:
+    """Say where what a target held before it was replaced can be found."""
+    return f"What was there is kept, verified, as {kept.made.file} (manifest: {kept.made.manifest.name})."
+
+
 def native_of(vendor: str) -> Method:
     """Return the vendor's own way to back up.
 
     Raises:
         BackupError: this version of upgrade-kit has none for it.
     """
-    if vendor == "sqlite":
-        return method_of("sqlite")
+    if vendor in _NATIVE:
+        return method_of(_NATIVE[vendor])
     raise BackupError(
         f"this version of upgrade-kit has no native backup of {vendor}",
         hint=f"Make the backup with the server's own tool: {_BY_HAND[vendor]}; "
@@ -165,6 +174,14 @@ def method_of(form: str) -> Method:
             from upgrade_kit.backup import sqlite  # noqa: PLC0415 - each method loads when it is used
 
             return sqlite
+        case "pg_dump":
+            from upgrade_kit.backup import postgresql  # noqa: PLC0415 - as above
+
+            return postgresql
+        case "mysqldump":
+            from upgrade_kit.backup import mysql  # noqa: PLC0415 - as above
+
+            return mysql
         case _:
             raise BackupError(
                 f"this version of upgrade-kit neither makes nor reads backups of the form {form}",
@@ -172,8 +189,7 @@ def method_of(form: str) -> Method:
             )
 
 
+_NATIVE = {"sqlite": "sqlite", "postgresql": "pg_dump", "mysql": "mysqldump"}
 _BY_HAND = {
-    "postgresql": "pg_dump -Fc --file=FILE DATABASE",
-    "mysql": "mysqldump --single-transaction --result-file=FILE DATABASE",
     "microsoft": "BACKUP DATABASE [NAME] TO DISK = N'FILE' WITH COPY_ONLY, CHECKSUM (in SSMS)",
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from upgrade_kit.backup.method import Options, Progress, method_of
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.manifests import file_sha256, read_manifest, write_manifest
-from upgrade_kit.errors import BackupError
+from upgrade_kit.errors import BackupError, ProgramError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 
 _MAKE_ANOTHER = "Do not rely on it. Make another with: upgrade-kit backup"
@@ -46,6 +46,8 @@ def verify_backup(
     method_of(made.format)  # one that this version does not know says nothing of the backup
     try:
         proof = prove(made, address, Options(progress=progress, drill=drill))
+    except ProgramError:  # it says nothing of the backup
+        raise
     except BackupError:
         if isinstance(known, Backup) and made.file.exists():
             with suppress(BackupError):  # what is wrong with the backup is the thing to tell

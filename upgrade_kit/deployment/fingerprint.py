@@ -35,20 +35,25 @@ def database_fingerprint(session: Session) -> Content:
 def history_digest(session: Session, tables: Iterable[str]) -> str:
     """Return the digest of ``table, app, name`` of each migration, in the order of application."""
     present = set(tables)
-    digest = hashlib.sha256()
-    for table, app, name in HISTORY_TABLES:
-        if table in present:
-            for row in session.select(table, app, name):
-                _add(digest, table, *row)
-    return digest.hexdigest()
+    return rows_digest(
+        (table, *row)
+        for table, app, name in HISTORY_TABLES
+        if table in present
+        for row in session.select(table, app, name)
+    )
 
 
 def procedures_digest(session: Session, tables: Iterable[str]) -> str:
     """Return the digest of every test's id and calculation procedure, in order of id."""
+    present = "qa_test" in set(tables)
+    return rows_digest(session.select("qa_test", "id", "calculation_procedure") if present else ())
+
+
+def rows_digest(rows: Iterable[Iterable[object]]) -> str:
+    """Return the digest of rows in their order; a number counts as its decimal text."""
     digest = hashlib.sha256()
-    if "qa_test" in set(tables):
-        for row in session.select("qa_test", "id", "calculation_procedure"):
-            _add(digest, *row)
+    for row in rows:
+        _add(digest, *row)
     return digest.hexdigest()
 
 
