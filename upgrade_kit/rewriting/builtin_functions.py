@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from upgrade_kit.rewriting import calls, operations
+from upgrade_kit.rewriting import calls, comparisons, operations, order, writing
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
@@ -15,6 +15,7 @@ from upgrade_kit.rewriting.values import (
     OTHER,
     TEXT,
     WHOLE,
+    Atom,
     BinStream,
     Data,
     Flavour,
@@ -32,6 +33,7 @@ from upgrade_kit.rewriting.values import (
     Text,
     Thing,
     Value,
+    Whole,
     data,
     one,
 )
@@ -53,6 +55,8 @@ def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
                 operations.not_one_byte(machine, node)
             case Stream() | BinStream():
                 machine.unknown(node, "the length of the file itself")
+            case Thing():
+                operations.written_differently(machine, node, atom, "its length")
             case _:
                 continue
     return WHOLE
@@ -60,6 +64,8 @@ def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 def _number(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     for atom in arguments.get(0):
+        if atom in {operations.MESSAGE, operations.TYPE}:
+            operations.written_differently(machine, node, atom, "is turned into a number")
         if isinstance(atom, Data):
             machine.want(Want.EITHER_TEXT, atom, node, "turns text into a number", "UK404")
         elif machine.atom_from_file(atom):
@@ -89,18 +95,18 @@ def _ord(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 def _str(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     result: Value = NOTHING
     for atom in arguments.get(0):
-        operations.as_text(machine, atom, node)
-        if isinstance(atom, Data | Literal):
-            result |= one(atom)
-        else:
-            result |= one(operations.WRITTEN) if atom in NUMBER else TEXT
+        result |= writing.written(machine, atom, node)
     return result or TEXT
 
 
 def _repr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if machine.from_file(arguments.everything()):
         machine.unknown(node, "repr() of the file or its content")
-    return one(operations.WRITTEN) if arguments.everything() & NUMBER else TEXT
+    return frozenset().union(*(writing.written(machine, atom, node, as_repr=True) for atom in arguments.get(0))) or TEXT
+
+
+def _format(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    return writing.by_specification(machine, arguments.get(0), arguments.get(1), node)
 
 
 def _bytes(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -135,7 +141,8 @@ def _all_elements(machine: Machine, value: Value, node: ast.AST) -> Value:
 
 
 def _list(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
-    return machine.items(node, _all_elements(machine, arguments.get(0), node))
+    made = machine.items(node, _all_elements(machine, arguments.get(0), node))
+    return order.passed_on(machine, arguments.get(0), made)
 
 
 def _dict(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -147,30 +154,65 @@ def _dict(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
             held |= machine.elements(atom)
         else:
             held |= one(atom)
-    return machine.items(node, held)
+    pairs = frozenset(atom for atom in arguments.get(0) if not _is_dictionary(machine, atom))
+    if not (node.args and _pairs_by_key(node.args[0])):
+        order.needs_order(machine, pairs, node, "the last of equal keys stays")
+    return order.made(machine, machine.items(node, held), order.Kind.DICTIONARY)
+
+
+def _is_dictionary(machine: Machine, atom: Atom) -> bool:
+    return isinstance(atom, Items) and order.kind_of(machine, atom) is order.Kind.DICTIONARY
+
+
+def _pairs_by_key(node: ast.expr) -> bool:
+    """Return whether this is ``d.items()`` or a comprehension that gives each key once."""
+    match node:
+        case ast.ListComp(elt=ast.Tuple(elts=[key, _])) | ast.GeneratorExp(elt=ast.Tuple(elts=[key, _])):
+            return order.is_one_by_one(node, key)
+        case ast.Call(func=ast.Attribute(attr="items"), args=[]):
+            return True
+        case _:
+            return False
 
 
 def _set(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     held = _all_elements(machine, arguments.get(0), node)
     for atom in held:
         operations.as_key(machine, atom, node)
-    return machine.items(node, held)
+    return order.made(machine, machine.items(node, held), order.Kind.SET)
 
 
 def _sorted(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if "cmp" in arguments.named or len(arguments.positional) > 1:
         machine.seen.breaks_at(node, "sorted() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
     held = _all_elements(machine, arguments.get(0), node)
+    if "key" in arguments.named and not _by_its_key(node):
+        order.needs_order(machine, arguments.get(0), node, "equal ones stay in their order")
     if "key" not in arguments.named:
-        _none_among(machine, held, node)
+        comparisons.compare_all(machine, held, node)
     calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
     return machine.items(node, held)
 
 
-def _none_among(machine: Machine, held: Value, node: ast.Call) -> None:
-    if Missing() in held and len(held) > 1:
-        for atom in held - {Missing()}:
-            operations.compare(machine, atom, Missing(), ast.Lt(), node)
+def _by_its_key(node: ast.Call) -> bool:
+    """Return whether the items of a dictionary are put in order by their key, of which there is one each."""
+    match node:
+        case ast.Call(
+            args=[ast.Call(func=ast.Attribute(attr="items"), args=[])],
+            keywords=[
+                ast.keyword(
+                    arg="key",
+                    value=ast.Lambda(
+                        args=ast.arguments(args=[ast.arg(arg=name)]),
+                        body=ast.Subscript(value=ast.Name(id=used), slice=ast.Constant(value=0)),
+                    ),
+                ),
+                *_,
+            ],
+        ):
+            return name == used
+        case _:
+            return False
 
 
 def _most(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -179,7 +221,9 @@ def _most(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     else:
         held = _all_elements(machine, arguments.get(0), node)
     if "key" not in arguments.named:
-        _none_among(machine, held, node)
+        comparisons.compare_all(machine, held, node)
+    elif not _by_its_key(node):
+        order.needs_order(machine, arguments.get(0), node, "the first of equal ones is taken")
     calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
     return held
 
@@ -188,7 +232,9 @@ def _sum(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     held = _all_elements(machine, arguments.get(0), node)
     if any(isinstance(atom, Data) for atom in held) or machine.from_file(held):
         return machine.unknown(node, "a sum over the file's content")
-    return NUMBER if held <= NUMBER else OTHER
+    if not all(isinstance(atom, Whole) for atom in held):
+        order.needs_order(machine, arguments.get(0), node, "the last digit of a sum")
+    return WHOLE if held and all(isinstance(atom, Whole) for atom in held) else NUMBER if held <= NUMBER else OTHER
 
 
 def _any(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -203,24 +249,34 @@ def _bool(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 
 def _enumerate(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    order.needs_order(machine, arguments.get(0), node, "counts through it")
     return machine.items(node, one(Row((WHOLE, _all_elements(machine, arguments.get(0), node)))))
 
 
 def _zip(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     places = tuple(_all_elements(machine, value, node) for value in arguments.positional)
     element = one(Row(places)) if not arguments.rest else frozenset().union(*places, arguments.rest)
-    return machine.lazy(LazyKind.ONCE, node, element)
+    return _in_step(machine, arguments.positional, node, machine.lazy(LazyKind.ONCE, node, element))
+
+
+def _in_step(machine: Machine, sources: Sequence[Value], node: ast.Call, value: Value) -> Value:
+    """Return what was made by going through several together: all of them by chance, or none."""
+    together = frozenset().union(*sources)
+    if not all(order.any_by_chance(machine, source) for source in sources):
+        order.needs_order(machine, together, node, "pairs it with something in order")
+    return order.passed_on(machine, together, value)
 
 
 def _map(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     elements = tuple(_all_elements(machine, value, node) for value in arguments.positional[1:])
-    return machine.lazy(LazyKind.ONCE, node, calls.apply(machine, arguments.get(0), elements, node))
+    result = machine.lazy(LazyKind.ONCE, node, calls.apply(machine, arguments.get(0), elements, node))
+    return _in_step(machine, arguments.positional[1:], node, result)
 
 
 def _filter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     element = _all_elements(machine, arguments.get(1), node)
-    calls.apply(machine, frozenset(a for a in arguments.get(0) if not isinstance(a, Number)), (element,), node)
-    return machine.lazy(LazyKind.ONCE, node, element)
+    calls.apply(machine, frozenset(a for a in arguments.get(0) if not isinstance(a, Missing)), (element,), node)
+    return order.passed_on(machine, arguments.get(1), machine.lazy(LazyKind.ONCE, node, element))
 
 
 def _range(machine: Machine, _: Arguments, node: ast.Call) -> Value:
@@ -232,13 +288,15 @@ def _iter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
         element = calls.apply(machine, arguments.positional[0], (), node)
         for atom in element:
             for sentinel in arguments.positional[1]:
-                operations.compare(machine, atom, sentinel, ast.Eq(), node)
+                comparisons.compare(machine, atom, sentinel, ast.Eq(), node)
         return machine.items(node, element)
-    return machine.items(node, _all_elements(machine, arguments.get(0), node))
+    made = machine.items(node, _all_elements(machine, arguments.get(0), node))
+    return order.passed_on(machine, arguments.get(0), made)
 
 
 def _next(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     result = frozenset().union(*arguments.positional[1:])
+    order.needs_order(machine, arguments.get(0), node, "takes the first of it")
     for atom in arguments.get(0):
         if isinstance(atom, Stream):
             machine.want(Want.TEXT, atom, node, "next() takes a line of FILE (BIN_FILE has none)", "UK404")
@@ -367,6 +425,7 @@ BUILTIN: dict[str, _Handler] = {
     "exec": _code,
     "filter": _filter,
     "float": _number,
+    "format": _format,
     "frozenset": _set,
     "getattr": _getattr,
     "globals": _namespace,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 
-from upgrade_kit.rewriting import methods, operations
+from upgrade_kit.rewriting import methods, operations, order
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.builtin_functions import BUILTIN, FILE_FUNCTION
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.reader_calls import ReaderCall
 from upgrade_kit.rewriting.values import (
+    LIBRARY,
     NOTHING,
+    NUMBER,
     OTHER,
     Atom,
     BinStream,
@@ -29,6 +31,11 @@ from upgrade_kit.rewriting.values import (
     one,
 )
 
+GO_THROUGH = frozenset({"itertools", "collections", "heapq", "functools"})  # they go through what they are given
+ANYTHING = GO_THROUGH | {"builtins", "operator", "copy", "ast", "marshal", "shelve", "os", "inspect", "importlib"}
+ORDER_FREE = frozenset(
+    {f"numpy.{name}" for name in ("max", "min", "amax", "amin", "ptp", "median", "sort", "unique", "size")}
+)
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("__")) | {
     "__name__",
     "__builtins__",
@@ -40,7 +47,7 @@ def outside_name(machine: Machine, node: ast.Name) -> Value:
     name = node.id
     context = machine.rules.context.get(name)
     if context is not None:
-        return operations.returned(machine, "other", node) if context == "other" else one(Named(context))
+        return operations.returned(machine, context, node) if context.startswith("thing ") else one(Named(context))
     gone = machine.rules.gone_names.get(name)
     if gone is not None:
         if machine.excused and "NameError" in machine.excused[-1]:
@@ -84,7 +91,12 @@ def call(machine: Machine, callee: Atom, arguments: Arguments, node: ast.Call) -
             return _call_named(machine, name, arguments, node)
         case Stream() | BinStream() | Data():
             return machine.unknown(node, "the file or its content is called")
-        case Number() | Thing():
+        case Thing("library object" | "DICOM value"):
+            _unknown_call(machine, _spelled(node), arguments, node)
+            return LIBRARY
+        case Number():
+            return NUMBER if _unknown_call(machine, "a value", arguments, node) == OTHER else OTHER
+        case Thing():
             return _unknown_call(machine, "a value", arguments, node)
         case _:
             return _unknown_call(machine, _spelled(node), arguments, node)
@@ -114,7 +126,9 @@ def _unknown_call(machine: Machine, what: str, arguments: Arguments, node: ast.C
     everything = arguments.everything()
     for atom in everything:
         if isinstance(atom, Function) and atom.number not in machine.called:
-            call_function(machine, atom.number, Arguments((), {}, OTHER))
+            call_function(machine, atom.number, Arguments((), {}, LIBRARY))
+    if what not in ORDER_FREE:
+        order.needs_order_inside(machine, everything, node, f"hands it to {what}")
     if machine.from_file(everything) or any(isinstance(atom, Context) for atom in everything):
         return machine.unknown(node, f"hands the file or its content to {what}, which the kit does not know")
     if machine.on_python3_bytes(everything):
@@ -136,9 +150,12 @@ def _call_named(machine: Machine, name: str, arguments: Arguments, node: ast.Cal
             return handler(machine, arguments, node)
         if name.endswith(("Error", "Exception", "Warning", "StopIteration")):
             return OTHER
-    numeric = name.split(".", maxsplit=1)[0] in machine.rules.numeric_modules
-    if numeric and not machine.from_file(arguments.everything()):
-        for atom in arguments.everything():
-            if isinstance(atom, Lazy) and atom.kind is not LazyKind.RANGE:
-                operations.not_a_list(machine, node, f"{name} of it")
-    return _unknown_call(machine, name.removeprefix("builtins."), arguments, node)
+    module = name.split(".", maxsplit=1)[0]
+    numeric = module in machine.rules.numeric_modules
+    for atom in arguments.everything():
+        if isinstance(atom, Lazy) and not (numeric and atom.kind is LazyKind.RANGE) and module not in GO_THROUGH:
+            operations.not_a_list(machine, node, f"{name} of it")
+    result = _unknown_call(machine, name.removeprefix("builtins."), arguments, node)
+    if result != OTHER or module in ANYTHING:
+        return result
+    return NUMBER if numeric else LIBRARY

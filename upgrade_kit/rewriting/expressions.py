@@ -6,13 +6,14 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from upgrade_kit.rewriting import calls, operations
+from upgrade_kit.rewriting import calls, comparisons, operations, order
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.grammar import TARGET_GRAMMAR
 from upgrade_kit.rewriting.machine import Machine, is_named
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
+    LIBRARY,
     NOTHING,
     NUMBER,
     OTHER,
@@ -23,6 +24,7 @@ from upgrade_kit.rewriting.values import (
     Context,
     Data,
     Flavour,
+    Items,
     Lazy,
     LazyKind,
     Literal,
@@ -201,6 +203,7 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
 
 
 def _unpack(machine: Machine, targets: list[ast.expr], value: Value, node: ast.AST) -> None:
+    order.needs_order(machine, value, node, "takes it apart")
     starred = any(isinstance(target, ast.Starred) for target in targets)
     for index, target in enumerate(targets):
         part = NOTHING
@@ -294,7 +297,9 @@ def _call(machine: Machine, node: ast.Call) -> Value:
     rest = NOTHING
     for argument in node.args:
         if isinstance(argument, ast.Starred):
-            rest |= go_through(machine, evaluate(machine, argument.value), argument)
+            starred = evaluate(machine, argument.value)
+            order.needs_order(machine, starred, argument, "passes it on with *")
+            rest |= go_through(machine, starred, argument)
         else:
             positional.append(evaluate(machine, argument))
     named: dict[str, Value] = {}
@@ -316,24 +321,33 @@ def _method_of_something(machine: Machine, node: ast.Call, callees: Value) -> Va
     if (
         not isinstance(node.func, ast.Attribute)
         or not callees
-        or not all(isinstance(atom, Other | Number) for atom in callees)
+        or not all(isinstance(atom, Other | Number) or atom in LIBRARY for atom in callees)
     ):
         return None
     match node.func.attr:
         case "tostring" | "tobytes":
             return data(Flavour.BYTES, Shape.CHUNK)
-        case _ if not callees <= OTHER:
+        case "astype" if node.args and not operations.is_numeric_type(evaluate(machine, node.args[0])):
+            return machine.unknown(node, ".astype() into a type that the kit does not know, or text")
+        case _ if not callees <= OTHER | LIBRARY:
             return None
         case "keys" | "values" if not node.args:
-            return machine.lazy(LazyKind.VIEW, node, OTHER)
+            return _view(machine, node, OTHER)
         case "items" if not node.args:
-            return machine.lazy(LazyKind.VIEW, node, one(Row((OTHER, OTHER))))
+            return _view(machine, node, one(Row((OTHER, OTHER))))
         case "encode":
             return data(Flavour.BYTES, Shape.TOKEN)
         case "decode":
             return machine.unknown(node, ".decode() of something that may be text on Python 3")
         case _:
             return None
+
+
+def _view(machine: Machine, node: ast.Call, element: Value) -> Value:
+    """Return the keys, values or items of something that is a dictionary then."""
+    view = machine.lazy(LazyKind.VIEW, node, element)
+    order.scramble(machine, view)
+    return view
 
 
 def _binary(machine: Machine, node: ast.BinOp) -> Value:
@@ -381,7 +395,7 @@ def _compare(machine: Machine, node: ast.Compare) -> Value:
         right = evaluate(machine, comparator)
         for first in left:
             for second in right:
-                operations.compare(machine, first, second, operator, node)
+                comparisons.compare(machine, first, second, operator, node)
         left = right
     return NUMBER
 
@@ -443,6 +457,7 @@ def _list(machine: Machine, node: ast.List | ast.Set | ast.Tuple) -> Value:
     if isinstance(node, ast.Set):
         for atom in element:
             operations.as_key(machine, atom, node)
+        order.made(machine, machine.items(node, element), order.Kind.SET)
     return machine.items(node, element)
 
 
@@ -457,15 +472,17 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
             keys |= one(atom)
         held |= evaluate(machine, item)
     machine.put_keys(id(node), keys)
-    return machine.items(node, held)
+    return order.made(machine, machine.items(node, held), order.Kind.DICTIONARY)
 
 
 def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
     frame = Frame(machine.frame, frozenset(_targets(node)))
     iterated = evaluate(machine, node.generators[0].iter)
     with machine.scope(frame):
+        sources = NOTHING
         for number, generator in enumerate(node.generators):
             source = iterated if number == 0 else evaluate(machine, generator.iter)
+            sources |= source
             assign(machine, generator.target, go_through(machine, source, generator.iter))
             for condition in generator.ifs:
                 evaluate_condition(machine, condition)
@@ -475,9 +492,15 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
                 operations.as_key(machine, atom, node.key)
             machine.put_keys(id(node), keys)
             element = evaluate(machine, node.value)
+            if not order.is_one_by_one(node, node.key):
+                order.needs_order(machine, sources, node, "the last of equal keys stays")
+            order.made(machine, machine.items(node, element), order.Kind.DICTIONARY)
         else:
             element = evaluate(machine, node.elt)
-    return machine.items(node, element)
+    result = machine.items(node, element)
+    if isinstance(node, ast.SetComp):
+        return order.made(machine, result, order.Kind.SET)
+    return order.passed_on(machine, sources, result)
 
 
 def _targets(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> set[str]:
@@ -499,7 +522,10 @@ def _yield(machine: Machine, node: ast.Yield | ast.YieldFrom) -> Value:
     if isinstance(node, ast.YieldFrom):
         value = go_through(machine, value, node)
     if machine.calls:
-        machine.put(-id(machine.definitions[machine.calls[-1]].node), value)
+        definition = machine.definitions[machine.calls[-1]].node
+        machine.put(-id(definition), value)
+        if machine.order.loops and machine.order.loops[-1][1] == len(machine.calls):
+            order.scramble(machine, one(Items(id(definition))))
     return OTHER
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Sequence
 
+from upgrade_kit.rewriting import operations, order
 from upgrade_kit.rewriting.machine import Machine, TooComplexError
 from upgrade_kit.rewriting.observations import Observations, Want
-from upgrade_kit.rewriting.operations import not_a_list
 from upgrade_kit.rewriting.readers import Rules
 from upgrade_kit.rewriting.statements import call_function, run_block
 from upgrade_kit.rewriting.values import (
+    LIBRARY,
     NOTHING,
-    OTHER,
     Atom,
     BinStream,
     Context,
@@ -44,6 +45,8 @@ def observe(tree: ast.Module, rules: Rules, *, slug: str, supplied: frozenset[st
     """
     nodes = list(ast.walk(tree))
     machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * len(nodes)), supplied=supplied)
+    machine.order.loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    machine.order.loads.update({"result", slug})
     try:
         run_block(machine, tree.body)
         _run_uncalled(machine)
@@ -62,7 +65,7 @@ def _run_uncalled(machine: Machine) -> None:
     while number < len(machine.definitions):
         if number not in machine.called:
             machine.dead = False
-            value = call_function(machine, number, (), {}, rest=OTHER)
+            value = call_function(machine, number, (), {}, rest=LIBRARY)
             if machine.from_file(value):
                 machine.unknown(machine.definitions[number].node, "a function gives the file to a caller not seen here")
         number += 1
@@ -88,22 +91,19 @@ def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set
             machine.unknown(node, f"{name} may be bytes, which cannot be stored")
         case Position():
             machine.unknown(node, f"{name} is a place in the text, which is another one where line ends differ")
-        case Thing("number as text"):
-            machine.seen.breaks_at(
-                node,
-                f"{name} is text with a number as Python writes it: 12 digits on Python 2, up to 17 on Python 3",
-                "'%.3f' % number, with as many digits as are meant",
-                "UK424",
-            )
+        case Thing() if atom in operations.WRITTEN_DIFFERENTLY:
+            operations.written_differently(machine, node, atom, f"{name} is stored")
         case Thing("person name" | "DICOM values" as kind):
             machine.unknown(node, f"{name} is a {kind}, which is another type in pydicom 1.1 and cannot be stored")
         case Stream() | BinStream() | Context():
             if name not in {"FILE", "BIN_FILE"}:
                 machine.unknown(node, f"{name} is the file itself")
         case Lazy():
-            not_a_list(machine, node, f"{name} is stored")
+            operations.not_a_list(machine, node, f"{name} is stored")
         case Items(site) if site not in visited:
             visited.add(site)
+            if order.kind_of(machine, atom) is order.Kind.LIST:
+                order.needs_order(machine, frozenset({atom}), node, f"{name} is a list in the order of chance")
             for element in machine.elements(atom):
                 _leaves(machine, element, node, name, visited)
         case Row():

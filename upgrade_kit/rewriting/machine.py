@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from upgrade_kit.rewriting.frames import Frame, Moment, same
 from upgrade_kit.rewriting.observations import Observations, Want
+from upgrade_kit.rewriting.order import Order
 from upgrade_kit.rewriting.readers import Rules
 from upgrade_kit.rewriting.values import (
     NOTHING,
@@ -93,6 +94,7 @@ class Machine:
         self.loop_depth = 0
         self.star_imports: list[str] = []
         self.reads_dicom = False
+        self.order = Order()
         self._budget = budget
 
     def step(self) -> None:
@@ -182,6 +184,7 @@ class Machine:
 
     def items(self, node: ast.AST, element: Value) -> Value:
         """Return a container made at ``node``, holding ``element``."""
+        self.created.setdefault(id(node), self.loop_depth)
         self.put(id(node), element)
         return one(Items(id(node)))
 

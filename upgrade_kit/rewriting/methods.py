@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import codecs
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from upgrade_kit.rewriting import operations
+from upgrade_kit.rewriting import comparisons, operations, order, writing
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -70,14 +69,17 @@ def call_method(machine: Machine, owner: Atom, name: str, arguments: Arguments, 
             return _text(machine, owner, name, arguments, node)
         case Thing(kind):
             return _thing(machine, kind, name, arguments, node)
+        case Number():
+            return _absorbs(machine, name, arguments, node, NUMBER)
         case _:
             return _absorbs(machine, name, arguments, node)
 
 
-def _absorbs(machine: Machine, name: str, arguments: Arguments, node: ast.Call) -> Value:
+def _absorbs(machine: Machine, name: str, arguments: Arguments, node: ast.Call, gives: Value = OTHER) -> Value:
     if machine.from_file(arguments.everything()):
         return machine.unknown(node, f"hands the file or its content to .{name}(), which the kit does not know")
-    return OTHER
+    order.needs_order_inside(machine, arguments.everything(), node, f"hands it to .{name}()")
+    return gives
 
 
 def _number_in(node: ast.expr | None) -> int | None:
@@ -264,40 +266,52 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
     match name:
         case "append" | "add" | "appendleft":
             _put(machine, owner, arguments.get(0), node)
-            return NUMBER
+            return one(Missing())
         case "insert":
             _put(machine, owner, arguments.get(1), node)
-            return NUMBER
-        case "extend" | "update" | "union" | "intersection" | "difference":
+            return one(Missing())
+        case "extend" | "update" | "union" | "intersection" | "difference" | "symmetric_difference":
             held = NOTHING
             for atom in arguments.get(0):
                 held |= operations.iterate(machine, atom, node)
+            if name == "extend":
+                order.passed_on(machine, arguments.get(0), one(owner))
             _put(machine, owner, held.union(*arguments.named.values()), node)
-            return one(owner)
+            return one(owner) if name not in {"extend", "update"} else one(Missing())
         case "setdefault":
             _keys(machine, arguments.get(0), node)
             _put(machine, owner, arguments.get(1), node)
             return machine.elements(owner)
-        case "get" | "pop" | "popleft" | "popitem":
+        case "get":
             _keys(machine, arguments.get(0), node)
-            return elements | arguments.get(1)
+            return elements | (arguments.get(1) or one(Missing()))
+        case "pop" | "popleft" | "popitem":
+            if name == "popitem" or not (isinstance(owner, Items) and _is_dictionary(machine, owner)):
+                order.needs_order(machine, one(owner), node, f".{name}()")
+            _keys(machine, arguments.get(0), node)
+            return one(Row((_keys_of(machine, owner), elements))) if name == "popitem" else elements | arguments.get(1)
         case "keys":
-            return machine.lazy(LazyKind.VIEW, node, _keys_of(machine, owner))
+            return _view(machine, owner, node, _keys_of(machine, owner))
         case "values":
-            return machine.lazy(LazyKind.VIEW, node, elements)
+            return _view(machine, owner, node, elements)
         case "items":
-            return machine.lazy(LazyKind.VIEW, node, one(Row((_keys_of(machine, owner), elements))))
+            return _view(machine, owner, node, one(Row((_keys_of(machine, owner), elements))))
         case "index" | "count" | "remove" | "discard":
             for atom in arguments.get(0):
                 for element in elements:
-                    operations.compare(machine, element, atom, ast.Eq(), node)
+                    comparisons.compare(machine, element, atom, ast.Eq(), node)
+            if name == "index":
+                order.needs_order(machine, one(owner), node, ".index()")
             return NUMBER
         case "sort":
+            if "key" in arguments.named:
+                order.needs_order(machine, one(owner), node, "equal ones stay in their order")
+            order.sorted_here(machine, owner)
             if "cmp" in arguments.named or arguments.positional:
                 machine.seen.breaks_at(node, ".sort() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
-            return NUMBER
+            return one(Missing())
         case "reverse" | "clear":
-            return NUMBER
+            return one(Missing())
         case "copy" | "transpose" | "flatten" | "ravel" | "squeeze" | "reshape":
             return one(owner)
         case "astype":
@@ -306,6 +320,14 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
             if machine.from_file(elements) or machine.on_python3_bytes(elements):
                 return machine.unknown(node, f".{name}() of a list with the file's content is not known to the kit")
             return _absorbs(machine, name, arguments, node)
+
+
+def _is_dictionary(machine: Machine, owner: Items) -> bool:
+    return order.kind_of(machine, owner) in {order.Kind.DICTIONARY, order.Kind.ORDERED}
+
+
+def _view(machine: Machine, owner: Items | Row, node: ast.Call, element: Value) -> Value:
+    return order.passed_on(machine, one(owner), machine.lazy(LazyKind.VIEW, node, element))
 
 
 def _keys_of(machine: Machine, owner: Items | Row) -> Value:
@@ -335,6 +357,7 @@ def innermost(machine: Machine, owner: Atom, depth: int = 0) -> Value:
 
 def _put(machine: Machine, owner: Items | Row, value: Value, node: ast.Call) -> None:
     if isinstance(owner, Items):
+        order.put_in(machine, owner)
         machine.put(owner.site, value)
     elif machine.from_file(value):
         machine.unknown(node, "the content is kept where the kit does not follow it")
@@ -367,15 +390,11 @@ def _text(machine: Machine, owner: Literal | Text | Path, name: str, arguments: 
     if isinstance(owner, Path) and name in SPLITS | {"partition", "rpartition"}:
         _path_split(machine, arguments, node)
     everything = arguments.everything()
-    bare = isinstance(owner, Literal) and ("{}" in owner.text or re.search(r"\{\w+\}", owner.text) is not None)
-    if name == "format" and bare and everything & operations.WRITTEN_NUMBERS:
-        return one(operations.WRITTEN)
+    if name == "format" and isinstance(owner, Literal | Text):
+        return writing.by_braces(machine, owner, [everything], node)
     for atom in everything:
         if isinstance(atom, Data) and isinstance(owner, Literal | Text):
-            if name == "format":
-                operations.as_text(machine, atom, node)
-            else:
-                operations.pair(machine, atom, owner, node, f".{name}()")
+            operations.pair(machine, atom, owner, node, f".{name}()")
         elif machine.atom_from_file(atom):
             machine.unknown(node, f"hands the file or its content to .{name}()")
     if name in FINDS | ASKS:
@@ -404,13 +423,14 @@ def _path_split(machine: Machine, arguments: Arguments, node: ast.Call) -> None:
 
 def _join(machine: Machine, owner: Literal | Text | Path, arguments: Arguments, node: ast.Call) -> Value:
     result = NOTHING
+    order.needs_order(machine, arguments.get(0), node, ".join()")
     for atom in arguments.get(0):
         elements = operations.iterate(machine, atom, node)
         for element in elements:
             if isinstance(element, Data):
                 operations.pair(machine, element, owner, node, ".join()")
                 result |= one(element)
-            elif element == operations.WRITTEN:
+            elif element in operations.WRITTEN_DIFFERENTLY:
                 result |= one(element)
             elif machine.atom_from_file(element):
                 machine.unknown(node, ".join() of something of the file that the kit does not follow")
@@ -423,6 +443,9 @@ def _join(machine: Machine, owner: Literal | Text | Path, arguments: Arguments, 
 def _thing(machine: Machine, kind: str, name: str, arguments: Arguments, node: ast.Call) -> Value:
     if kind == "namespace":
         return _namespace(machine, name, arguments, node)
+    if Thing(kind) in operations.WRITTEN_DIFFERENTLY:
+        operations.written_differently(machine, node, Thing(kind), f".{name}()")
+        return TEXT
     thing = machine.rules.things.get(kind)
     method = thing.methods.get(name) if thing is not None else None
     if method is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 
+from upgrade_kit.rewriting import order, writing
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -39,8 +41,15 @@ from upgrade_kit.rewriting.values import (
 )
 
 LONGEST_LITERAL = 400
+NUMERIC_WORDS = ("uint", "int", "float", "double", "single", "byte", "short", "bool", "complex", "half", "long")
 WRITTEN = Thing("number as text")  # 12 digits on Python 2, up to 17 on Python 3
-WRITTEN_NUMBERS = NUMBER | {WRITTEN}
+MESSAGE = Thing("exception's text")  # "could not convert string to float: abc", on Python 3 with quotes around abc
+TYPE = Thing("type")  # "<type 'float'>", on Python 3 "<class 'float'>"
+WRITTEN_DIFFERENTLY = frozenset({WRITTEN, MESSAGE, TYPE})
+NUMBER_THINGS = frozenset(
+    {"optional value", "JSON value", "DICOM value", "META value", "DICOM values", "library object"}
+)
+PLAIN_THINGS = frozenset({"META value", "DICOM value", "optional value", "JSON value", "library object"})
 MENDS_LINE_ENDS = frozenset({".strip()", ".lstrip()", ".rstrip()", ".replace()"})
 
 
@@ -77,6 +86,10 @@ def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) ->
                 machine.want(Want.REVIEW, mine, node, f"{what} with {kind} written as text", "UK407")
         case Text() | Path() | Other():
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
+        case Thing(kind) if kind in PLAIN_THINGS:
+            machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
+        case Thing() if other in WRITTEN_DIFFERENTLY and what in {"is joined", ".join()"}:
+            machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
         case Data(flavour, _) if flavour is not mine.flavour:
             if Flavour.FILE not in (flavour, mine.flavour):
                 machine.unknown(node, f"{what}: bytes with text")
@@ -104,14 +117,37 @@ def as_text(machine: Machine, atom: Atom, node: ast.AST) -> None:
         case Row() | Items() | Lazy():
             if machine.atom_from_file(atom):
                 machine.unknown(node, "a list with the file's content is put into text")
+            order.needs_order_inside(machine, one(atom), node, "puts it into text")
+            if isinstance(atom, Lazy):
+                not_a_list(machine, node, "puts it into text")
         case Thing("DICOM UID"):
             machine.unknown(node, "a DICOM UID as text was its name in pydicom 0.9.9 and is its number in 1.1")
         case _:
             return
 
 
+def written_differently(machine: Machine, node: ast.AST, atom: Atom, what: str) -> None:
+    """Note a use of text that is another one on Python 3."""
+    if atom == WRITTEN:
+        machine.seen.breaks_at(
+            node,
+            f"{what}: text with a number as Python writes it, 12 digits on Python 2, up to 17 on Python 3",
+            "'%.3f' % number, with as many digits as are meant",
+            "UK424",
+        )
+    elif atom == MESSAGE:
+        machine.seen.breaks_at(
+            node, f"{what}: the text of an exception is another one on Python 3", "a text of your own", "UK424"
+        )
+    elif atom == TYPE:
+        machine.seen.breaks_at(
+            node, f"{what}: types have other names on Python 3", "isinstance(x, (int, float))", "UK424"
+        )
+
+
 def as_key(machine: Machine, atom: Atom, node: ast.AST) -> None:
     """Note that something is a key: bytes and text are different keys on Python 3."""
+    written_differently(machine, node, atom, "is a key")
     if isinstance(atom, Data):
         machine.want(Want.TEXT, atom, node, "is a key, as text", "UK407")
     elif machine.atom_from_file(atom):
@@ -153,6 +189,7 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
                 return OTHER
             return frozenset({Literal(character, raw=False) for character in set(text[:8])} | {Text()})
         case Thing(kind):
+            written_differently(machine, node, atom, "goes through it")
             thing = machine.rules.things.get(kind)
             return returned(machine, thing.elements if thing else "other", node)
         case _:
@@ -198,12 +235,12 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
                     "compare its value on both versions",
                     "UK401",
                 )
-            return OTHER
+            return returned(machine, thing.others, node) if thing is not None else OTHER
         case Data() | Items() | Row() | Lazy() | Literal() | Text() | Path():
             return one(Method(owner, name))
         case Method() if machine.atom_from_file(owner):
             return machine.unknown(node, f"the attribute {name} of a method")
-        case Number() | Position() | Missing():
+        case Number() | Position():
             return NUMBER
         case _:
             return OTHER
@@ -260,9 +297,13 @@ def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
             return machine.items(node, machine.elements(atom))
         case Literal() | Text() | Path():
             return TEXT
+        case Thing() if atom in WRITTEN_DIFFERENTLY:
+            written_differently(machine, node, atom, "takes a part of it")
+            return TEXT
         case Stream() | BinStream():
             return machine.unknown(node, "a slice of the file itself")
         case Items() | Number():
+            order.needs_order(machine, one(atom), node, "cuts a part of it")
             return one(atom)
         case _:
             return OTHER
@@ -308,10 +349,13 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
         case Items() if _several_axes(node):
             return one(atom)
         case Items() | Other() | Thing():
+            written_differently(machine, node, atom, "takes a part of it")
             for part in key:
                 if machine.atom_from_file(part) or isinstance(part, Data):
                     as_key(machine, part, node)
             if isinstance(atom, Items):
+                if order.kind_of(machine, atom) is order.Kind.LIST:
+                    order.needs_order(machine, one(atom), node, "takes one by its place")
                 return machine.elements(atom)
             if isinstance(atom, Thing):
                 thing = machine.rules.things.get(atom.kind)
@@ -384,6 +428,8 @@ def store(machine: Machine, owner: Atom, key: Value, value: Value, node: ast.AST
             as_key(machine, part, node)
     match owner:
         case Items(site):
+            if order.kind_of(machine, owner) is order.Kind.LIST:
+                order.put_in(machine, owner)
             machine.put(site, value)
             machine.put_keys(site, frozenset(part for part in key if not isinstance(part, Number)))
         case Lazy():
@@ -397,6 +443,21 @@ def store(machine: Machine, owner: Atom, key: Value, value: Value, node: ast.AST
                 not_a_list(machine, node, "storing it in an array")
 
 
+def is_numeric_type(value: Value) -> bool:
+    """Return whether a dtype is one of numbers: ``numpy.uint16``, ``float``, ``'<u2'``, ``'int32'``."""
+    return all(_is_numeric(atom) for atom in value)
+
+
+def _is_numeric(atom: Atom) -> bool:
+    if isinstance(atom, Named):
+        module, _, name = atom.name.rpartition(".")
+        return module in {"numpy", "builtins"} and name.startswith(NUMERIC_WORDS)
+    if isinstance(atom, Literal):
+        text = atom.text.lstrip("<>=|")
+        return text.startswith(NUMERIC_WORDS) or bool(re.fullmatch(r"[bBhHiIlLqQfdgF?]|[iufb?]\d+", text))
+    return False
+
+
 def binary(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
     """Return what a binary operator gives."""
     if isinstance(first, Stream | BinStream) or isinstance(second, Stream | BinStream):
@@ -404,7 +465,7 @@ def binary(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Valu
     if isinstance(first, Lazy) or isinstance(second, Lazy):
         return _binary_lazy(machine, first, second, node)
     if isinstance(first, Literal | Text) and isinstance(node.op, ast.Mod):
-        return _format(machine, first, second, node)
+        return writing.by_percent(machine, first, second, node)
     if isinstance(first, Data) or isinstance(second, Data):
         return _binary_data(machine, first, second, node)
     if isinstance(first, Items | Row) or isinstance(second, Items | Row):
@@ -412,8 +473,25 @@ def binary(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Valu
         for atom in (first, second):
             if isinstance(atom, Items | Row):
                 held |= machine.elements(atom)
-        return machine.items(node, held)
+        return _joined(machine, machine.items(node, held), first, second)
     return _binary_plain(machine, first, second, node)
+
+
+def _joined(machine: Machine, result: Value, first: Atom, second: Atom) -> Value:
+    """Return two lists put together, or what two sets give."""
+    sets = [atom for atom in (first, second) if isinstance(atom, Items)]
+    if any(order.kind_of(machine, atom) is order.Kind.SET for atom in sets):
+        return order.made(machine, result, order.Kind.SET)
+    if machine.order.loops:
+        order.scramble(machine, result)
+    return order.passed_on(machine, frozenset({first, second}), result)
+
+
+def _may_be_text(first: Atom, second: Atom, node: ast.BinOp) -> bool:
+    """Return whether an operator may join or repeat text."""
+    if isinstance(node.op, ast.Mod):
+        return isinstance(first, Thing)
+    return isinstance(node.op, ast.Add) and not (isinstance(first, Number) or isinstance(second, Number))
 
 
 def _binary_lazy(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
@@ -425,23 +503,13 @@ def _binary_lazy(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -
     return machine.items(node, held)
 
 
-def _format(machine: Machine, pattern: Literal | Text, value: Atom, node: ast.BinOp) -> Value:
-    parts = machine.elements(value) if isinstance(value, Row) else one(value)
-    if isinstance(pattern, Literal) and ("%s" in pattern.text or "%r" in pattern.text) and parts & WRITTEN_NUMBERS:
-        return one(WRITTEN)
-    for part in parts:
-        if isinstance(pattern, Literal) and pattern.raw and isinstance(part, Data):
-            machine.want(Want.BYTES, part, node, "is put into b'...'", "UK408")
-        else:
-            as_text(machine, part, node)
-    return one(pattern)
-
-
 def _binary_data(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -> Value:
     mine, other = (first, second) if isinstance(first, Data) else (second, first)
     assert isinstance(mine, Data)  # noqa: S101 - tells the type checker what the caller made sure of
     if isinstance(node.op, ast.Add) and not isinstance(other, Number):
         pair(machine, mine, other, node, "is joined")
+        if other in WRITTEN_DIFFERENTLY:
+            return one(other)
         return data(mine.flavour, Shape.CHUNK if mine.shape is Shape.CHAR else mine.shape)
     if isinstance(node.op, ast.Mult) and isinstance(other, Number | Other):
         return one(mine)
@@ -452,8 +520,12 @@ def _binary_plain(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) 
     match first, second:
         case (Thing("person name"), _) | (_, Thing("person name")):
             return machine.unknown(node, "a DICOM person name is no text in pydicom 1.1")
-        case (Thing("number as text"), _) | (_, Thing("number as text")):
-            return one(WRITTEN)
+        case (Thing(), _) if first in WRITTEN_DIFFERENTLY:
+            return one(first)
+        case (_, Thing()) if second in WRITTEN_DIFFERENTLY:
+            return one(second)
+        case (Thing(kind), _) | (_, Thing(kind)) if kind in NUMBER_THINGS and not _may_be_text(first, second, node):
+            return NUMBER
         case (Position(), Number() | Position()) | (Number(), Position()):
             return one(Position())
         case Whole(), Whole() if not isinstance(node.op, ast.Div | ast.Pow):
@@ -461,6 +533,10 @@ def _binary_plain(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) 
         case Number() | Missing(), Number() | Missing():
             return NUMBER
         case Literal(left, raw), Literal(right, other_raw) if isinstance(node.op, ast.Add):
+            if raw != other_raw:
+                machine.seen.breaks_at(
+                    node, "b'...' and text cannot be joined on Python 3", "one kind of both", "UK424"
+                )
             if len(left) + len(right) <= LONGEST_LITERAL and raw == other_raw:
                 return one(Literal(left + right, raw))
             return one(Literal("", raw=True)) if raw or other_raw else TEXT
@@ -476,90 +552,6 @@ def _binary_plain(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) 
             return NUMBER
         case _:
             return OTHER
-
-
-def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, node: ast.AST) -> None:
-    """Note what a comparison needs."""
-    if isinstance(operator, ast.Is | ast.IsNot):
-        _identity(machine, first, second, node)
-        return
-    if isinstance(operator, ast.Lt | ast.Gt | ast.LtE | ast.GtE):
-        _order(machine, first, second, node)
-    if isinstance(operator, ast.In | ast.NotIn) and isinstance(second, Items | Row | Lazy):
-        keys = machine.keys.get(second.site, NOTHING) if isinstance(second, Items) else NOTHING
-        for element in machine.elements(second) | keys:
-            compare(machine, first, element, ast.Eq(), node)
-        return
-    if isinstance(first, Stream) or isinstance(second, Stream):
-        other = second if isinstance(first, Stream) else first
-        if isinstance(other, Number | Missing):
-            machine.seen.want(Want.ANY, node, "only asks whether there is a file", "UK404")
-        elif isinstance(first, Stream):
-            iterate(machine, first, node)
-            machine.unknown(node, "compares the file itself")
-        else:
-            machine.unknown(node, "looks for something in the file itself")
-        return
-    raw = {atom.raw for atom in (first, second) if isinstance(atom, Literal)}
-    if raw == {True, False}:
-        machine.unknown(node, "b'...' is compared with text, which is never equal on Python 3")
-    elif isinstance(first, Thing) or isinstance(second, Thing):
-        _compare_thing(machine, first, second, operator, node)
-    elif isinstance(first, Data):
-        pair(machine, first, second, node, "is compared")
-    elif isinstance(second, Data):
-        pair(machine, second, first, node, "is compared")
-    elif isinstance(first, Lazy) or isinstance(second, Lazy):
-        not_a_list(machine, node, "comparing it")
-    elif (machine.atom_from_file(first) or machine.atom_from_file(second)) and not (
-        isinstance(first, Number | Missing) or isinstance(second, Number | Missing)
-    ):
-        for mine, other in ((first, second), (second, first)):
-            if isinstance(mine, Items | Row):
-                for element in machine.elements(mine):
-                    if isinstance(element, Data):
-                        pair(machine, element, other, node, "is compared")
-
-
-def _identity(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
-    for atom in (first, second):
-        if isinstance(atom, Stream):
-            machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK404")
-
-
-def _compare_thing(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, node: ast.AST) -> None:
-    for mine, other in ((first, second), (second, first)):
-        named = isinstance(other, Literal) and not other.text[:1].isdigit()
-        if mine == Thing("DICOM UID") and named:
-            machine.unknown(node, "a DICOM UID is compared with a name, as pydicom 0.9.9 did and 1.1 does not")
-        elif mine == Thing("person name") and isinstance(operator, ast.In | ast.NotIn):
-            machine.unknown(node, "a DICOM person name cannot be searched in pydicom 1.1")
-        elif mine == Thing("bytearray") and isinstance(other, Literal | Text):
-            machine.unknown(node, "a bytearray is compared with text")
-        elif isinstance(other, Data) and isinstance(mine, Thing):
-            machine.unknown(node, "the content is compared with something that the kit does not follow")
-
-
-def _order(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:
-    for mine, other in ((first, second), (second, first)):
-        if isinstance(mine, Missing) and not isinstance(other, Missing):
-            machine.seen.breaks_at(
-                node,
-                "None is less than anything on Python 2, and an error on Python 3",
-                "ask first: x is None or value > x",
-                "UK424",
-            )
-        elif mine in (Thing("JSON value"), Thing("optional value")):
-            machine.seen.breaks_at(
-                node,
-                "a value that may be missing (None) cannot be compared on Python 3",
-                "float(value), or ask first: value is not None",
-                "UK424",
-            )
-        elif isinstance(mine, Data | Text | Literal) and isinstance(other, Number | Position):
-            machine.seen.breaks_at(
-                node, "text is compared with a number, which is an error on Python 3", "float(text) > 1", "UK424"
-            )
 
 
 def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None = None) -> Value:
@@ -587,7 +579,9 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
         case "parts":
             return machine.items(node, data(Flavour.TEXT, Shape.PART))
         case "view":
-            return machine.lazy(LazyKind.VIEW, node, OTHER)
+            view = machine.lazy(LazyKind.VIEW, node, OTHER)
+            order.scramble(machine, view)
+            return view
         case "bytes":
             return data(Flavour.BYTES, Shape.CHUNK)
         case "list of bytes":

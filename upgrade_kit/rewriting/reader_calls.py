@@ -24,7 +24,6 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
-    Named,
     Row,
     Shape,
     Stream,
@@ -37,7 +36,6 @@ from upgrade_kit.rewriting.values import (
 
 _FIELD = re.compile(r"(\d*)([a-zA-Z?])")
 MOST_FIELDS = 32
-NUMERIC_WORDS = ("uint", "int", "float", "double", "single", "byte", "short", "bool", "complex", "half", "long")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -210,7 +208,7 @@ class ReaderCall:
 
     def _check_dtype(self) -> bool:
         """Return whether the dtype is one of numbers; note one that may hold strings or is not known."""
-        numeric = all(_is_numeric(atom) for atom in self.arguments.get(self.reader.dtype_argument, "dtype"))
+        numeric = operations.is_numeric_type(self.arguments.get(self.reader.dtype_argument, "dtype"))
         if not numeric:
             what = f"{self.name} with a dtype that may hold strings or is not known"
             self.machine.seen.want(Want.REVIEW, self.node, what, self.reader.rule)
@@ -226,14 +224,3 @@ def _holds_bytes(formats: Value) -> bool:
         if any(letter in letters for letter in "spc"):
             return True
     return not formats
-
-
-def _is_numeric(atom: Atom) -> bool:
-    """Return whether a dtype is one of numbers: ``numpy.uint16``, ``float``, ``'<u2'``, ``'int32'``."""
-    if isinstance(atom, Named):
-        module, _, name = atom.name.rpartition(".")
-        return module in {"numpy", "builtins"} and name.startswith(NUMERIC_WORDS)
-    if isinstance(atom, Literal):
-        text = atom.text.lstrip("<>=|")
-        return text.startswith(NUMERIC_WORDS) or bool(re.fullmatch(r"[bBhHiIlLqQfdgF?]|[iufb?]\d+", text))
-    return False

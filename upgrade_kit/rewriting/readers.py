@@ -87,12 +87,14 @@ class KnownThing:
         attributes: what each attribute is.
         elements: what going through it, or ``thing[key]``, gives.
         strict: an attribute that is not listed differs between the versions.
+        others: what an attribute is that is not listed.
     """
 
     methods: Mapping[str, ThingMethod]
     attributes: Mapping[str, str]
     elements: str
     strict: bool
+    others: str
 
     def attribute(self, name: str) -> str | None:
         """Return what an attribute is; a rule may name an ending: ``*UID``."""
@@ -344,6 +346,7 @@ class _Builder:
             },
             elements=self._returns(str(entry.pop("elements", "other")), f"{key}.elements"),
             strict=bool(entry.pop("strict", False)),
+            others=self._returns(str(entry.pop("others", "other")), f"{key}.others"),
         )
         self._no_more(entry, key)
 

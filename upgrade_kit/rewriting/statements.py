@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from upgrade_kit.rewriting import order
 from upgrade_kit.rewriting.expressions import assign, evaluate, evaluate_condition, go_through, narrow
 from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.imports import CATCHES_IMPORT, run_import, run_import_from
@@ -13,13 +14,12 @@ from upgrade_kit.rewriting.machine import Definition, Machine, State, Ways
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.scopes import bound_names
 from upgrade_kit.rewriting.values import (
+    NONE,
     NOTHING,
-    NUMBER,
     OTHER,
     Function,
     Lazy,
     LazyKind,
-    Missing,
     Row,
     Stream,
     Thing,
@@ -106,7 +106,7 @@ def call_function(
             machine.returns.pop()
             if not machine.dead:
                 ways.states.append(machine.save())
-                ways.value |= one(Missing()) if ways.value else NUMBER
+                ways.value |= NONE
             machine.join(ways.states)
     machine.loops = loops
     machine.calls.pop()
@@ -138,7 +138,8 @@ def _bind_arguments(
     if arguments.kwarg is not None:
         known = {*names, *(argument.arg for argument in arguments.kwonlyargs)}
         extra = frozenset().union(rest, *(value for name, value in named.items() if name not in known))
-        frame.store(arguments.kwarg.arg, machine.items(arguments.kwarg, extra))
+        passed = machine.items(arguments.kwarg, extra)
+        frame.store(arguments.kwarg.arg, order.made(machine, passed, order.Kind.DICTIONARY))
 
 
 def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -259,7 +260,13 @@ def _run_for(machine: Machine, statement: ast.For) -> None:
         element = go_through(machine, iterated, statement.iter)
         assign(machine, statement.target, element)
 
+    by_chance = order.any_by_chance(machine, iterated)
+    if by_chance:
+        machine.order.loops.append((machine.loop_depth + 1, len(machine.calls)))
     _run_loop(machine, enter, statement.body, statement.orelse, endless=False)
+    if by_chance:
+        machine.order.loops.pop()
+        order.look_at_loop(machine, statement)
 
 
 def _takes_out(statement: ast.For) -> bool:
@@ -308,7 +315,7 @@ def _run_continue(machine: Machine, _: ast.Continue) -> None:
 
 
 def _run_return(machine: Machine, statement: ast.Return) -> None:
-    value = NUMBER if statement.value is None else evaluate(machine, statement.value)
+    value = NONE if statement.value is None else evaluate(machine, statement.value)
     if machine.returns:
         machine.returns[-1].value |= value
         machine.returns[-1].states.append(machine.save())

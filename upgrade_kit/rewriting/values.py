@@ -71,7 +71,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, a truth value, None, or an array of numbers."""
+    """A number, a truth value, or an array of numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,8 @@ Atom = (
 Value = frozenset[Atom]
 
 NOTHING: Value = frozenset()
+NONE: Value = frozenset({Missing()})
+LIBRARY: Value = frozenset({Thing("library object")})  # never None: what Python's own and other libraries make
 NUMBER: Value = frozenset({Number()})
 WHOLE: Value = frozenset({Whole()})
 TEXT: Value = frozenset({Text()})
