@@ -10,6 +10,7 @@ from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
+    NONE,
     NOTHING,
     NUMBER,
     OTHER,
@@ -186,11 +187,8 @@ def _sorted(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if "cmp" in arguments.named or len(arguments.positional) > 1:
         machine.seen.breaks_at(node, "sorted() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
     held = _all_elements(machine, arguments.get(0), node)
-    if "key" in arguments.named and not _by_its_key(node):
-        order.needs_order(machine, arguments.get(0), node, "equal ones stay in their order")
-    if "key" not in arguments.named:
-        comparisons.compare_all(machine, held, node)
-    calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
+    if not _by_its_key(node):
+        _by_key(machine, arguments, held, node, "equal ones stay in their order")
     return machine.items(node, held)
 
 
@@ -220,12 +218,19 @@ def _most(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
         held = frozenset().union(*arguments.positional, arguments.rest)
     else:
         held = _all_elements(machine, arguments.get(0), node)
-    if "key" not in arguments.named:
-        comparisons.compare_all(machine, held, node)
-    elif not _by_its_key(node):
-        order.needs_order(machine, arguments.get(0), node, "the first of equal ones is taken")
-    calls.apply(machine, arguments.named.get("key", NOTHING), (held,), node)
+    if not _by_its_key(node):
+        _by_key(machine, arguments, held, node, "the first of equal ones is taken")
     return held
+
+
+def _by_key(machine: Machine, arguments: Arguments, held: Value, node: ast.Call, ties: str) -> None:
+    """Compare what is put in order, or what ``key=`` makes of it."""
+    keys = arguments.named.get("key", NOTHING)
+    if keys <= NONE:
+        comparisons.compare_all(machine, held, node)
+        return
+    order.needs_order(machine, arguments.get(0), node, ties)
+    comparisons.compare_all(machine, calls.apply(machine, keys, (held,), node), node)
 
 
 def _sum(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:

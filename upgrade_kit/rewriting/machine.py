@@ -27,6 +27,7 @@ from upgrade_kit.rewriting.values import (
     Row,
     Shape,
     Stream,
+    Thing,
     Value,
     one,
 )
@@ -70,7 +71,7 @@ class Machine:
             self.module.store("FILE", one(Context("FILE")))
             self.module.store("BIN_FILE", one(Context("BIN_FILE")))
         for name in supplied or ():
-            self.module.store(name, OTHER)
+            self.module.store(name, one(Thing("META value")))
         self.frame = self.module
         self._reachable: tuple[Frame, ...] = (self.module,)
         self.heap: dict[int, Value] = {}

@@ -7,14 +7,16 @@ import codecs
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from upgrade_kit.rewriting import comparisons, operations, order, writing
+from upgrade_kit.rewriting import calls, comparisons, operations, order, writing
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
+    NONE,
     NOTHING,
     NUMBER,
     OTHER,
     TEXT,
+    WHOLE,
     Atom,
     BinStream,
     Data,
@@ -266,10 +268,10 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
     match name:
         case "append" | "add" | "appendleft":
             _put(machine, owner, arguments.get(0), node)
-            return one(Missing())
+            return NONE
         case "insert":
             _put(machine, owner, arguments.get(1), node)
-            return one(Missing())
+            return NONE
         case "extend" | "update" | "union" | "intersection" | "difference" | "symmetric_difference":
             held = NOTHING
             for atom in arguments.get(0):
@@ -277,19 +279,13 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
             if name == "extend":
                 order.passed_on(machine, arguments.get(0), one(owner))
             _put(machine, owner, held.union(*arguments.named.values()), node)
-            return one(owner) if name not in {"extend", "update"} else one(Missing())
+            return one(owner) if name not in {"extend", "update"} else NONE
         case "setdefault":
             _keys(machine, arguments.get(0), node)
             _put(machine, owner, arguments.get(1), node)
             return machine.elements(owner)
-        case "get":
-            _keys(machine, arguments.get(0), node)
-            return elements | (arguments.get(1) or one(Missing()))
-        case "pop" | "popleft" | "popitem":
-            if name == "popitem" or not (isinstance(owner, Items) and _is_dictionary(machine, owner)):
-                order.needs_order(machine, one(owner), node, f".{name}()")
-            _keys(machine, arguments.get(0), node)
-            return one(Row((_keys_of(machine, owner), elements))) if name == "popitem" else elements | arguments.get(1)
+        case "get" | "pop" | "popleft" | "popitem":
+            return _taken(machine, owner, name, arguments, node)
         case "keys":
             return _view(machine, owner, node, _keys_of(machine, owner))
         case "values":
@@ -297,21 +293,11 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
         case "items":
             return _view(machine, owner, node, one(Row((_keys_of(machine, owner), elements))))
         case "index" | "count" | "remove" | "discard":
-            for atom in arguments.get(0):
-                for element in elements:
-                    comparisons.compare(machine, element, atom, ast.Eq(), node)
-            if name == "index":
-                order.needs_order(machine, one(owner), node, ".index()")
-            return NUMBER
+            return _looked_for(machine, owner, name, arguments, node)
         case "sort":
-            if "key" in arguments.named:
-                order.needs_order(machine, one(owner), node, "equal ones stay in their order")
-            order.sorted_here(machine, owner)
-            if "cmp" in arguments.named or arguments.positional:
-                machine.seen.breaks_at(node, ".sort() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
-            return one(Missing())
+            return _sort(machine, owner, arguments, node)
         case "reverse" | "clear":
-            return one(Missing())
+            return NONE
         case "copy" | "transpose" | "flatten" | "ravel" | "squeeze" | "reshape":
             return one(owner)
         case "astype":
@@ -320,6 +306,42 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
             if machine.from_file(elements) or machine.on_python3_bytes(elements):
                 return machine.unknown(node, f".{name}() of a list with the file's content is not known to the kit")
             return _absorbs(machine, name, arguments, node)
+
+
+def _taken(machine: Machine, owner: Items | Row, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    """Return what ``get`` and the methods that take something out give."""
+    _keys(machine, arguments.get(0), node)
+    elements = machine.elements(owner)
+    if name == "get":
+        return elements | (arguments.get(1) or NONE)
+    if name == "popitem":
+        order.needs_order(machine, one(owner), node, ".popitem()")
+        return one(Row((_keys_of(machine, owner), elements)))
+    if not (isinstance(owner, Items) and _is_dictionary(machine, owner)):
+        order.needs_order(machine, one(owner), node, f".{name}()")
+    return elements | arguments.get(1)
+
+
+def _looked_for(machine: Machine, owner: Items | Row, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    for atom in arguments.get(0):
+        for element in machine.elements(owner):
+            comparisons.compare(machine, element, atom, ast.Eq(), node)
+    if name == "index":
+        order.needs_order(machine, one(owner), node, ".index()")
+    return WHOLE if name in {"index", "count"} else NONE
+
+
+def _sort(machine: Machine, owner: Items | Row, arguments: Arguments, node: ast.Call) -> Value:
+    if "cmp" in arguments.named or arguments.positional:
+        machine.seen.breaks_at(node, ".sort() has no cmp= on Python 3", "functools.cmp_to_key", "UK420")
+    keys = arguments.named.get("key", NOTHING)
+    if keys <= NONE:
+        comparisons.compare_all(machine, machine.elements(owner), node)
+    else:
+        order.needs_order(machine, one(owner), node, "equal ones stay in their order")
+        comparisons.compare_all(machine, calls.apply(machine, keys, (machine.elements(owner),), node), node)
+    order.sorted_here(machine, owner)
+    return NONE
 
 
 def _is_dictionary(machine: Machine, owner: Items) -> bool:

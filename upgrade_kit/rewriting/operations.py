@@ -349,18 +349,7 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
         case Items() if _several_axes(node):
             return one(atom)
         case Items() | Other() | Thing():
-            written_differently(machine, node, atom, "takes a part of it")
-            for part in key:
-                if machine.atom_from_file(part) or isinstance(part, Data):
-                    as_key(machine, part, node)
-            if isinstance(atom, Items):
-                if order.kind_of(machine, atom) is order.Kind.LIST:
-                    order.needs_order(machine, one(atom), node, "takes one by its place")
-                return machine.elements(atom)
-            if isinstance(atom, Thing):
-                thing = machine.rules.things.get(atom.kind)
-                return returned(machine, thing.elements if thing else "other", node)
-            return OTHER
+            return _by_key(machine, atom, key, node)
         case Number():
             return NUMBER
         case Literal(_, raw=True):
@@ -370,6 +359,21 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return TEXT
         case _:
             return OTHER
+
+
+def _by_key(machine: Machine, atom: Items | Other | Thing, key: Value, node: ast.Subscript) -> Value:
+    written_differently(machine, node, atom, "takes a part of it")
+    for part in key:
+        if machine.atom_from_file(part) or isinstance(part, Data):
+            as_key(machine, part, node)
+    if isinstance(atom, Items):
+        if order.kind_of(machine, atom) is order.Kind.LIST:
+            order.needs_order(machine, one(atom), node, "takes one by its place")
+        return machine.elements(atom)
+    if isinstance(atom, Thing):
+        thing = machine.rules.things.get(atom.kind)
+        return returned(machine, thing.elements if thing else "other", node)
+    return OTHER
 
 
 def _special_index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Value | None:
