@@ -11,8 +11,10 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path, PureWindowsPath
 from typing import Any, TypeAlias
 from urllib.parse import quote_from_bytes
@@ -31,6 +33,7 @@ Untyped: TypeAlias = Any  # Django and its backends bring no types
 CONNECT_SECONDS = 10
 BUSY_SECONDS = 5.0
 LOCK_SECONDS = 10
+BATCH_ROWS = 500
 
 _ENGINES = {
     "sqlite": "django.db.backends.sqlite3",
@@ -44,7 +47,23 @@ _DRIVER_MODULES = {
     "mysql": ("MySQLdb",),
     "microsoft": ("pyodbc", "mssql"),
 }
+_cursor_numbers = count(1)
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "microsoft": "SQL Server"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDescription:
+    """A column as the server describes it.
+
+    Attributes:
+        name: its name.
+        type: the kind of Django field that stands for its type (``"CharField"``), or ``""``.
+        key: whether it is part of the primary key.
+    """
+
+    name: str
+    type: str
+    key: bool
 
 
 class Session:
@@ -149,6 +168,126 @@ class Session:
         sql = f"SELECT {wanted} FROM {source} {order} {at_end}"  # noqa: S608 - quoted identifiers
         return self.fetch(sql.strip(), (where[1],) if where else ())
 
+    def batches(
+        self, sql: str, params: Sequence[object] = (), *, size: int = BATCH_ROWS
+    ) -> Iterator[Sequence[tuple[Untyped, ...]]]:
+        """Run a query and yield its rows as the server sends them, some at a time, so that memory stays flat.
+
+        Values come as the driver gives them, but moments, dates and times as the server's own text where the
+        driver allows that: a date that Python has none for is then no error and is not lost. Run it inside a
+        transaction, and nothing else on this session before the last batch, which is all that some servers
+        can do.
+
+        Args:
+            sql: the query, with ``%s`` for values.
+            params: the values.
+            size: rows a batch.
+
+        Raises:
+            DatabaseError: with the server's own words.
+        """
+        with self._told(), self._wrapper.wrap_database_errors:
+            match self.vendor:
+                case "sqlite":
+                    yield from self._sqlite_batches(sql, params, size)
+                case "postgresql":
+                    with self._closing(self._postgresql_cursor()) as cursor:
+                        cursor.execute(sql, list(params) or None)
+                        while rows := cursor.fetchmany(size):
+                            yield rows
+                case "mysql":
+                    yield from self._mysql_batches(sql, params, size)
+                case _:
+                    with self._closing(self._wrapper.connection.cursor()) as cursor:
+                        cursor.execute(sql.replace("%s", "?"), *params)
+                        while rows := cursor.fetchmany(size):
+                            yield [tuple(row) for row in rows]
+
+    @contextmanager
+    def _closing(self, cursor: Untyped) -> Iterator[Untyped]:
+        try:
+            yield cursor
+        finally:
+            # Whoever stops reading may have closed the connection already, or lost it.
+            with suppress(self._wrapper.Database.Error):
+                cursor.close()
+
+    def _sqlite_batches(self, sql: str, params: Sequence[object], size: int) -> Iterator[Sequence[tuple[Untyped, ...]]]:
+        """Read texts the fast way, and from the first one that is no UTF-8 on in the way that keeps its bytes."""
+        connection = self._wrapper.connection
+        careful = connection.text_factory
+        done = 0
+        try:
+            for factory in (str, careful):
+                connection.text_factory = factory
+                again = done
+                try:
+                    with self._closing(self._wrapper.create_cursor()) as cursor:
+                        cursor.execute(sql, list(params) or None)
+                        while rows := cursor.fetchmany(size):
+                            if again < len(rows):
+                                yield rows[again:]
+                                done += len(rows) - again
+                            again = max(0, again - len(rows))
+                except self._wrapper.Database.OperationalError as error:
+                    if factory is careful or "decode" not in str(error).lower():
+                        raise
+                else:
+                    break
+        finally:
+            connection.text_factory = careful
+
+    def _postgresql_cursor(self) -> Untyped:
+        cursor = self._wrapper.create_cursor(name=f"upgrade_kit_{next(_cursor_numbers)}")
+        if hasattr(cursor, "adapters"):  # psycopg 3; psycopg2 gives Python's dates
+            from psycopg.types.string import TextLoader  # noqa: PLC0415 - an extra
+
+            for name in ("timestamptz", "timestamp", "date", "time", "timetz", "inet", "cidr", "uuid", "json", "jsonb"):
+                cursor.adapters.register_loader(name, TextLoader)
+        return cursor
+
+    def _mysql_batches(self, sql: str, params: Sequence[object], size: int) -> Iterator[Sequence[tuple[Untyped, ...]]]:
+        from MySQLdb.constants import FIELD_TYPE  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+        from MySQLdb.cursors import SSCursor  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+
+        connection = self._wrapper.connection
+        usual = dict(connection.converter)
+        moments = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE, FIELD_TYPE.TIME)
+        with self._closing(connection.cursor(SSCursor)) as cursor:
+            # What is set when the query runs holds for its whole result.
+            connection.converter.update(dict.fromkeys(moments, str))
+            try:
+                cursor.execute(sql, list(params) or None)
+            finally:
+                connection.converter.update({key: usual[key] for key in moments if key in usual})
+            while rows := cursor.fetchmany(size):
+                yield rows
+
+    def describe(self, table: str) -> tuple[ColumnDescription, ...]:
+        """Return the table's columns in their order, as the server describes them.
+
+        Raises:
+            DatabaseError: there is no such table, or it may not be described.
+        """
+        introspection = self._wrapper.introspection
+        if self.vendor == "sqlite":  # where Django's description wants a registered connection
+            rows = self.fetch(f"PRAGMA table_info({self.quote(table)})")
+            types = introspection.data_types_reverse
+            return tuple(
+                ColumnDescription(name=str(row[1]), type=_known_type(types, str(row[2])), key=bool(row[5]))
+                for row in rows
+            )
+        with self._told(), self._wrapper.cursor() as cursor:
+            keys = introspection.get_primary_key_columns(cursor, table) or []
+            found = []
+            for info in introspection.get_table_description(cursor, table):
+                try:
+                    kind = str(introspection.get_field_type(info.type_code, info))
+                except KeyError:
+                    kind = ""
+                found.append(ColumnDescription(name=str(info.name), type=kind, key=info.name in keys))
+            return tuple(found)
+
     def count(self, table: str) -> int:
         """Count a table's rows.
 
@@ -214,6 +353,13 @@ class Session:
             yield
         except (Error, UnicodeError) as error:
             raise _explained(error, self.address) from error
+
+
+def _known_type(types: Untyped, declared: str) -> str:
+    try:
+        return str(types[declared])
+    except KeyError:
+        return ""
 
 
 @contextmanager
