@@ -9,37 +9,26 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
+from urllib.parse import quote
 
 from tests.sqlserver import clients, protocol
 from tests.sqlserver.datatypes import SqlType
 from tests.sqlserver.script import Answer, Break, Count, Failure, Hang, Info, Request, Rows, Script, Wait
+from tests.sqlserver.tables import Session, Tables
 
 NAME = "TESTS"
 PRODUCT = "Microsoft SQL Server"
 END_SECONDS = 10
-
-
-class Tables(Protocol):
-    """What answers where the script has no rule: a database."""
-
-    def open(self) -> TablesSession: ...
-
-
-class TablesSession(Protocol):
-    """One connection to a database."""
-
-    def answer(self, request: Request) -> Answer: ...
-    @property
-    def transactions(self) -> int: ...
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +49,8 @@ class SqlServer:
 
     Args:
         script: what it answers.
-        databases: by name, what answers where no rule fits. ``master`` is there without being named.
+        databases: by name, what answers where no rule fits; by default an empty ``qatrack``. ``master`` is there
+            without being named.
         logins: who may log in, by default ``sa`` with the password ``pw``.
 
     Attributes:
@@ -72,11 +62,13 @@ class SqlServer:
         self,
         script: Script | None = None,
         *,
-        databases: Mapping[str, Tables | None] | None = None,
+        databases: Mapping[str, Tables] | None = None,
         logins: Logins | None = None,
     ) -> None:
         self.script = script or Script()
-        self.databases: dict[str, Tables | None] = {"master": None, **(databases or {"qatrack": None})}
+        self._folder = tempfile.TemporaryDirectory(prefix="upgrade-kit-sqlserver-")
+        self.databases: dict[str, Tables] = {"master": self.empty("master")}
+        self.databases |= databases or {"qatrack": self.empty("qatrack")}
         self.logins = logins or Logins()
         self.received: list[Request] = []
         self.logins_seen: list[protocol.Login] = []
@@ -102,6 +94,10 @@ class SqlServer:
         elif self.faults:
             raise BaseExceptionGroup("inside the scripted server", self.faults)
 
+    def empty(self, name: str) -> Tables:
+        """Return a database without tables, which lives as long as the server."""
+        return Tables(file=Path(self._folder.name) / f"{name}.sqlite3", name=name)
+
     def close(self) -> None:
         """End every connection, and wait for that."""
         self._stopped = True
@@ -114,6 +110,7 @@ class SqlServer:
             threads = list(self._connections)
         for thread in threads:
             thread.join(END_SECONDS)
+        self._folder.cleanup()
 
     def break_connections(self) -> None:
         """Cut every connection that is open now, as a server that is killed does."""
@@ -144,9 +141,15 @@ class SqlServer:
     ) -> str:
         """Return what pyodbc takes; ``driver`` is a registered name or a path."""
         common = f"DRIVER={{{driver}}};UID={user};PWD={password};DATABASE={database}"
-        if "msodbcsql" in driver or "ODBC Driver" in driver:
+        if _is_microsoft(driver):
             return f"{common};SERVER=127.0.0.1,{self.port};Encrypt=optional;TrustServerCertificate=yes"
         return f"{common};SERVER=127.0.0.1;PORT={self.port};TDS_Version=7.4;ClientCharset=UTF-8"
+
+    def url(self, driver: str, *, user: str = "sa", password: str = "pw", database: str = "qatrack") -> str:  # noqa: S107 - as above
+        """Return what ``--database`` takes."""
+        tail = "&Encrypt=optional&TrustServerCertificate=yes" if _is_microsoft(driver) else ""
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"mssql://{login}@127.0.0.1:{self.port}/{quote(database)}?driver={quote(driver, safe='')}{tail}"
 
     def _accept(self) -> None:
         number = 0
@@ -176,6 +179,10 @@ class SqlServer:
                 self._connections.pop(threading.current_thread(), None)
 
 
+def _is_microsoft(driver: str) -> bool:
+    return "msodbcsql" in driver or "ODBC Driver" in driver
+
+
 class _GoneError(Exception):
     """The client is not there any more, or the script sent it away."""
 
@@ -199,12 +206,11 @@ class _Connection:
         self._number = number
         self._login: protocol.Login | None = None
         self._database = "master"
-        self._session: TablesSession | None = None
+        self._session: Session | None = None  # from the login on
         self._prepared: dict[int, _Prepared] = {}
         self._packet_size = 4096
         self._packet_number = 1
         self._buffer = bytearray()
-        self._transactions = 0  # where no tables keep count
         self._told = False  # whether the client knows of an open transaction
         self._descriptor = 0
         self._ended_by = protocol.COMMIT
@@ -351,8 +357,7 @@ class _Connection:
     def _use(self, name: str) -> None:
         if self._session is not None:
             self._session.close()
-        tables = self._server.databases[name]
-        self._session = tables.open() if tables else None
+        self._session = self._server.databases[name].open(self._login.user if self._login else "")
         before, self._database = self._database, name
         self._say(protocol.changed(protocol.DATABASE, name, before))
         self._message(Info(5701, f"Changed database context to '{name}'.", state=2))
@@ -454,32 +459,19 @@ class _Connection:
         rollback = request.how == "rollback" or request.sql.lstrip().upper().startswith("ROLLBACK")
         self._ended_by = protocol.ROLLBACK if rollback else protocol.COMMIT
         answer = self._server.script.answer(request)
-        if answer is None and self._session is not None:
-            answer = self._session.answer(request)
-        if answer is None:
-            answer = self._plain(request)
-        return answer
-
-    def _plain(self, request: Request) -> Answer:
-        """Answer what every server knows, with no tables behind it."""
-        sql = request.sql.strip().rstrip(";").upper()
-        if request.how == "begin" or sql.startswith("BEGIN TRAN"):
-            self._transactions += 1
-        elif request.how == "commit" or sql.startswith("COMMIT"):
-            self._transactions = max(0, self._transactions - 1)
-        elif request.how == "rollback" or sql.startswith("ROLLBACK"):
-            self._transactions = 0
-        elif sql == "SELECT @@TRANCOUNT":
-            return [Rows(("", "int"), rows=[(self._transactions,)])]
-        elif not sql.startswith("SET "):
-            return [Failure(50000, f"the script has no answer for: {request.sql}")]
-        return []
+        return self._tables.answer(request) if answer is None else answer
 
     # --- Answers ---------------------------------------------------------------------------------
 
     @property
+    def _tables(self) -> Session:
+        if self._session is None:
+            raise ValueError("a request before the login")
+        return self._session
+
+    @property
     def _open_transactions(self) -> int:
-        return self._session.transactions if self._session is not None else self._transactions
+        return self._session.transactions if self._session is not None else 0
 
     @property
     def _status(self) -> int:

@@ -96,7 +96,7 @@ def test_a_statement_that_is_prepared_once_is_recorded_each_time(odbc_driver: st
 
 def test_an_unscripted_statement_is_an_error_that_names_it(odbc_driver: str) -> None:
     with SqlServer(Script(ONE)) as server, connected(server, odbc_driver) as connection:
-        with pytest.raises(pyodbc.Error, match=r"FROM nowhere.*50000"):
+        with pytest.raises(pyodbc.Error, match="FROBNICATE"):
             connection.execute("FROBNICATE [x] FROM nowhere")
         assert rows_of(connection.execute("SELECT 1")) == [(1,)]
 
