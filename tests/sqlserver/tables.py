@@ -168,7 +168,7 @@ class Session:
         except sqlite3.Error as error:
             yield _failure(error)
         except SqlglotError as error:
-            said = " ".join(str(error).split())
+            said = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())  # it underlines
             yield Failure(102, f"Incorrect syntax, as sqlglot reads it: {said}", severity=15)
 
     def _statement(self, sql: str, request: Request) -> Answer:

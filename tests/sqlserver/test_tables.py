@@ -48,19 +48,10 @@ def rows_of(cursor: Any) -> list[tuple[object, ...]]:
 
 
 def test_a_row_comes_back_as_it_went_in(connection: Connection) -> None:
-    row = (
-        "a\u00e9\U0001f600",
-        "x = 1\r\n" * 1000,
-        Decimal("-1.50"),
-        datetime(2018, 5, 14, 8, 0, 0, 123456),
-        True,
-        0.1,
-        b"\0\xff",
-    )
-    connection.execute(
-        "INSERT INTO [qa_test] ([slug], [procedure], [value], [made], [hidden], [weight], [raw]) VALUES (?,?,?,?,?,?,?)",
-        *row,
-    )
+    made = datetime(2018, 5, 14, 8, 0, 0, 123456)  # noqa: DTZ001 - as the column has it
+    row = ("a\u00e9\U0001f600", "x = 1\r\n" * 1000, Decimal("-1.50"), made, True, 0.1, b"\0\xff")
+    names = "[slug], [procedure], [value], [made], [hidden], [weight], [raw]"
+    connection.execute(f"INSERT INTO [qa_test] ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
     assert rows_of(connection.execute("SELECT * FROM [qa_test]")) == [(1, *row)]
 
 
@@ -101,7 +92,7 @@ def test_texts_are_compared_as_the_servers_collation_does(connection: Connection
         ("CREATE TABLE qa_test (id int)", 2714),
         ("COMMIT TRANSACTION", 3902),
         ("ROLLBACK TRANSACTION", 3903),
-        ("BACKUP DATABASE [qatrack] TO DISK = N'x'", 50000),
+        ("BACKUP DATABASE [qatrack] TO DISK = N'x'", 102),
         ("SELECT FROM WHERE", 102),
         ("SELECT FROBNICATE(1)", 195),
     ],
