@@ -149,18 +149,8 @@ def kept_sentence(kept: Backup) -> str:
 
 
 def native_of(vendor: str) -> Method:
-    """Return the vendor's own way to back up.
-
-    Raises:
-        BackupError: this version of upgrade-kit has none for it.
-    """
-    if vendor in _NATIVE:
-        return method_of(_NATIVE[vendor])
-    raise BackupError(
-        f"this version of upgrade-kit has no native backup of {vendor}",
-        hint=f"Make the backup with the server's own tool: {_BY_HAND[vendor]}; "
-        "then tell rewrite-calcs --apply so with --no-backup.",
-    )
+    """Return the vendor's own way to back up."""
+    return method_of(_NATIVE[vendor])
 
 
 def method_of(form: str) -> Method:
@@ -182,6 +172,10 @@ def method_of(form: str) -> Method:
             from upgrade_kit.backup import mysql  # noqa: PLC0415 - as above
 
             return mysql
+        case "mssql":
+            from upgrade_kit.backup import sqlserver  # noqa: PLC0415 - as above
+
+            return sqlserver
         case _:
             raise BackupError(
                 f"this version of upgrade-kit neither makes nor reads backups of the form {form}",
@@ -189,7 +183,4 @@ def method_of(form: str) -> Method:
             )
 
 
-_NATIVE = {"sqlite": "sqlite", "postgresql": "pg_dump", "mysql": "mysqldump"}
-_BY_HAND = {
-    "microsoft": "BACKUP DATABASE [NAME] TO DISK = N'FILE' WITH COPY_ONLY, CHECKSUM (in SSMS)",
-}
+_NATIVE = {"sqlite": "sqlite", "postgresql": "pg_dump", "mysql": "mysqldump", "microsoft": "mssql"}

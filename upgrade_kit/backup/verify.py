@@ -49,7 +49,7 @@ def verify_backup(
     except ProgramError:  # it says nothing of the backup
         raise
     except BackupError:
-        if isinstance(known, Backup) and made.file.exists():
+        if isinstance(known, Backup) and (made.on_server or made.file.exists()):
             with suppress(BackupError):  # what is wrong with the backup is the thing to tell
                 write_manifest(made)
         raise

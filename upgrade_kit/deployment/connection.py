@@ -91,6 +91,11 @@ class Session:
         self.server = ""
         self.name = address.name
 
+    @property
+    def driver_connection(self) -> Untyped:
+        """The driver's own connection, for what Django's cursors do not do: messages and further result sets."""
+        return self._wrapper.connection
+
     def quote(self, name: str) -> str:
         """Quote an identifier the vendor's way."""
         quoted: str = self._wrapper.ops.quote_name(name)
