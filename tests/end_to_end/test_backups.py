@@ -62,7 +62,7 @@ def test_an_empty_database_gets_the_content(server: Server, site: DatabaseAddres
     assert content(target) == content(site)
 
 
-def test_replace_leaves_nothing_of_what_was_there_but_a_backup(server: Server, site: DatabaseAddress, tmp_path: Path) -> None:
+def test_replace_leaves_of_what_was_there_a_backup_alone(server: Server, site: DatabaseAddress, tmp_path: Path) -> None:
     backup = create_backup(site, to_dir=tmp_path / "to")
     target = server.small_site(SMALL[:1])
     server.run("CREATE TABLE extra (id integer PRIMARY KEY)", address=target)

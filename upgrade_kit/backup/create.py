@@ -18,15 +18,16 @@ from upgrade_kit.backup.method import (
     method_of,
     native_of,
 )
-from upgrade_kit.backup.names import Reserved, backup_name, file_errors, reserve
+from upgrade_kit.backup.names import Reserved, backup_name, file_errors, make_private, reserve
+from upgrade_kit.backup.uploads import copy_uploads, prove_uploads, uploads_bytes
 from upgrade_kit.backup.verify import prove
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.database import read_schema
 from upgrade_kit.deployment.manifests import file_sha256, sync_folder, write_manifest
 from upgrade_kit.errors import BackupError, UsageError
-from upgrade_kit.model.backup import Backup, UnverifiedBackup
-from upgrade_kit.model.deployment import Schema, SchemaState
+from upgrade_kit.model.backup import Backup, UnverifiedBackup, Uploads
+from upgrade_kit.model.deployment import Schema, SchemaState, Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 
 _MARGIN = 1024 * 1024  # bytes left free for the manifest and for whoever else writes there
@@ -43,6 +44,8 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
     lock_seconds: float = LOCK_SECONDS,
     server_folder: str = "",
     drill: bool = False,
+    client_dir: Path | None = None,
+    uploads: Path | Unobserved | None = None,
 ) -> Backup:
     """Copy a database while it is in use, prove the copy, and write its manifest.
 
@@ -62,6 +65,10 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
         server_folder: on SQL Server, whose native backups stay on the server: the folder there, as the server
             sees it; by default the server's own. The manifest goes to ``to_dir`` all the same.
         drill: prove the backup by restoring it under another name too, where the method can.
+        client_dir: folder of the server's client programs (``pg_dump``, ``mysqldump``); by default they are
+            looked for.
+        uploads: the folder of uploaded files that goes with the database, or why it is not known, which the
+            proof then says.
 
     Raises:
         UsageError: the URL or the method is none.
@@ -72,7 +79,15 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
     if method not in METHODS:
         raise UsageError(f"there is no backup method {method!r}", hint=f"The methods are: {', '.join(METHODS)}.")
     folder = Path(to_dir)
-    options = Options(progress=progress, lock_seconds=lock_seconds, server_folder=server_folder, drill=drill)
+    options = Options(
+        progress=progress,
+        lock_seconds=lock_seconds,
+        server_folder=server_folder,
+        drill=drill,
+        client_dir=client_dir,
+    )
+    if isinstance(uploads, Path):
+        _refuse_inside(folder, uploads)
     with open_database(address) as session:
         tables = session.table_names()
         if not tables:
@@ -81,7 +96,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
                 hint="Check that this is the site's database: NAME in DATABASES, or the --database URL.",
             )
         chosen, needed, why = _choose(method, session, options)
-        _make_room(folder, needed)
+        _make_room(folder, needed + (uploads_bytes(uploads) if isinstance(uploads, Path) else 0))
         schema = read_schema(session, tables, VersionGraph.load().releases)
         version = site_version or _version(schema)
         moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
@@ -112,9 +127,10 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
                 with file_errors(names.partial):
                     made = replace(made, size_bytes=names.partial.stat().st_size, sha256=file_sha256(names.partial))
             proof = prove(made, address, options)
+            copied, told = _copy_uploads(names, uploads, options)
             backup = Backup(
-                made=replace(made, file=names.file.absolute()),
-                proof=(*why, *written.notes, *proof),
+                made=replace(made, file=names.file.absolute(), uploads=copied),
+                proof=(*why, *written.notes, *proof, *told),
                 verified_at=datetime.now(UTC).replace(microsecond=0),
             )
             _publish(names, backup)
@@ -173,16 +189,46 @@ def _make_room(folder: Path, needed: int) -> None:
         )
 
 
+def _copy_uploads(
+    names: Reserved, uploads: Path | Unobserved | None, options: Options
+) -> tuple[Uploads | None, tuple[str, ...]]:
+    """Copy the uploads after the database: what it tells of is there, and a file more does no harm."""
+    match uploads:
+        case None:
+            return None, ()
+        case Unobserved(reason=reason):
+            return None, (f"The uploaded files are not in this backup: {reason}.",)
+        case Path():
+            with file_errors(names.uploads_partial):
+                make_private(names.uploads_partial)
+            copied = copy_uploads(uploads, names.uploads_partial, names.uploads.absolute(), options.progress)
+            return copied, prove_uploads(copied, names.uploads_partial, options.progress)
+
+
+def _refuse_inside(folder: Path, uploads: Path) -> None:
+    """Refuse to write backups among the uploads: the web server hands out what is there."""
+    if folder.resolve().is_relative_to(uploads.resolve()):
+        raise BackupError(
+            f"{folder}: lies in the uploads folder, whose files the web server hands out",
+            hint="Name another folder with --to-dir.",
+        )
+
+
 def _publish(names: Reserved, backup: Backup) -> None:
-    """Give a proved backup its final name and its manifest; both or none."""
-    if backup.made.on_server:
-        write_manifest(backup)
-        return
-    with file_errors(names.file):
-        names.partial.replace(names.file)
-        sync_folder(names.file.parent)
+    """Give a proved backup its final names and its manifest; all or none."""
+    done: list[Path] = []
     try:
+        with file_errors(names.file):
+            for partial, final, wanted in (
+                (names.partial, names.file, not backup.made.on_server),
+                (names.uploads_partial, names.uploads, backup.made.uploads is not None),
+            ):
+                if wanted:
+                    partial.replace(final)
+                    done.append(final)
+            sync_folder(names.file.parent)
         write_manifest(backup)
     except BackupError:
-        names.file.unlink()
+        for final in done:
+            final.unlink()
         raise

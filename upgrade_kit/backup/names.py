@@ -28,16 +28,23 @@ class Reserved:
     Attributes:
         partial: exists already, empty, readable by the owner alone; holding it holds the other two.
         file: the backup's final name; does not exist.
+        uploads: the final name of the archive of uploads; does not exist.
         manifest: the manifest's name; does not exist.
     """
 
     partial: Path
     file: Path
+    uploads: Path
     manifest: Path
 
+    @property
+    def uploads_partial(self) -> Path:
+        """The temporary name of the archive of uploads."""
+        return self.uploads.with_name(self.uploads.name + PARTIAL)
+
     def release(self) -> None:
-        """Remove the temporary file and what the database left beside it."""
-        for leftover in (self.partial, *sidecars(self.partial)):
+        """Remove the temporary files and what the database left beside one."""
+        for leftover in (self.partial, *sidecars(self.partial), self.uploads_partial):
             with suppress(OSError):  # the error that led here is the one to tell
                 leftover.unlink(missing_ok=True)
 
@@ -65,17 +72,30 @@ def reserve(folder: Path, name: str, ending: str) -> Reserved:
         candidate = name if number == 1 else f"{name}-{number}"
         file = folder / f"{candidate}{ending}"
         reserved = Reserved(
-            partial=file.with_name(file.name + PARTIAL), file=file, manifest=folder / f"{candidate}{SUFFIX}"
+            partial=file.with_name(file.name + PARTIAL),
+            file=file,
+            uploads=folder / f"{candidate}.uploads.zip",
+            manifest=folder / f"{candidate}{SUFFIX}",
         )
         try:
-            os.close(os.open(reserved.partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            make_private(reserved.partial)
         except FileExistsError:
             continue
-        if os.path.lexists(reserved.file) or os.path.lexists(reserved.manifest):
+        if any(os.path.lexists(name) for name in (reserved.file, reserved.uploads, reserved.manifest)):
             reserved.release()
             continue
         return reserved
     raise AssertionError("count() does not end")  # pragma: no cover
+
+
+def make_private(file: Path) -> None:
+    """Make an empty file that its owner alone may read.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: it cannot be made.
+    """
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

@@ -7,22 +7,25 @@ from pathlib import Path
 
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.method import LOCK_SECONDS, Options, Progress, method_of
+from upgrade_kit.backup.uploads import check_free, prove_uploads, restore_uploads
 from upgrade_kit.backup.verify import prove
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.fingerprint import database_fingerprint
 from upgrade_kit.deployment.manifests import changed_content, read_manifest
-from upgrade_kit.errors import BackupError, DatabaseError
+from upgrade_kit.errors import BackupError, DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 
 
 def restore_backup(
     manifest: str | Path,
     *,
-    database: str | DatabaseAddress,
+    database: str | DatabaseAddress | None,
     replace: bool = False,
     lock_seconds: float = LOCK_SECONDS,
     progress: Progress | None = None,
+    client_dir: Path | None = None,
+    uploads_to: Path | None = None,
 ) -> Backup:
     """Put the content of a backup into a database that is empty, or in the place of one that is not.
 
@@ -32,20 +35,25 @@ def restore_backup(
 
     Args:
         manifest: the ``.manifest.json`` beside a verified backup.
-        database: where to restore to: an address, or a URL (a relative path starts from the current folder).
+        database: where to restore to: an address, or a URL (a relative path starts from the current folder);
+            None to restore the uploads alone.
         replace: needed where the target holds data.
         lock_seconds: how long to wait while another program keeps the target locked.
         progress: told how far the work has come.
+        client_dir: folder of the server's client programs; by default they are looked for.
+        uploads_to: the folder that gets the uploaded files; it must not exist yet, or be empty.
 
     Returns:
         The backup, with what was checked and done as its proof.
 
     Raises:
-        UsageError: the URL is none.
+        UsageError: the URL is none, or nothing is to be restored.
         BackupError: the backup is not proved, the target holds data or is in use, or the result differs.
         DatabaseError: the target cannot be reached.
     """
     address = parse_database_url(database, base=Path.cwd()) if isinstance(database, str) else database
+    if address is None and uploads_to is None:
+        raise UsageError("restore needs to be told where to", hint="Name a database, or a folder for the uploads.")
     backup = read_manifest(Path(manifest))
     if isinstance(backup, UnverifiedBackup):
         raise BackupError(
@@ -53,19 +61,57 @@ def restore_backup(
             hint=f'Prove it first: upgrade-kit backup verify "{manifest}"',
         )
     made = backup.made
+    if uploads_to is not None:
+        _check_uploads(made, uploads_to)
+    options = Options(progress=progress, lock_seconds=lock_seconds, client_dir=client_dir)
+    done: tuple[str, ...] = ()
+    if address is not None:
+        done = _restore_database(made, address, options, replace=replace)
+    if made.uploads is not None and uploads_to is not None:
+        try:
+            if address is None:
+                done = prove_uploads(made.uploads, progress=progress)
+            done = (*done, restore_uploads(made.uploads, uploads_to, progress))
+        except BackupError as error:
+            if address is None:
+                raise
+            raise BackupError(
+                f"{address.shown} is restored, but the uploads are not: {error.message}",
+                hint=f"{error.hint} Then restore them alone: the same command without --database.",
+            ) from error
+    return dataclasses.replace(backup, proof=done)
+
+
+def _check_uploads(made: UnverifiedBackup, folder: Path) -> None:
+    if made.uploads is None:
+        raise BackupError(
+            f"{made.manifest}: this backup holds no uploads; nothing was changed",
+            hint="Leave out --uploads-to, and take the uploads from elsewhere.",
+        )
+    check_free(folder)
+
+
+def _restore_database(
+    made: UnverifiedBackup, address: DatabaseAddress, options: Options, *, replace: bool
+) -> tuple[str, ...]:
     if made.method == "native" and address.vendor != made.vendor:
         raise BackupError(
             f"{address.shown}: a native backup of {made.vendor} cannot be restored into {address.vendor}",
             hint=f"Name a database of {made.vendor} with --database, or make a backup with --method json.",
         )
-    options = Options(progress=progress, lock_seconds=lock_seconds)
     proof = prove(made, address, options)
 
     def keep() -> Backup:
-        return create_backup(address, to_dir=made.manifest.parent, progress=progress, lock_seconds=lock_seconds)
+        return create_backup(
+            address,
+            to_dir=made.manifest.parent,
+            progress=options.progress,
+            lock_seconds=options.lock_seconds,
+            client_dir=options.client_dir,
+        )
 
     done = method_of(made.format).restore(made, address, options, replace=replace, keep=keep)
-    return dataclasses.replace(backup, proof=(*proof, *done, _compare(made, address)))
+    return (*proof, *done, _compare(made, address))
 
 
 def _compare(made: UnverifiedBackup, address: DatabaseAddress) -> str:

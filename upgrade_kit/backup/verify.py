@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from upgrade_kit.backup.method import Options, Progress, method_of
+from upgrade_kit.backup.uploads import prove_uploads
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.manifests import file_sha256, read_manifest, write_manifest
 from upgrade_kit.errors import BackupError, ProgramError
@@ -21,6 +22,7 @@ def verify_backup(
     database: str | DatabaseAddress | None = None,
     progress: Progress | None = None,
     drill: bool = False,
+    client_dir: Path | None = None,
 ) -> Backup:
     """Prove a backup and note in its manifest that it was proved, and when.
 
@@ -34,6 +36,7 @@ def verify_backup(
             default the one that the manifest names.
         progress: told how far the work has come.
         drill: prove the backup by restoring it under another name too, where the method can.
+        client_dir: folder of the server's client programs; by default they are looked for.
 
     Raises:
         UsageError: the URL is none.
@@ -45,7 +48,9 @@ def verify_backup(
     made = known.made if isinstance(known, Backup) else known
     method_of(made.format)  # one that this version does not know says nothing of the backup
     try:
-        proof = prove(made, address, Options(progress=progress, drill=drill))
+        proof = prove(made, address, Options(progress=progress, drill=drill, client_dir=client_dir))
+        if made.uploads is not None:
+            proof += prove_uploads(made.uploads, progress=progress)
     except ProgramError:  # it says nothing of the backup
         raise
     except BackupError:
@@ -64,19 +69,17 @@ def verify_backup(
 
 
 def prove(made: UnverifiedBackup, database: DatabaseAddress | None, options: Options) -> tuple[str, ...]:
-    """Check a backup against what is said of it and return what was checked, one sentence each.
+    """Check a backup of a database against what is said of it and return what was checked, one sentence each.
 
     Raises:
         BackupError: it is not what is said of it, or cannot be read.
     """
     method = method_of(made.format)
-    if made.on_server:
-        return method.prove(made, database, options)
-    _compare_bytes(made)
-    return (
-        f"Size {made.size_bytes} bytes and SHA-256 agree with the manifest.",
-        *method.prove(made, database, options),
-    )
+    proof: list[str] = []
+    if not made.on_server:
+        _compare_bytes(made)
+        proof.append(f"Size {made.size_bytes} bytes and SHA-256 agree with the manifest.")
+    return (*proof, *method.prove(made, database, options))
 
 
 def _compare_bytes(made: UnverifiedBackup) -> None:

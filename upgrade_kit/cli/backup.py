@@ -1,51 +1,63 @@
-"""``upgrade-kit backup``: make a backup and prove it; prove an old one; restore one."""
+"""``upgrade-kit backup``: make a backup and prove it; prove an old one; restore one; list them."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from upgrade_kit.backup.create import create_backup
+from upgrade_kit.backup.listing import list_backups
 from upgrade_kit.backup.method import METHODS
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import BACKUPS, add_output_arguments, add_site_arguments, default_site
 from upgrade_kit.cli.streams import Streams
-from upgrade_kit.deployment.address import parse_database_url
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.manifests import manifest_document, read_manifest
-from upgrade_kit.deployment.survey import resolve_address
+from upgrade_kit.deployment.survey import find_uploads, resolve_address
 from upgrade_kit.errors import DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.deployment import Unobserved
-from upgrade_kit.report.backup import render_created, render_restored, render_verified
+from upgrade_kit.report.backup import listed_document, render_created, render_listed, render_restored, render_verified
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
-_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--to-dir DIR] [--drill] [options]
+_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--to-dir DIR] [--no-uploads]
+                          [--drill] [options]
        upgrade-kit backup verify MANIFEST [--database URL] [--drill] [options]
-       upgrade-kit backup restore MANIFEST --database URL [--replace] [options]"""
+       upgrade-kit backup restore MANIFEST [--database URL [--replace]] [--uploads-to DIR] [options]
+       upgrade-kit backup list [DIR ...] [--database URL] [options]"""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command line of ``backup`` and of its forms ``verify`` and ``restore``."""
+    """Declare the command line of ``backup`` and of its forms ``verify``, ``restore`` and ``list``."""
     parser.usage = _USAGE
     add_site_arguments(parser, versions=False)
     parser.add_argument(
-        "manifest",
-        nargs="?",
+        "places",
+        nargs="*",
         metavar="MANIFEST",
-        help="after verify or restore: the .manifest.json of a backup",
+        help="after verify or restore: the .manifest.json of a backup; after list: folders",
     )
     parser.add_argument(
         "--method",
         choices=METHODS,
         default=METHODS[0],
-        help="how to make the backup; this version has native for SQLite (default: %(default)s)",
+        help="native: the database's own way; json: a Django fixture; auto: native where it can be used, else json "
+        "(default: %(default)s)",
     )
     parser.add_argument("--to-dir", metavar="DIR", default=BACKUPS, help="where the backup goes (default: %(default)s)")
+    parser.add_argument(
+        "--no-uploads", action="store_true", help="leave the site's uploaded files (media/uploads) out of the backup"
+    )
+    parser.add_argument(
+        "--client-dir",
+        metavar="DIR",
+        help="folder of pg_dump and its companions, or of mysqldump and mysql (default: they are looked for)",
+    )
     parser.add_argument(
         "--server-dir",
         metavar="DIR",
@@ -60,29 +72,44 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--replace",
         action="store_true",
-        help="restore over a database that holds data; the old file is kept beside it",
+        help="restore over a database that holds data; what is there is kept: an SQLite file beside the new one, "
+        "any other database as a backup beside the manifest",
+    )
+    parser.add_argument(
+        "--uploads-to",
+        metavar="DIR",
+        help="restore: unpack the uploaded files here; the folder must not exist yet, or be empty",
     )
     add_output_arguments(parser)
 
 
 def run(arguments: Namespace, streams: Streams) -> Exit:
-    """Make, verify or restore a backup, by the first word."""
-    if arguments.site != "restore" and arguments.replace:
-        raise UsageError(
-            "--replace belongs to restore",
-            hint="A new backup never overwrites an old one: upgrade-kit backup [SITE]",
-        )
+    """Make, verify, restore or list backups, by the first word."""
+    if arguments.site != "restore":
+        _refuse_of_restore(arguments)
     match arguments.site:
         case "verify":
             return _verify(arguments, streams)
         case "restore":
             return _restore(arguments, streams)
+        case "list":
+            return _list(arguments, streams)
         case _:
             return _create(arguments, streams)
 
 
+def _refuse_of_restore(arguments: Namespace) -> None:
+    if arguments.replace:
+        raise UsageError(
+            "--replace belongs to restore",
+            hint="A new backup never overwrites an old one: upgrade-kit backup [SITE]",
+        )
+    if arguments.uploads_to is not None:
+        raise UsageError("--uploads-to belongs to restore", hint="A backup holds the uploads of SITE by itself.")
+
+
 def _create(arguments: Namespace, streams: Streams) -> Exit:
-    if arguments.manifest is not None:
+    if arguments.places:
         raise UsageError(
             f"backup takes one SITE, or verify or restore before a manifest, not {arguments.site!r}",
             hint="Type: upgrade-kit backup --help",
@@ -96,12 +123,7 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             f"the site does not say where its database is: {address.reason}",
             hint="Name it with --database URL.",
         )
-    shown = (
-        nullcontext()
-        if arguments.quiet
-        else progress(streams.err, "Copying the database", color=streams.color(arguments))
-    )
-    with shown as step:
+    with _shown("Backing up", arguments, streams) as step:
         backup = create_backup(
             address,
             to_dir=Path(arguments.to_dir),
@@ -109,15 +131,36 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             progress=step,
             server_folder=arguments.server_dir,
             drill=arguments.drill,
+            client_dir=_client_dir(arguments),
+            uploads=_uploads(site, arguments),
         )
     return _answer(backup, render_created, arguments, streams)
+
+
+def _uploads(site: str | None, arguments: Namespace) -> Path | Unobserved | None:
+    if arguments.no_uploads:
+        return Unobserved("--no-uploads was typed")
+    return None if site is None else find_uploads(Path(site))
+
+
+def _shown(
+    what: str, arguments: Namespace, streams: Streams
+) -> AbstractContextManager[Callable[[int, int | None], None] | None]:
+    return nullcontext() if arguments.quiet else progress(streams.err, what, color=streams.color(arguments))
+
+
+def _client_dir(arguments: Namespace) -> Path | None:
+    return None if arguments.client_dir is None else Path(arguments.client_dir)
 
 
 def _verify(arguments: Namespace, streams: Streams) -> Exit:
     manifest = _manifest(arguments)
     database = arguments.database or _server_of(manifest)
     address = None if database is None else parse_database_url(database, base=Path.cwd(), password=streams.password())
-    backup = verify_backup(manifest, database=address, drill=arguments.drill)
+    with _shown("Verifying", arguments, streams) as step:
+        backup = verify_backup(
+            manifest, database=address, progress=step, drill=arguments.drill, client_dir=_client_dir(arguments)
+        )
     return _answer(backup, render_verified, arguments, streams)
 
 
@@ -130,20 +173,41 @@ def _server_of(manifest: Path) -> str | None:
 
 def _restore(arguments: Namespace, streams: Streams) -> Exit:
     manifest = _manifest(arguments)
-    if arguments.database is None:
-        raise UsageError("restore needs to be told where to", hint="Add --database sqlite:///FILE")
-    address = parse_database_url(arguments.database, base=Path.cwd(), password=streams.password())
-    backup = restore_backup(manifest, database=address, replace=arguments.replace)
+    if arguments.database is None and arguments.uploads_to is None:
+        raise UsageError("restore needs to be told where to", hint="Add --database URL, or --uploads-to DIR, or both.")
+    with _shown("Restoring", arguments, streams) as step:
+        backup = restore_backup(
+            manifest,
+            database=_named_database(arguments, streams),
+            replace=arguments.replace,
+            progress=step,
+            client_dir=_client_dir(arguments),
+            uploads_to=None if arguments.uploads_to is None else Path(arguments.uploads_to),
+        )
     return _answer(backup, render_restored, arguments, streams)
 
 
+def _list(arguments: Namespace, streams: Streams) -> Exit:
+    folders = [Path(place) for place in arguments.places] or [Path()]
+    listed = list_backups(folders, _named_database(arguments, streams))
+    as_json = arguments.format == "json"
+    streams.emit(to_json(listed_document(listed)) if as_json else render_listed(listed, folders), arguments)
+    return Exit.DONE
+
+
+def _named_database(arguments: Namespace, streams: Streams) -> DatabaseAddress | None:
+    if arguments.database is None:
+        return None
+    return parse_database_url(arguments.database, base=Path.cwd(), password=streams.password())
+
+
 def _manifest(arguments: Namespace) -> Path:
-    if arguments.manifest is None:
+    if len(arguments.places) != 1:
         raise UsageError(
-            f"backup {arguments.site} needs a manifest",
+            f"backup {arguments.site} needs one manifest",
             hint=f"Type: upgrade-kit backup {arguments.site} FILE.manifest.json",
         )
-    return Path(arguments.manifest)
+    return Path(arguments.places[0])
 
 
 def _answer(backup: Backup, render: Callable[[Backup], str], arguments: Namespace, streams: Streams) -> Exit:

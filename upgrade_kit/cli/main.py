@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "path": "show the hops and steps from the site's version to the target",
     "preflight": "check everything that an upgrade needs, then say GO or NO_GO",
-    "backup": "make a backup and prove it; also: backup verify, backup restore",
+    "backup": "make a backup and prove it; also: backup verify, backup restore, backup list",
     "rewrite-calcs": "show (and with --apply write) what calculation procedures must become for 0.3.0",
     "demo": "build a sample 0.2.9.1 site in a temporary folder and walk it through all of the above",
 }

@@ -137,24 +137,33 @@ def find_backups(folders: Sequence[Path], session: Session) -> Backups:
 
     current: list[Backup] = []
     stale: list[tuple[Path, str]] = []
-    for path in sorted({found.absolute() for folder in folders for found in _manifests_in(folder)}):
-        try:
-            backup = read_manifest(path)
-        except BackupError as error:
-            if _is_ours(path):
-                stale.append((path, error.message.removeprefix(f"{path}: ")))
-            continue
+    for path, backup in manifests_in(folders):
         match backup:
+            case BackupError():
+                stale.append((path, backup.message.removeprefix(f"{path}: ")))
             case UnverifiedBackup():
                 stale.append((path, "not verified: nothing proves it yet"))
             case Backup(made=made):
-                reason = _objection(made, session.address, now)
+                reason = objection(made, session.address, now)
                 if reason:
                     stale.append((path, reason))
                 else:
                     current.append(backup)
     current.sort(key=lambda backup: backup.made.created_at, reverse=True)
     return Backups(looked_in=tuple(folders), current=tuple(current), stale=tuple(stale))
+
+
+def manifests_in(folders: Sequence[Path]) -> Iterator[tuple[Path, Backup | UnverifiedBackup | BackupError]]:
+    """Return each manifest in some folders and the folders directly below them, by path, or why it cannot be read.
+
+    Other files, whatever their names, are passed over.
+    """
+    for path in sorted({found.absolute() for folder in folders for found in _manifests_in(folder)}):
+        try:
+            yield path, read_manifest(path)
+        except BackupError as error:
+            if _is_ours(path):
+                yield path, error
 
 
 def changed_content(then: Content, now: Content) -> str:
@@ -202,19 +211,24 @@ def _parts(backup: Backup | UnverifiedBackup) -> tuple[UnverifiedBackup, datetim
             return backup, None, ()
 
 
-def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[], Content]) -> str:
-    """Say why a backup does not hold the database as it is now; cheap questions first."""
-    if not _same_database(made.database, address):
+def objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[], Content]) -> str:
+    """Say why a verified backup does not hold the database as it is now, or return ``""``; cheap questions first.
+
+    Args:
+        made: the backup. A file that only the server can read is not looked at.
+        address: the database.
+        now: tells what the database holds now; asked only if everything else agrees.
+    """
+    if not is_of(made, address):
         return f"{OTHER_DATABASE}: {made.database}"
+    if reason := file_objection(made):
+        return reason
     try:
-        size = made.file.stat().st_size
-        if size != made.size_bytes:
-            return f"the backup file {made.file.name} has {size} bytes instead of {made.size_bytes}"
         if changed := changed_content(made.content, now()):
             return f"the database has changed since: {changed}"
-        if file_sha256(made.file) != made.sha256:
+        if not made.on_server and file_sha256(made.file) != made.sha256:
             return f"the backup file {made.file.name} was altered after it was verified"
-        if made.vendor == "sqlite" and not same_pages(Path(address.name), made.file):
+        if made.format == "sqlite" and not same_pages(Path(address.name), made.file):
             return "the database was written to since: the same tables and numbers of rows, other values"
     except sqlite3.Error as error:
         return f"the database cannot be compared with it ({error})"
@@ -223,9 +237,23 @@ def _objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[
     return ""
 
 
-def _same_database(url: str, address: DatabaseAddress) -> bool:
+def file_objection(made: UnverifiedBackup) -> str:
+    """Say what a look at its size shows to be wrong with a backup file, or return ``""``."""
+    if made.on_server:
+        return ""
     try:
-        return url == address.shown or parse_database_url(url, base=Path()).leads_where(address)
+        size = made.file.stat().st_size
+    except OSError as error:
+        return f"the backup file {made.file.name} cannot be read ({error.strerror})"
+    if size != made.size_bytes:
+        return f"the backup file {made.file.name} has {size} bytes instead of {made.size_bytes}"
+    return ""
+
+
+def is_of(made: UnverifiedBackup, address: DatabaseAddress) -> bool:
+    """Return whether a backup is of this database, whoever logs in."""
+    try:
+        return made.database == address.shown or parse_database_url(made.database, base=Path()).leads_where(address)
     except UsageError:
         return False
 

@@ -125,6 +125,23 @@ def resolve_address(
     return _settings_and_address(find_site(site), None, password)[1]
 
 
+def find_uploads(site: str | Path) -> Path | Unobserved:
+    """Return the folder of a site's uploaded files, or why it is not known.
+
+    Args:
+        site: the folder that holds ``manage.py``.
+
+    Raises:
+        SiteError: there is no such folder.
+    """
+    settings, _ = _settings_and_address(find_site(site), None, None)
+    media = settings if isinstance(settings, Unobserved) else settings.media_root
+    if isinstance(media, Unobserved):
+        return media
+    folder = media / "uploads"
+    return folder if folder.is_dir() else Unobserved(f"there is no folder {folder}")
+
+
 def read_machine(environment: Mapping[str, str] | None = None) -> Machine:
     """Return the system and the encoding in which the site's Python would write a log.
 

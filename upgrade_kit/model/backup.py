@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 OTHER_DATABASE = "of another database"  # how the reason begins why a backup does not count
@@ -110,3 +111,32 @@ class Backup:
     made: UnverifiedBackup
     verified_at: datetime
     proof: tuple[str, ...]
+
+
+class Standing(StrEnum):
+    """How a backup that was found stands to its database."""
+
+    CURRENT = "current"
+    STALE = "stale"
+    NOT_COMPARED = "not compared"
+    NOT_VERIFIED = "not verified"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedBackup:
+    """A manifest that was found, and what is known of its backup.
+
+    Attributes:
+        manifest: the manifest's path.
+        made: what it says; None where it cannot be read.
+        verified_at: when it was last proved, in UTC; None if never.
+        standing: how it stands to its database now.
+        reason: why it is not current; ``""`` where it is.
+    """
+
+    manifest: Path
+    made: UnverifiedBackup | None
+    verified_at: datetime | None
+    standing: Standing
+    reason: str

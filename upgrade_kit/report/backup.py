@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.backup import Backup, ListedBackup, UnverifiedBackup
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.terminal import visible
 
 _WIDTH = 79  # of prose; paths and commands are never wrapped
-_UPLOADS = (
+_NO_UPLOADS = (
     "It holds the database alone. Copy the uploads (media/uploads) too: the migration to 0.3.0 copies "
     "and renames what is in there."
 )
+_NOT_READ = "These uploads are NOT in the backup. Look at them, and copy by hand what is worth keeping:"
+_CHANGED = "These uploads were written to while they were copied; make another backup when the site rests:"
+_NAMES_SHOWN = 10
 
 _FOUND = (
     "preflight and rewrite-calcs find it when it is below the current folder, the site's or the database's; "
@@ -29,11 +33,12 @@ def render_created(backup: Backup) -> str:
         _facts(
             ("database", made.database),
             ("version", made.site_version or "not known"),
-            ("file", f"{made.file} ({_size(made.size_bytes)})"),
+            ("file", _file(made)),
+            *_uploads_fact(made),
             ("manifest", str(made.manifest)),
         ),
         _proof(backup),
-        _paragraph(_UPLOADS),
+        *_uploads(made),
         _paragraph(_FOUND),
         _restore_command(backup),
     )
@@ -45,7 +50,8 @@ def render_verified(backup: Backup) -> str:
     return _text(
         f"Backup verified at {backup.verified_at:%Y-%m-%d %H:%M:%S} UTC.",
         _facts(
-            ("file", f"{made.file} ({_size(made.size_bytes)})"),
+            ("file", _file(made)),
+            *_uploads_fact(made),
             ("made", f"{made.created_at:%Y-%m-%d %H:%M:%S} UTC of {made.database}"),
             ("version", made.site_version or "not known"),
         ),
@@ -60,13 +66,95 @@ def render_restored(backup: Backup) -> str:
     return _text(
         "Backup restored.",
         _facts(
-            ("backup", str(made.file)),
+            ("backup", made.server_file or str(made.file)),
             ("made", f"{made.created_at:%Y-%m-%d %H:%M:%S} UTC of {made.database}"),
             ("version", made.site_version or "not known"),
         ),
         _proof(backup),
-        _paragraph("Before you start the site, check that its account may read and write the restored file."),
+        _paragraph("Before you start the site, check that its account may read and write what was restored."),
     )
+
+
+def render_listed(listed: Sequence[ListedBackup], folders: Sequence[Path]) -> str:
+    """Return the backups that were found, newest first, and how each stands to its database."""
+    places = ", ".join(str(folder.absolute()) for folder in folders)
+    if not listed:
+        return f"No backups in {visible(places)} or the folders directly below.\n"
+    count = "1 backup" if len(listed) == 1 else f"{len(listed)} backups"
+    return _text(f"{count} in {visible(places)} and the folders directly below.", *map(_listed, listed))
+
+
+def _listed(one: ListedBackup) -> list[str]:
+    made = one.made
+    standing = f"{one.standing}: {one.reason}" if one.reason else str(one.standing)
+    facts = [("standing", standing)]
+    title = "a manifest that cannot be read"
+    if made is not None:
+        title = f"{made.created_at:%Y-%m-%d %H:%M:%S} UTC"
+        verified = "never" if one.verified_at is None else f"{one.verified_at:%Y-%m-%d %H:%M:%S} UTC"
+        facts += [
+            ("verified", verified),
+            ("database", made.database),
+            ("version", made.site_version or "not known"),
+            ("file", _file(made)),
+            *_uploads_fact(made),
+        ]
+    return [title, *_facts(*facts, ("manifest", str(one.manifest)))]
+
+
+def listed_document(listed: Sequence[ListedBackup]) -> dict[str, object]:
+    """Return the backups that were found as plain lists, dictionaries, strings and numbers."""
+    return {"schema": 1, "command": "backup list", "backups": [_listed_document(one) for one in listed]}
+
+
+def _listed_document(one: ListedBackup) -> dict[str, object]:
+    made, known = one.made, {}
+    if made is not None:
+        known = {
+            "file": made.server_file or str(made.file),
+            "on_server": made.on_server,
+            "size_bytes": made.size_bytes,
+            "method": made.method,
+            "format": made.format,
+            "vendor": made.vendor,
+            "database": made.database,
+            "site_version": made.site_version,
+            "created_at": f"{made.created_at:%Y-%m-%dT%H:%M:%SZ}",
+            "uploads": None if made.uploads is None else str(made.uploads.file),
+        }
+    verified = None if one.verified_at is None else f"{one.verified_at:%Y-%m-%dT%H:%M:%SZ}"
+    return {
+        "manifest": str(one.manifest),
+        "standing": str(one.standing),
+        "reason": one.reason,
+        "verified_at": verified,
+        **known,
+    }
+
+
+def _file(made: UnverifiedBackup) -> str:
+    where = f"{made.server_file} on the server" if made.on_server else str(made.file)
+    return f"{where} ({_size(made.size_bytes)})"
+
+
+def _uploads_fact(made: UnverifiedBackup) -> list[tuple[str, str]]:
+    copied = made.uploads
+    if copied is None:
+        return []
+    return [("uploads", f"{copied.file} ({copied.files} files, {_size(copied.size_bytes)})")]
+
+
+def _uploads(made: UnverifiedBackup) -> list[list[str]]:
+    """Say what of the uploads is not in the backup, or not as it is now."""
+    if made.uploads is None:
+        return [_paragraph(_NO_UPLOADS)]
+    blocks = []
+    for title, names in ((_NOT_READ, made.uploads.missing), (_CHANGED, made.uploads.changed)):
+        if names:
+            more = len(names) - _NAMES_SHOWN
+            tail = [f"  and {more} more; the manifest names them all"] if more > 0 else []
+            blocks.append([*_paragraph(title), *(f"  {visible(name)}" for name in names[:_NAMES_SHOWN]), *tail])
+    return blocks
 
 
 def _text(title: str, *blocks: Iterable[str]) -> str:
@@ -102,7 +190,10 @@ def _restore_command(backup: Backup) -> list[str]:
     made = backup.made
     database, manifest = quoted(made.database), quoted(str(made.manifest))
     command = f"upgrade-kit backup restore {manifest} --database {database} --replace"
-    return ["To put it back (stop the site first; the file that is there then is kept):", f"  {command}"]
+    lines = ["To put it back (stop the site first; what is there then is kept):", f"  {command}"]
+    if made.uploads is not None:
+        lines += ["and its uploads, into a folder that does not exist yet, with --uploads-to DIR."]
+    return lines
 
 
 def _size(count: int) -> str:
