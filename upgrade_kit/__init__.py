@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from upgrade_kit.errors import UpgradeKitError
     from upgrade_kit.planning.graph import VersionGraph
     from upgrade_kit.preflight.runner import run_preflight
+    from upgrade_kit.rewriting.explain import explain_procedure
     from upgrade_kit.rewriting.plan import plan_rewrites
     from upgrade_kit.rewriting.rewrite import rewrite_procedure
 
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "apply_rewrites",
     "create_backup",
+    "explain_procedure",
     "plan_rewrites",
     "read_migrate_log",
     "restore_backup",
@@ -45,6 +47,7 @@ _HOMES = {
     "VersionGraph": "upgrade_kit.planning.graph",
     "apply_rewrites": "upgrade_kit.deployment.store",
     "create_backup": "upgrade_kit.backup.create",
+    "explain_procedure": "upgrade_kit.rewriting.explain",
     "plan_rewrites": "upgrade_kit.rewriting.plan",
     "read_migrate_log": "upgrade_kit.deployment.migrate_log",
     "restore_backup": "upgrade_kit.backup.restore",

@@ -124,18 +124,27 @@ def test_every_rule_id_in_the_code_has_a_rule_file_or_a_check() -> None:
     assert sorted(used - known) == []
 
 
-def test_the_transcript_in_the_readme_is_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"```console\n\$ upgrade-kit (.+)\n((?:.*\n)+?)```", readme)
-    assert found is not None
+TRANSCRIPTS = re.findall(
+    r"```console\n\$ upgrade-kit (.+)\n((?:.*\n)+?)```", (ROOT / "README.md").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize(("command", "shown"), TRANSCRIPTS, ids=[command for command, _ in TRANSCRIPTS])
+def test_the_transcripts_in_the_readme_are_real(
+    command: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build_sample_site(tmp_path / "qatrackplus", VersionGraph.load().resolve("0.3.0"))
     monkeypatch.chdir(tmp_path)
 
     result = subprocess.run(
-        [sys.executable, "-m", "upgrade_kit", *found[1].split()], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "upgrade_kit", *command.split()], capture_output=True, text=True, check=False
     )
 
-    assert [line.rstrip() for line in result.stdout.splitlines()] == found[2].splitlines()
+    assert [line.rstrip() for line in result.stdout.rstrip().splitlines()] == shown.splitlines()
+
+
+def test_the_readme_has_a_transcript_of_the_table_and_of_a_story() -> None:
+    assert ["--explain" in command for command, _ in TRANSCRIPTS] == [False, True]
 
 
 def test_the_library_lines_in_the_readme_are_true() -> None:

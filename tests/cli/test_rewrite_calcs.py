@@ -249,3 +249,86 @@ def test_what_stops_an_apply_before_its_journal_stays_what_it_was(tmp_path: Path
 
     with pytest.raises(KeyboardInterrupt, match=r"^$"), told_where_it_stands(tmp_path):
         raise KeyboardInterrupt
+
+
+def test_explain_tells_one_test_s_story_and_writes_nothing(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = dump(upgraded)
+
+    assert main(["rewrite-calcs", "site", "--explain", "mlc_snapshots"]) == 1
+
+    out = capsys.readouterr().out
+    assert "raw is its content" in out
+    assert "struct.unpack reads bytes" in out
+    assert "upgrade-kit rewrite-calcs site --only mlc_snapshots --apply" in out
+    assert "epid_mean" not in out
+    assert dump(upgraded) == before
+
+
+@pytest.mark.parametrize("slug", ["chamber_csv", "ptp"])
+def test_explain_of_what_works_as_it_is_ends_with_zero(
+    slug: str, upgraded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rewrite-calcs", "site", "--explain", slug]) == 0
+    assert "There is nothing to do." in capsys.readouterr().out
+
+
+def test_explain_before_the_upgrade_says_that_nothing_can_be_written_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    site_at(tmp_path, "0.2.9.1")
+
+    assert main(["rewrite-calcs", "site", "--explain", "epid_mean"]) == 1
+    assert "Nothing can be written yet: the database is at" in capsys.readouterr().out
+
+
+def test_explain_tells_each_test_that_has_the_macro_name(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(upgraded / "db" / "default.db")) as connection, connection:
+        connection.execute("UPDATE qa_test SET slug = 'ptp' WHERE slug = 'by_path'")
+
+    assert main(["rewrite-calcs", "site", "--explain", "ptp", "--format", "json"]) == 0
+
+    document = answer(capsys)
+    assert [(test["name"], test["outcome"]) for test in document["tests"]] == [
+        ("Ptp", None),
+        ("Opened by its path", "unchanged"),
+    ]
+
+
+def test_explain_goes_into_a_file(upgraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rewrite-calcs", "site", "--explain", "ptp", "--output", str(tmp_path / "ptp.txt")]) == 0
+    assert (tmp_path / "ptp.txt").read_text(encoding="utf-8").startswith("ptp  Ptp  (test 3, composite)")
+    assert "composite" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("slug", "said"),
+    [
+        pytest.param("epid", "no test has this macro name. Perhaps: epid_mean.", id="misspelt"),
+        pytest.param("temperature", "this test has no calculation procedure", id="without a procedure"),
+    ],
+)
+@pytest.mark.usefixtures("upgraded")
+def test_explain_of_what_is_not_there_is_a_usage_error(
+    slug: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rewrite-calcs", "site", "--explain", slug]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_explain_and_apply_exclude_each_other(upgraded: Path) -> None:
+    assert main(["rewrite-calcs", str(upgraded), "--explain", "ptp", "--apply"]) == 2
+
+
+def test_a_composite_that_breaks_is_something_left_to_do(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(sqlite3.connect(upgraded / "db" / "default.db")) as connection, connection:
+        connection.execute("DELETE FROM qa_test WHERE type = 'upload'")
+    assert main(["rewrite-calcs", "site"]) == 0
+    with closing(sqlite3.connect(upgraded / "db" / "default.db")) as connection, connection:
+        connection.execute("UPDATE qa_test SET calculation_procedure = 'print temperature' WHERE slug = 'ptp'")
+
+    assert main(["rewrite-calcs", "site", "--format", "json"]) == 1
+
+    capsys.readouterr()
+    main(["rewrite-calcs", "site", "--format", "json"])
+    assert [(other["slug"], other["findings"][0]["rule"]) for other in answer(capsys)["others"]] == [("ptp", "UK440")]

@@ -38,7 +38,7 @@ class TestPython3:
     @pytest.mark.parametrize(
         ("source", "where", "rule", "hint"),
         [
-            pytest.param("print temperature\nx = 1\n", "line 1", "UK420", "Python 3", id="print as a statement"),
+            pytest.param("print temperature\nx = 1\n", "line 1", "UK440", "write: print(temperature)", id="print"),
             pytest.param("y = 1\r\nx = unicode(y)\r\n", "line 2", "UK420", "str", id="unicode, in a text with CRLF"),
             pytest.param("x = sum(xrange(3))\n", "line 1", "UK420", "range", id="xrange"),
             pytest.param("file('a').close()\nx = 1\n", "line 1", "UK420", "open", id="file()"),

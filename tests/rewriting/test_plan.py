@@ -141,8 +141,8 @@ def test_other_procedures_are_looked_at_and_never_among_the_changes() -> None:
 @pytest.mark.parametrize(
     ("version", "rules"),
     [
-        pytest.param("0.2.8", ["UK420", "UK429", "UK430"], id="through 0.2.9, where choices become text"),
-        pytest.param("0.2.9.1", ["UK420", "UK429"], id="past it"),
+        pytest.param("0.2.8", ["UK429", "UK430", "UK440"], id="through 0.2.9, where choices become text"),
+        pytest.param("0.2.9.1", ["UK429", "UK440"], id="past it"),
     ],
 )
 def test_a_site_s_choices_and_macro_names_are_known(version: str, rules: list[str], real: Path, tmp_path: Path) -> None:

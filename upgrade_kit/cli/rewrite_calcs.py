@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import (
@@ -24,15 +26,21 @@ from upgrade_kit.deployment.survey import resolve_address, survey
 from upgrade_kit.errors import ApplyError, BackupError, DatabaseError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup
 from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.model.explanation import Explanation
 from upgrade_kit.model.finding import Severity
 from upgrade_kit.model.journal import Journal
 from upgrade_kit.model.migrate_log import MigrateLog
-from upgrade_kit.model.rewrite import Outcome, RewritePlan
+from upgrade_kit.model.rewrite import Outcome, Procedure, RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.document import rewrites_document, to_json
+from upgrade_kit.report.explanation import Explained, explanations_document, render_explanations
 from upgrade_kit.report.rewrites import Run, render_rewrites
 from upgrade_kit.report.terminal import make_console
-from upgrade_kit.rewriting.plan import plan_rewrites
+from upgrade_kit.rewriting.explain import explain_other, explain_procedure
+from upgrade_kit.rewriting.plan import choices_change, neighbours, plan_rewrites
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -58,6 +66,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--apply", action="store_true", help="write what is shown")
+    action.add_argument(
+        "--explain",
+        metavar="SLUG",
+        help="tell the story of one test's answer: where the file goes, rules, what was ruled out",
+    )
     action.add_argument("--undo", metavar="JOURNAL", help="put back exactly what an apply has changed")
     add_backup_argument(parser)
     parser.add_argument("--no-backup", action="store_true", help="apply without a verified backup")
@@ -86,6 +99,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         backup_folders=backup_folders(site, arguments.database, arguments.backup) if arguments.apply else (),
     )
     database = _readable(deployment)
+    if arguments.explain is not None:
+        return _explain(deployment, database, arguments, streams)
     if log is None and isinstance(deployment.migrate_log, MigrateLog):
         log = deployment.migrate_log
     plan = plan_rewrites(
@@ -105,6 +120,80 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     undecided = any(item.rewrite.outcome in (Outcome.REVIEW, Outcome.ERROR) for item in plan.items)
     breaks = any(finding.severity is Severity.ERROR for other in plan.others for finding in other.findings)
     return Exit.FINDINGS if plan.changes or undecided or breaks else Exit.DONE
+
+
+def _explain(deployment: Deployment, database: Database, arguments: Namespace, streams: Streams) -> Exit:
+    """Show the story of each test with the macro name that was asked for; the status is as of a run for these alone."""
+    assert not isinstance(database.procedures, Unobserved)  # noqa: S101 - _readable made sure
+    named = [procedure for procedure in database.procedures if procedure.slug == arguments.explain]
+    if not named:
+        raise _nothing_to_explain(arguments.explain, database)
+    known = neighbours(deployment, database.procedures)
+    explained = []
+    for procedure in named:
+        if procedure.type == "upload":
+            story = explain_procedure(procedure.source, slug=procedure.slug, python2=not arguments.no_python2)
+        else:
+            story = explain_other(procedure, known, choices_change=choices_change(deployment))
+        explained.append(
+            Explained(
+                procedure=procedure,
+                story=story,
+                next_steps=tuple(_next_steps(procedure, story, _forecast(deployment), arguments)),
+            )
+        )
+    if arguments.format == "json":
+        version = None if isinstance(deployment.version, Unobserved) else str(deployment.version)
+        document = explanations_document(explained, slug=arguments.explain, version=version, database=database.url)
+        streams.emit(to_json(document), arguments)
+    else:
+        _show(streams, arguments, lambda console: render_explanations(explained, console))
+    settled = all(
+        (one.story.rewrite is None or one.story.rewrite.outcome is Outcome.UNCHANGED)
+        and not any(found.severity is Severity.ERROR for found in one.story.findings)
+        for one in explained
+    )
+    return Exit.DONE if settled else Exit.FINDINGS
+
+
+def _nothing_to_explain(slug: str, database: Database) -> UsageError:
+    assert not isinstance(database.procedures, Unobserved)  # noqa: S101 - _readable made sure
+    macro_names = () if isinstance(database.macro_names, Unobserved) else database.macro_names
+    if any(test.slug == slug for test in macro_names):
+        return UsageError(f"--explain {slug}: this test has no calculation procedure", hint="Name one that has.")
+    slugs = sorted({procedure.slug for procedure in database.procedures})
+    near = get_close_matches(slug, slugs, n=3) or slugs[:12]
+    return UsageError(
+        f"--explain {slug}: no test has this macro name",
+        hint=f"Perhaps: {', '.join(near)}." if near else "No test here has a calculation procedure.",
+    )
+
+
+def _next_steps(procedure: Procedure, story: Explanation, forecast: str | None, arguments: Namespace) -> Iterator[str]:
+    command = _again("rewrite-calcs", arguments)
+    only = f"{command} --only {quoted(procedure.slug)}"
+    edits = story.rewrite is not None and bool(story.rewrite.edits)
+    outcome = None if story.rewrite is None else story.rewrite.outcome
+    if outcome is Outcome.UNCHANGED or (outcome is None and not story.findings):
+        yield "There is nothing to do."
+        return
+    if edits and forecast is not None:
+        yield f"Nothing can be written yet: {forecast}"
+    elif outcome is Outcome.REWRITE:
+        yield f"To write it:  {only} --apply"
+    elif edits:
+        yield f"To write the proposed edits all the same:  {only} --include {quoted(procedure.slug)} --apply"
+    if outcome is not Outcome.REWRITE:
+        yield f"To change it by hand: QATrack+'s admin, Tests, {procedure.name!r}. Then again:"
+        yield f"    {command} --explain {quoted(procedure.slug)}"
+
+
+def _show(streams: Streams, arguments: Namespace, render: Callable[[Console], None]) -> None:
+    """Render to the screen, or to the file of ``--output``."""
+    in_file = StringIO() if arguments.output is not None else None
+    render(make_console(in_file or streams.out, color=False if in_file else streams.color(arguments)))
+    if in_file is not None:
+        streams.emit(in_file.getvalue(), arguments)
 
 
 def _readable(deployment: Deployment) -> Database:
@@ -223,29 +312,30 @@ def _answer(
         )
         streams.emit(to_json(document), arguments)
         return
-    in_file = StringIO() if arguments.output is not None else None
-    console = make_console(in_file or streams.out, color=False if in_file else streams.color(arguments))
     remarks = []
     if arguments.no_backup and arguments.apply and journal is not None:
         remarks.append("No backup (--no-backup): the journal is the only way back.")
     if journal is not None:
         remarks.append(f"{journal.note} The column modified was left as it is. Journal: {journal.path}")
-    render_rewrites(
-        plan,
-        console,
-        forecast=_forecast(deployment),
-        verbose=arguments.verbose,
-        quiet=arguments.quiet,
-        log=log,
-        run=Run(
-            command=_again("rewrite-calcs", arguments),
-            applied=arguments.apply,
-            journal=written_to,
-            remarks=tuple(remarks),
+    run = Run(
+        command=_again("rewrite-calcs", arguments),
+        applied=arguments.apply,
+        journal=written_to,
+        remarks=tuple(remarks),
+    )
+    _show(
+        streams,
+        arguments,
+        lambda console: render_rewrites(
+            plan,
+            console,
+            forecast=_forecast(deployment),
+            verbose=arguments.verbose,
+            quiet=arguments.quiet,
+            log=log,
+            run=run,
         ),
     )
-    if in_file is not None:
-        streams.emit(in_file.getvalue(), arguments)
 
 
 def _forecast(deployment: Deployment) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from upgrade_kit.model.finding import Finding
 from upgrade_kit.model.migrate_log import MigrateLog
-from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, RewritePlan
+from upgrade_kit.model.rewrite import Edit, Outcome, PlannedRewrite, RewritePlan
 from upgrade_kit.report.diff import unified_diff
 
 
@@ -87,21 +87,23 @@ def _procedure(item: PlannedRewrite) -> dict[str, Any]:
         "reads": rewrite.reads.value,
         "reason": rewrite.reason,
         "findings": [finding_document(finding) for finding in rewrite.findings],
-        "edits": [
-            {
-                "line": edit.line,
-                "column": edit.column,
-                "offset": edit.offset,
-                "before": edit.before,
-                "after": edit.after,
-                "rule": edit.rule,
-            }
-            for edit in rewrite.edits
-        ],
+        "edits": [edit_document(edit) for edit in rewrite.edits],
         "before_sha256": _sha256(rewrite.before),
         "after_sha256": _sha256(rewrite.source),
         "diff": unified_diff(rewrite.before or "", rewrite.source or "", procedure.slug),
         "selected": item.selected,
+    }
+
+
+def edit_document(edit: Edit) -> dict[str, int | str]:
+    """Return one edit, as plain numbers and strings."""
+    return {
+        "line": edit.line,
+        "column": edit.column,
+        "offset": edit.offset,
+        "before": edit.before,
+        "after": edit.after,
+        "rule": edit.rule,
     }
 
 

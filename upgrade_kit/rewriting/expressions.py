@@ -186,6 +186,8 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
     match target:
         case ast.Name(id=name):
             machine.bind(name, value)
+            if machine.held is not None:
+                machine.tell(target, name, value)
         case ast.Tuple(elts=targets) | ast.List(elts=targets):
             _unpack(machine, targets, value, target)
         case ast.Starred(value=inner):

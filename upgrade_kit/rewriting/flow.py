@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from upgrade_kit.rewriting import operations, order
+from upgrade_kit.rewriting.holding import holding
 from upgrade_kit.rewriting.machine import Machine, TooComplexError
 from upgrade_kit.rewriting.observations import Observations, Want
 from upgrade_kit.rewriting.readers import Rules
@@ -33,7 +34,9 @@ STEPS_A_NODE = 60  # loops are gone through until nothing changes; a person's pr
 STEPS_AT_LEAST = 20_000
 
 
-def observe(tree: ast.Module, rules: Rules, *, slug: str, supplied: frozenset[str] | None = None) -> Observations:
+def observe(
+    tree: ast.Module, rules: Rules, *, slug: str, supplied: frozenset[str] | None = None, tell: bool = False
+) -> Observations:
     """Return what a procedure demands of the file and what else it uses that is gone.
 
     Args:
@@ -42,11 +45,13 @@ def observe(tree: ast.Module, rules: Rules, *, slug: str, supplied: frozenset[st
         slug: the test's macro name: with ``result`` the only name whose value leaves the procedure.
         supplied: macro names of other tests whose values the procedure is given; ``None`` for an upload test, which
             is given the uploaded file instead.
+        tell: keep in words what each name comes to hold of the file.
     """
     nodes = list(ast.walk(tree))
     machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * len(nodes)), supplied=supplied)
     machine.order.loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     machine.order.loads.update({"result", slug})
+    machine.held = {} if tell else None
     try:
         run_block(machine, tree.body)
         _run_uncalled(machine)
@@ -56,6 +61,10 @@ def observe(tree: ast.Module, rules: Rules, *, slug: str, supplied: frozenset[st
     except RecursionError:
         machine.seen.want(Want.REVIEW, tree.body[0], "it is nested too deeply to be followed", "UK490")
     _list_comprehension_leaks(machine, nodes)
+    for key, value in (machine.held or {}).items():
+        words = holding(machine, value)
+        if words:
+            machine.seen.steps[key] = words
     return machine.seen
 
 

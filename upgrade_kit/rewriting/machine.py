@@ -96,6 +96,7 @@ class Machine:
         self.star_imports: list[str] = []
         self.reads_dicom = False
         self.order = Order()
+        self.held: dict[tuple[int, str], Value] | None = None  # by line and name; kept only where it is asked for
         self._budget = budget
 
     def step(self) -> None:
@@ -165,6 +166,12 @@ class Machine:
         elif frame.bound is not None and name not in frame.bound:
             frame = self.home(name)
         frame.store(name, self.limited(value))
+
+    def tell(self, node: ast.AST, name: str, value: Value) -> None:
+        """Keep what a name comes to hold here, where somebody asked for the story."""
+        if self.held is not None:
+            key = (getattr(node, "lineno", 2), name)
+            self.held[key] = self.held.get(key, NOTHING) | value
 
     @contextmanager
     def scope(self, frame: Frame) -> Iterator[None]:

@@ -6,18 +6,20 @@ Nothing here is ever rewritten. In such a procedure ``FILE`` is the macro name o
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import MacroName, OtherProcedure, Procedure
+from upgrade_kit.rewriting.edits import PlacesAfter, edited
 from upgrade_kit.rewriting.findings import finding, shadowed, told
 from upgrade_kit.rewriting.flow import observe
 from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsable, parse
 from upgrade_kit.rewriting.observations import Observations
 from upgrade_kit.rewriting.readers import Rules, procedure_rules
-from upgrade_kit.rewriting.runtime_text import Places
+from upgrade_kit.rewriting.runtime_text import Places, split_lines
 from upgrade_kit.rewriting.scopes import stored_names
 
 CALCULATED = frozenset({"upload", "composite", "scomposite"})  # qatrack/qa/models.py, CALCULATED_TYPES
@@ -142,21 +144,43 @@ def _breaks(procedure: Procedure, neighbours: Neighbours, rules: Rules) -> Itera
         case TooDeep():
             yield finding(Severity.WARNING, 1, "it is nested too deeply to be analysed", "read it and decide", "UK490")
         case Python2Only(line, what):
-            yield finding(
-                Severity.ERROR,
-                line,
-                f"only Python 2 can run this: {what}",
-                "write it so that Python 3 can run it, then run rewrite-calcs again",
-                "UK420",
-            )
+            yield from _breaks_in_python2(procedure, line, what, neighbours, rules)
         case Python3(tree):
-            supplied = neighbours.supplied(procedure)
-            seen = observe(tree, rules, slug=procedure.slug, supplied=supplied)
-            places = Places(source)
-            yield from told(seen, places)
-            if procedure.type in CALCULATED:
-                yield from _unknown_names(seen, places, procedure, neighbours)
-                yield from shadowed(tree, places, rules, composite=True)
+            yield from _breaks_in(tree, Places(source), procedure, neighbours, rules)
+
+
+def _breaks_in_python2(
+    procedure: Procedure, line: int, what: str, neighbours: Neighbours, rules: Rules
+) -> Iterator[Finding]:
+    """Yield what only Python 2 can run, with the line as Python 3 wants it, and what else would break."""
+    from upgrade_kit.rewriting.conversion import converted  # noqa: PLC0415 - loads fissix, for texts that need it
+    from upgrade_kit.rewriting.python2_syntax import Kept  # noqa: PLC0415
+
+    source = procedure.source or ""
+    only = "only Python 2 can run this"
+    found = converted(source, slug=procedure.slug)
+    if isinstance(found, Kept):
+        hint = "write it so that Python 3 can run it, then run rewrite-calcs again"
+        yield finding(Severity.ERROR, line, f"{only}: {what}", hint, "UK420")
+        return
+    syntax, tree = found
+    after = split_lines(edited(source, syntax.edits))
+    same_lines = len(after) == len(split_lines(source))
+    for made in syntax.made:
+        hint = f"write: {after[made.line - 1].strip()}" if same_lines else "write it so that Python 3 can run it"
+        construct = made.what.partition(",")[0]  # without how it was converted, which the hint shows
+        yield finding(Severity.ERROR, made.line, f"{only}: {construct}", hint, made.rule)
+    yield from _breaks_in(tree, PlacesAfter(source, syntax.edits), procedure, neighbours, rules)
+
+
+def _breaks_in(
+    tree: ast.Module, places: Places, procedure: Procedure, neighbours: Neighbours, rules: Rules
+) -> Iterator[Finding]:
+    seen = observe(tree, rules, slug=procedure.slug, supplied=neighbours.supplied(procedure))
+    yield from told(seen, places)
+    if procedure.type in CALCULATED:
+        yield from _unknown_names(seen, places, procedure, neighbours)
+        yield from shadowed(tree, places, rules, composite=True)
 
 
 def _unknown_names(

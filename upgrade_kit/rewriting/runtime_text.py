@@ -21,6 +21,11 @@ def executed(source: str) -> str:
     return f"{PREFIX}{source}\n\n".replace("\r", "\n")
 
 
+def split_lines(source: str) -> list[str]:
+    r"""Return the lines of a text as an editor shows them: ``\r\n``, ``\n`` and a lone ``\r`` each end one."""
+    return _LINE_END.split(source)
+
+
 class Places:
     r"""Where things are in a stored procedure.
 

@@ -130,6 +130,7 @@ def _bind_arguments(
     for index, name in enumerate(names):
         given = positional[index] if index < len(positional) else named.get(name, NOTHING)
         frame.store(name, (given or defaults.get(name, NOTHING)) | rest)
+        machine.tell(definition.node, name, given)
     for argument in arguments.kwonlyargs:
         frame.store(argument.arg, (named.get(argument.arg) or defaults.get(argument.arg, NOTHING)) | rest)
     if arguments.vararg is not None:
