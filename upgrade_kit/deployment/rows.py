@@ -218,6 +218,11 @@ class ContentDigest:
         self._sum = (self._sum + total) % _MODULUS
         self._rows += rows
 
+    def add_lines(self, lines: Iterable[bytes]) -> None:
+        """Add rows that were read from JSON, whole seconds without noughts behind the point."""
+        digests = [sha256(line).digest() for line in lines]
+        self.add(sum(map(int.from_bytes, digests)), len(digests))
+
     def add_pairs(self, pairs: Iterable[tuple[Value, Value]]) -> None:
         """Add pairs of a many-to-many field."""
         digests = [sha256(_dumps([source, target], default=str)).digest() for source, target in pairs]
@@ -227,6 +232,15 @@ class ContentDigest:
     def content(self) -> TableContent:
         """What was added so far."""
         return TableContent(name=self._name, rows=self._rows, sha256=f"{self._sum:064x}")
+
+
+def object_line(model: str, pk: Value, fields: dict[str, Value]) -> bytes:
+    """Return an object that was read from JSON, without its many-to-many lists, as ``Rows.lines`` yielded it."""
+    item = {"model": model, "pk": pk, "fields": fields}
+    try:
+        return _dumps(item)
+    except TypeError:
+        return json.dumps(item, separators=(",", ":")).encode("ascii")
 
 
 def pairs_sql(session: Session, pairs: ListField) -> str:
@@ -304,6 +318,8 @@ def _of_any(tell: Tell, value: Value) -> Value:
 def _of_truth(value: Value) -> bool | None:
     if isinstance(value, bytes):  # bit(1) of MySQL
         value = int.from_bytes(value)
+    if isinstance(value, str):  # South's defaults in SQLite
+        return {"True": True, "False": False, "t": True, "f": False, "1": True, "0": False}.get(value)
     return bool(value) if isinstance(value, int | float) and value in {0, 1} else None
 
 

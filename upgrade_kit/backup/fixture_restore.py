@@ -1,0 +1,158 @@
+"""Puts a JSON dump into a database of any vendor: one that is empty, or in the place of what it holds."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from upgrade_kit.backup.fixture_proof import differences, fixture_shapes
+from upgrade_kit.backup.fixture_reader import read_fixture
+from upgrade_kit.backup.loading import load, reset_sequences, without_constraints
+from upgrade_kit.backup.method import Options
+from upgrade_kit.backup.names import PARTIAL, file_errors
+from upgrade_kit.backup.tables import make_tables
+from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.connection import Session, open_database
+from upgrade_kit.deployment.content import content_digests
+from upgrade_kit.deployment.manifests import sync_folder
+from upgrade_kit.deployment.shapes import read_shapes
+from upgrade_kit.errors import BackupError
+from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.shape import Shapes
+
+# What syncdb and migrate write into a database that they have just made (docs/facts.md): no site's data.
+_MADE_BY_MIGRATIONS = frozenset(
+    {
+        "auth_group",
+        "auth_group_permissions",
+        "auth_permission",
+        "django_content_type",
+        "django_migrations",
+        "django_site",
+        "south_migrationhistory",
+    }
+)
+_OURS = (
+    "The database had no tables: they were made with columns and primary keys, without indexes and other constraints. "
+    "That serves to read and to compare; for the site itself, or to rehearse its migrations, make the tables with its "
+    "own syncdb and migrate first."
+)
+_SHOWN = 6
+
+
+def restore_fixture(
+    made: UnverifiedBackup,
+    target: DatabaseAddress,
+    options: Options,
+    *,
+    replace_data: bool,
+    keep: Callable[[], Backup],
+) -> tuple[str, ...]:
+    """Put the content of a proved dump into a database, all of it or nothing.
+
+    Into a database without tables they are made first, with columns and keys alone. Into one that has the
+    site's tables the rows go in one transaction; those that the migrations of a fresh database made give way.
+
+    Args:
+        made: the dump, proved a moment ago.
+        target: where to. An SQLite file that does not exist is made.
+        options: what the caller asks.
+        replace_data: whether data that is there may go.
+        keep: makes a verified backup of what is there.
+
+    Returns:
+        What was done, one sentence each.
+
+    Raises:
+        BackupError: the target holds data and may not be replaced, its tables are others, or the work failed;
+            nothing was changed then.
+        DatabaseError: with the server's own words.
+    """
+    file = Path(target.name)
+    if target.vendor == "sqlite" and not (file.exists() and file.stat().st_size):
+        return _into_new_file(made, file, options)
+    with open_database(target, writable=True) as session:
+        tables = session.table_names()
+        if not tables:
+            return _into_tables_of_our_own(made, session, options)
+        _refuse_other_version(made, session, tables)
+        holding = [table for table in tables if table not in _MADE_BY_MIGRATIONS and session.count(table)]
+        if holding and not replace_data:
+            raise BackupError(
+                f"{target.shown}: holds data ({_some(holding)}); nothing was changed",
+                hint="Add --replace to put the backup in its place; what is there is backed up first.",
+            )
+        kept = (f"What was there is kept: {keep().made.manifest}.",) if holding else ()
+        return (*kept, *_into_tables(made, session, tables, options))
+
+
+def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> tuple[str, ...]:
+    """Build the database beside its place, and give it its name when it is whole."""
+    if not file.parent.is_dir():
+        raise BackupError(f"{file.parent}: there is no such folder", hint="Make it, or check the --database URL.")
+    partial = file.with_name(f"{file.name}.{secrets.token_hex(4)}{PARTIAL}")
+    with file_errors(file):
+        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            with open_database(DatabaseAddress(vendor="sqlite", name=str(partial)), writable=True) as session:
+                session.execute("PRAGMA journal_mode = OFF")  # a half one is thrown away whole
+                done = _into_tables_of_our_own(made, session, options)
+            with partial.open("r+b") as opened:
+                os.fsync(opened.fileno())
+            partial.replace(file)
+            sync_folder(file.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+    return done
+
+
+def _into_tables_of_our_own(made: UnverifiedBackup, session: Session, options: Options) -> tuple[str, ...]:
+    shapes = fixture_shapes(made)
+    with session.transaction():
+        make_tables(session, shapes)
+        load(read_fixture(made.file), session, shapes, progress=options.progress)
+        done = _finished(made, session, shapes)
+    return (_OURS, *done)
+
+
+def _into_tables(made: UnverifiedBackup, session: Session, tables: Sequence[str], options: Options) -> tuple[str, ...]:
+    shapes = read_shapes(session)
+    with session.transaction():
+        with without_constraints(session, tables) as told:
+            for table in tables:
+                session.execute(f"DELETE FROM {session.quote(table)}")  # noqa: S608 - quoted
+            load(read_fixture(made.file), session, shapes, progress=options.progress)
+        done = _finished(made, session, shapes)
+    return (*done, *told)
+
+
+def _finished(made: UnverifiedBackup, session: Session, shapes: Shapes) -> tuple[str, ...]:
+    """Compare every row with the manifest while all can still be taken back."""
+    reset_sequences(session, shapes)
+    found = content_digests(session, shapes)
+    if different := differences(made.content, found):
+        raise BackupError(
+            f"{session.address.shown}: what was loaded is not what the manifest says, so nothing was kept of it: "
+            f"{different}",
+            hint="The database may not hold such values. Restore into SQLite or into the vendor that it came from.",
+        )
+    return (f"Rows and digests of {len(found)} tables were compared with the manifest before they were kept.",)
+
+
+def _refuse_other_version(made: UnverifiedBackup, session: Session, tables: Sequence[str]) -> None:
+    from upgrade_kit.deployment.database import read_schema  # noqa: PLC0415 - where there are tables
+    from upgrade_kit.planning.graph import VersionGraph  # noqa: PLC0415 - as above
+
+    schema = read_schema(session, tables, VersionGraph.load().releases)
+    if schema.version is not None and made.site_version and str(schema.version) != made.site_version:
+        raise BackupError(
+            f"{session.address.shown}: its tables are those of {schema.version}, the backup is of {made.site_version}; "
+            "nothing was changed",
+            hint=f"Restore into an empty database, or into one that {made.site_version} has made.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

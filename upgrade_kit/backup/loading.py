@@ -1,0 +1,332 @@
+"""Puts the objects of a fixture into the tables of a database, many rows at a time."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeAlias
+
+from upgrade_kit.backup.fixture_reader import FixtureObject
+from upgrade_kit.backup.method import Progress
+from upgrade_kit.deployment.connection import Session
+from upgrade_kit.errors import BackupError, DatabaseError
+from upgrade_kit.model.shape import Field, Kind, ListField, Shapes, TableShape
+
+Value: TypeAlias = Any  # what JSON holds, then what a driver takes
+
+_ROWS = 1000  # a batch; memory holds one for each table of pairs and one for the table at hand
+
+
+def load(
+    objects: Iterable[FixtureObject], session: Session, shapes: Shapes, *, progress: Progress | None = None
+) -> tuple[str, ...]:
+    """Insert every object of a fixture. Nothing of it is passed over in silence.
+
+    Call it inside ``session.transaction()`` and ``without_constraints``, on tables that hold none of the keys.
+
+    Args:
+        objects: with plain keys, as ``upgrade_kit.backup.fixture`` writes them.
+        session: opened for writing.
+        shapes: of the session's own tables.
+        progress: told how many objects are in.
+
+    Returns:
+        The tables that rows went into.
+
+    Raises:
+        BackupError: an object has no table here, or a field that it has no column for, or lacks one.
+        DatabaseError: with the server's own words.
+    """
+    tables = {shape.model: _Table(session, shape) for shape in shapes.tables}
+    present: _Table | None = None
+    for done, item in enumerate(objects, 1):
+        if present is None or present.model != item.model:
+            if present is not None:
+                present.flush()
+            present = tables.get(item.model)
+            if present is None:
+                raise BackupError(
+                    f"{session.address.shown}: there is no table for {item.model} {item.pk}",
+                    hint="Make the tables with the site's own syncdb and migrate, at the version of the backup.",
+                )
+        present.add(item)
+        if progress is not None and done % _ROWS == 0:
+            progress(done, None)
+    for table in tables.values():
+        table.flush()
+        table.flush_pairs()
+    return tuple(name for table in tables.values() for name in table.filled)
+
+
+class _Table:
+    """One model's table, and its tables of pairs, with the rows that wait to be inserted."""
+
+    def __init__(self, session: Session, shape: TableShape) -> None:
+        self.model = shape.model
+        self.filled: dict[str, None] = {}
+        self._session = session
+        self._shape = shape
+        self._key = shape.key
+        self._fields = tuple(field for field in shape.fields if field is not self._key)
+        self._columns = tuple(field.column for field in (*self._fields, *([self._key] if self._key else [])))
+        self._names = tuple(field.name for field in self._fields)
+        self._known = frozenset((*self._names, *(pairs.name for pairs in shape.lists)))
+        wanted = (*self._fields, *([self._key] if self._key else []))
+        self._converters = [
+            (index, convert)
+            for index, field in enumerate(wanted)
+            if (convert := _converter(field, session.vendor)) is not None
+        ]
+        self._rows: list[list[Value]] = []
+        self._pairs: dict[ListField, list[tuple[Value, Value]]] = {pairs: [] for pairs in shape.lists}
+
+    def add(self, item: FixtureObject) -> None:
+        fields = item.fields
+        if fields.keys() != self._known:
+            raise self._misfit(item)
+        row = [fields[name] for name in self._names]
+        if self._key:
+            row.append(item.pk)
+        for index, convert in self._converters:
+            if row[index] is not None:
+                row[index] = convert(row[index])
+        self._rows.append(row)
+        for pairs, waiting in self._pairs.items():
+            targets = fields[pairs.name]
+            if targets:
+                waiting.extend((item.pk, target) for target in _as_list(targets))
+                if len(waiting) >= _ROWS:
+                    self._insert(pairs.table, (pairs.source, pairs.target), waiting)
+        if len(self._rows) >= _ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        self._insert(self._shape.table, self._columns, self._rows)
+
+    def flush_pairs(self) -> None:
+        for pairs, waiting in self._pairs.items():
+            self._insert(pairs.table, (pairs.source, pairs.target), waiting)
+
+    def _insert(self, table: str, columns: Sequence[str], rows: list[Any]) -> None:
+        if rows:
+            self._session.insert(table, columns, rows)
+            self.filled[table] = None
+            rows.clear()
+
+    def _misfit(self, item: FixtureObject) -> BackupError:
+        lacking = sorted(self._known - item.fields.keys())
+        beside = sorted(item.fields.keys() - self._known)
+        what = f"has no column for {', '.join(beside)}" if beside else f"wants {', '.join(lacking)}"
+        return BackupError(
+            f"{self._session.address.shown}: the table {self._shape.table} {what} of {item.model} {item.pk}",
+            hint="Restore into a database whose tables are of the version of the backup.",
+        )
+
+
+def _as_list(value: Value) -> list[Value]:
+    if not isinstance(value, list):
+        raise BackupError(f"a many-to-many field holds {value!r} in place of a list", hint="Make another backup.")
+    return value
+
+
+# --- Constraints -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def without_constraints(session: Session, tables: Sequence[str]) -> Iterator[list[str]]:
+    """Let rows come in any order inside the block, and check every foreign key at its end.
+
+    Call it inside ``session.transaction()``.
+
+    Yields:
+        An empty list, which holds afterwards what the check saw, one sentence each.
+
+    Raises:
+        BackupError: a key points to nothing, where the database enforces its keys.
+        DatabaseError: with the server's own words.
+    """
+    told: list[str] = []
+    match session.vendor:
+        case "postgresql":
+            session.execute("SET CONSTRAINTS ALL DEFERRED")
+            yield told
+            with _explaining(session):
+                session.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        case "mysql":
+            session.execute("SET SESSION foreign_key_checks = 0")
+            session.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')")
+            yield told
+            session.execute("SET SESSION foreign_key_checks = 1")
+            _check_mysql(session)
+        case "microsoft":
+            switched = _switch_off(session, tables)
+            yield told
+            with _explaining(session):
+                for table in switched:
+                    session.execute(f"ALTER TABLE {session.quote(table)} WITH CHECK CHECK CONSTRAINT ALL")
+        case _:
+            yield told
+            told.append(_sqlite_keys(session))
+            return
+    told.append("Every foreign key points to a row.")
+
+
+@contextmanager
+def _explaining(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise BackupError(
+            f"{session.address.shown}: a foreign key points to a row that the backup does not hold: {error.message}",
+            hint="Nothing was changed. Restore into SQLite, which keeps such rows, and look for them there.",
+        ) from error
+
+
+def _switch_off(session: Session, tables: Sequence[str]) -> tuple[str, ...]:
+    """Return the tables whose constraints are off; a server that cannot do that gets its rows in dependency order."""
+    switched: list[str] = []
+    for table in tables:
+        try:
+            session.execute(f"ALTER TABLE {session.quote(table)} NOCHECK CONSTRAINT ALL")
+        except DatabaseError:
+            if switched:
+                raise
+            return ()
+        switched.append(table)
+    return tuple(switched)
+
+
+def _check_mysql(session: Session) -> None:
+    """MySQL checks no row that came while the checks were off; each key is asked for."""
+    keys = session.fetch(
+        "SELECT table_name, column_name, referenced_table_name, referenced_column_name"
+        " FROM information_schema.key_column_usage"
+        " WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL"
+    )
+    for table, column, target, key in keys:
+        here, there = session.quote(str(table)), session.quote(str(target))
+        name, pk = session.quote(str(column)), session.quote(str(key))
+        sql = (
+            f"SELECT a.{name} FROM {here} a LEFT JOIN {there} b ON a.{name} = b.{pk}"  # noqa: S608 - quoted
+            f" WHERE a.{name} IS NOT NULL AND b.{pk} IS NULL LIMIT 1"
+        )
+        if found := session.fetch(sql):
+            raise BackupError(
+                f"{session.address.shown}: {table}.{column} points to {target} {found[0][0]}, which the backup does "
+                "not hold",
+                hint="Nothing was changed. Restore into SQLite, which keeps such rows, and look for them there.",
+            )
+
+
+def _sqlite_keys(session: Session) -> str:
+    try:
+        broken = session.fetch("PRAGMA foreign_key_check")
+    except DatabaseError as error:
+        return f"Foreign keys could not be checked ({error.message}); they are as they were in the site's database."
+    if not broken:
+        return "SQLite's foreign key check finds nothing."
+    return f"SQLite's foreign key check finds {len(broken)} rows without a parent, as the backup holds them."
+
+
+def reset_sequences(session: Session, shapes: Shapes) -> None:
+    """Let the next row of each table get a key that is free.
+
+    PostgreSQL alone has to be told: the others go by the highest key that they have seen.
+    """
+    if session.vendor != "postgresql":
+        return
+    for shape in shapes.tables:
+        columns = [(shape.table, shape.key.column)] if shape.key and shape.key.kind is Kind.AUTO else []
+        for table, column in (*columns, *((pairs.table, "id") for pairs in shape.lists)):
+            if column not in session.column_names(table):
+                continue
+            name, quoted = session.quote(column), session.quote(table)
+            session.fetch(
+                f"SELECT setval(pg_get_serial_sequence(%s, %s), COALESCE(MAX({name}), 1), MAX({name}) IS NOT NULL)"  # noqa: S608 - quoted
+                f" FROM {quoted}",
+                (quoted, column),
+            )
+
+
+# --- One function a kind -----------------------------------------------------------------------------
+
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?Z").fullmatch
+_DURATION = re.compile(r"(?:(-?\d+) )?(\d\d):(\d\d):(\d\d)(?:\.(\d{6}))?").fullmatch
+_ODD_FLOATS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+Convert: TypeAlias = Callable[[Value], Value]
+
+
+def _converter(field: Field, vendor: str) -> Convert | None:
+    """Return what turns JSON's values of a column into the driver's, or ``None`` where they are the same.
+
+    A value that is not of its column's kind is given on as it is: SQLite holds such values.
+    """
+    match field.kind:
+        case Kind.DATETIME:
+            return partial(_to_moment, vendor)
+        case Kind.DATE if vendor == "microsoft":  # the one form that no language setting reads otherwise
+            return _to_compact_day
+        case Kind.BOOLEAN if vendor != "postgresql":
+            return _to_bit
+        case Kind.DURATION if vendor != "postgresql":
+            return _to_microseconds
+        case Kind.BINARY:
+            return _to_bytes
+        case Kind.FLOAT:
+            return _to_float
+        case Kind.TEXT:
+            return _to_text
+        case _:
+            return _to_any
+
+
+def _to_moment(vendor: str, value: Value) -> Value:
+    if not isinstance(value, str) or (found := _MOMENT(value)) is None:
+        return _to_any(value)
+    day, clock, fraction = found.groups()
+    match vendor:
+        case "postgresql":
+            return value
+        case "microsoft":
+            return f"{day}T{clock}.{fraction}" if fraction else f"{day}T{clock}"
+        case _:
+            return f"{day} {clock}.{fraction:0<6}" if fraction else f"{day} {clock}"
+
+
+def _to_compact_day(value: Value) -> Value:
+    return value.replace("-", "") if isinstance(value, str) else value
+
+
+def _to_bit(value: Value) -> Value:
+    return int(value) if isinstance(value, bool) else _to_any(value)
+
+
+def _to_microseconds(value: Value) -> Value:
+    if not isinstance(value, str) or (found := _DURATION(value)) is None:
+        return _to_any(value)
+    days, hours, minutes, seconds, micros = (int(part or 0) for part in found.groups())
+    return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
+
+
+def _to_bytes(value: Value) -> Value:
+    return b64decode(value) if isinstance(value, str) else _to_any(value)
+
+
+def _to_float(value: Value) -> Value:
+    return _ODD_FLOATS.get(value, value) if isinstance(value, str) else _to_any(value)
+
+
+def _to_text(value: Value) -> Value:
+    return value if isinstance(value, str) else _to_any(value)
+
+
+def _to_any(value: Value) -> Value:
+    match value:
+        case {"base64": str(text)}:
+            return b64decode(text)
+        case _:
+            return value
