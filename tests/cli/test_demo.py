@@ -20,8 +20,8 @@ def test_it_walks_the_sample_site_through_the_whole_job_and_leaves_nothing(
     out = capsys.readouterr().out
     for command in ("path", "backup", "preflight", "rewrite-calcs"):
         assert f"$ upgrade-kit {command}" in out
-    assert "3 calculation procedures written, read back and compared." in out
-    assert "3 calculation procedures put back, read back and compared." in out
+    assert "4 calculation procedures written, read back and compared." in out
+    assert "4 calculation procedures put back, read back and compared." in out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -78,7 +78,7 @@ class TestPython3:
 
     def test_code_that_is_run_from_text_is_for_a_person(self) -> None:
         finding = only(found("x = eval('1')\n"))
-        assert (finding.severity, finding.message) == (Severity.WARNING, "runs text as code")
+        assert (finding.severity, finding.message) == (Severity.WARNING, "runs a text as code")
 
     def test_a_simple_test_s_procedure_is_never_run(self) -> None:
         finding = only(found("print 3\n", kind="simple"))

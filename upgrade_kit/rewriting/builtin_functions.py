@@ -47,7 +47,7 @@ def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
         match atom:
             case Data(flavour, shape):
                 if shape in (Shape.WHOLE, Shape.CHUNK, Shape.LINE) and flavour is Flavour.FILE:
-                    machine.want(Want.BYTES, atom, node, "counts the bytes of the content", "UK408")
+                    machine.want(Want.BYTES, atom, node, "counts the bytes of what was read", "UK408")
                 elif shape in (Shape.WHOLE, Shape.CHUNK) and flavour is Flavour.TEXT:
                     machine.unknown(node, "the length of text that was read with one kind of line end")
             case Lazy(kind, _) if kind is LazyKind.ONCE:
@@ -68,7 +68,7 @@ def _number(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
         if atom in {operations.MESSAGE, operations.TYPE}:
             operations.written_differently(machine, node, atom, "is turned into a number")
         if isinstance(atom, Data):
-            machine.want(Want.EITHER_TEXT, atom, node, "turns text into a number", "UK404")
+            machine.want(Want.EITHER_TEXT, atom, node, "turns what was read into a number", "UK404")
         elif machine.atom_from_file(atom):
             machine.unknown(node, "turns something of the file into a number")
     return NUMBER
@@ -89,7 +89,7 @@ def _complex(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 def _ord(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     for atom in arguments.get(0):
         if isinstance(atom, Data):
-            machine.want(Want.BYTES, atom, node, "ord() takes one byte", "UK408")
+            machine.want(Want.BYTES, atom, node, "ord() takes one byte of what was read", "UK408")
     return WHOLE
 
 
@@ -113,9 +113,9 @@ def _format(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 def _bytes(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     for atom in arguments.get(0):
         if isinstance(atom, Data):
-            machine.want(Want.BYTES, atom, node, "is turned into bytes", "UK402")
+            machine.want(Want.BYTES, atom, node, "what was read is turned into bytes", "UK402")
         elif machine.atom_from_file(atom):
-            machine.unknown(node, "is turned into bytes")
+            machine.unknown(node, "what was read is turned into bytes")
         elif isinstance(atom, Literal | Number) and not (isinstance(atom, Literal) and atom.raw):
             machine.seen.breaks_at(
                 node, "bytes(x) of text or a number means another thing on Python 3", "b'...'", "UK424"
@@ -126,9 +126,9 @@ def _bytes(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 def _bytearray(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     for atom in arguments.get(0):
         if isinstance(atom, Data):
-            machine.want(Want.BYTES, atom, node, "is turned into bytes", "UK402")
+            machine.want(Want.BYTES, atom, node, "what was read is turned into bytes", "UK402")
         elif machine.atom_from_file(atom):
-            machine.unknown(node, "is turned into bytes")
+            machine.unknown(node, "what was read is turned into bytes")
         elif isinstance(atom, Text) or (isinstance(atom, Literal) and not atom.raw):
             machine.seen.breaks_at(node, "bytearray() takes no text on Python 3", "bytearray(b'...')", "UK424")
     return one(Thing("bytearray"))
@@ -249,7 +249,7 @@ def _any(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 def _bool(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if any(isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE for atom in arguments.get(0)):
-        operations.not_a_list(machine, node, "its truth")
+        operations.not_a_list(machine, node, "asking whether it is empty")
     return NUMBER
 
 
@@ -376,7 +376,9 @@ def _copy_file(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
             if isinstance(source, Stream) and isinstance(target, Stream) and target.flavour is not Flavour.FILE:
                 machine.seen.moves_position |= source.flavour is Flavour.FILE
                 want = Want.BYTES if target.flavour is Flavour.BYTES else Want.TEXT
-                machine.want(want, source, node, f"is copied into a file of {target.flavour.value}", "UK402")
+                machine.want(
+                    want, source, node, f"the content is copied into a file of {target.flavour.value}", "UK402"
+                )
             elif machine.atom_from_file(source) or machine.atom_from_file(target):
                 machine.unknown(node, "the file is copied into something that the kit does not follow")
     return NUMBER
@@ -387,7 +389,7 @@ def _namespace(_: Machine, arguments: Arguments, __: ast.Call) -> Value:
 
 
 def _code(machine: Machine, _: Arguments, node: ast.Call) -> Value:
-    return machine.unknown(node, "runs text as code")
+    return machine.unknown(node, "runs a text as code")
 
 
 def _getattr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:

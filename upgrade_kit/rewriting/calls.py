@@ -90,7 +90,7 @@ def call(machine: Machine, callee: Atom, arguments: Arguments, node: ast.Call) -
         case Named(name):
             return _call_named(machine, name, arguments, node)
         case Stream() | BinStream() | Data():
-            return machine.unknown(node, "the file or its content is called")
+            return machine.unknown(node, "the file or its content is called as a function is")
         case Thing("library object" | "DICOM value"):
             _unknown_call(machine, _spelled(node), arguments, node)
             return LIBRARY

@@ -51,7 +51,11 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
         _with_stream(machine, first, second, node)
         return
     raw = {atom.raw for atom in (first, second) if isinstance(atom, Literal)}
-    what = "is searched" if isinstance(operator, ast.In | ast.NotIn) and isinstance(second, Data) else "is compared"
+    what = (
+        "what was read is searched"
+        if isinstance(operator, ast.In | ast.NotIn) and isinstance(second, Data)
+        else "what was read is compared"
+    )
     if raw == {True, False}:
         machine.unknown(node, "b'...' is compared with text, which is never equal on Python 3")
     elif isinstance(first, Thing) or isinstance(second, Thing):
@@ -71,7 +75,7 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
             if isinstance(mine, Items | Row):
                 for element in machine.elements(mine):
                     if isinstance(element, Data):
-                        operations.pair(machine, element, other, node, "is compared")
+                        operations.pair(machine, element, other, node, "what was read is compared")
 
 
 def compare_all(machine: Machine, held: Value, node: ast.AST) -> None:
@@ -127,10 +131,10 @@ def _compare_thing(machine: Machine, first: Atom, second: Atom, operator: ast.cm
         elif mine == Thing("bytearray") and isinstance(other, Literal | Text):
             machine.unknown(node, "a bytearray is compared with text")
         elif mine in operations.WRITTEN_DIFFERENTLY:
-            operations.written_differently(machine, node, mine, "is compared")
+            operations.written_differently(machine, node, mine, "what was read is compared")
         elif isinstance(other, Data) and isinstance(mine, Thing):
             if mine.kind in operations.PLAIN_THINGS:
-                operations.pair(machine, other, Other(), node, "is compared")
+                operations.pair(machine, other, Other(), node, "what was read is compared")
             else:
                 machine.unknown(node, "the content is compared with something that the kit does not follow")
 

@@ -170,7 +170,7 @@ def _truth(machine: Machine, atom: Atom, node: ast.expr) -> None:
     elif isinstance(atom, Data) and atom.shape is Shape.CHAR:
         machine.want(Want.TEXT, atom, node, "asks one character whether it is empty", "UK408")
     elif isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE:
-        operations.not_a_list(machine, node, "its truth")
+        operations.not_a_list(machine, node, "asking whether it is empty")
 
 
 def go_through(machine: Machine, value: Value, node: ast.AST) -> Value:

@@ -145,13 +145,13 @@ def _seek(machine: Machine, owner: Stream, arguments: Arguments, node: ast.Call)
     if machine.from_file(arguments.everything()):
         return machine.unknown(node, "seeks to a place that the content says")
     if whence == 0 or (whence in {1, 2} and place == 0):
-        machine.want(Want.ANY, owner, node, "seek() from the start works on both", "UK404")
+        machine.want(Want.ANY, owner, node, "seek() from the start gives the same on FILE and on BIN_FILE", "UK404")
         if owner.flavour is Flavour.FILE and place != 0:
             machine.seen.seeks_into = True
     elif whence in {1, 2}:
         machine.want(Want.BYTES, owner, node, "seek() from the end or the present place needs bytes", "UK408")
     else:
-        return machine.unknown(node, "seek() with a whence that is not known")
+        return machine.unknown(node, "seek() from a place that is not known")
     return NUMBER
 
 
@@ -169,7 +169,8 @@ def _write_part(machine: Machine, owner: Stream, part: Atom, node: ast.Call) -> 
     into_bytes = owner.flavour is Flavour.BYTES
     if isinstance(part, Data):
         want = Want.BYTES if into_bytes else Want.TEXT
-        machine.want(want, part, node, f"is written into a file of {'bytes' if into_bytes else 'text'}", "UK402")
+        kind = "bytes" if into_bytes else "text"
+        machine.want(want, part, node, f"what was read is written into a file of {kind}", "UK402")
     elif isinstance(part, Stream | BinStream) or machine.atom_from_file(part):
         machine.unknown(node, "writes the file itself")
     elif (into_bytes and isinstance(part, Text | Path)) or (isinstance(part, Literal) and part.raw is not into_bytes):
@@ -199,29 +200,29 @@ def _data(machine: Machine, owner: Data, name: str, arguments: Arguments, node: 
     given = arguments.everything()
     nothing_given = not given or (name in STRIPS | SPLITS and all(isinstance(atom, Number | Missing) for atom in given))
     if name in SAME_ON_BOTH:
-        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() gives the same from text and from bytes", "UK404")
         return one(owner)
     if name in ASKS:
-        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() gives the same from text and from bytes", "UK404")
         return NUMBER
     token = data(owner.flavour, Shape.TOKEN)
     if name in STRIPS | SPLITS and nothing_given:
-        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() gives the same from text and from bytes", "UK404")
         return token if name in STRIPS else machine.items(node, token)
     if name == "splitlines":
-        machine.want(Want.EITHER_TEXT, owner, node, ".splitlines() works on both", "UK404")
+        machine.want(Want.EITHER_TEXT, owner, node, ".splitlines() gives the same from text and from bytes", "UK404")
         return machine.items(node, data(owner.flavour, Shape.LINE))
     if name == "decode":
         return _decode(machine, owner, arguments, node)
     if name in PADS:
-        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() works on both", "UK404")
+        machine.want(Want.EITHER_TEXT, owner, node, f".{name}() gives the same from text and from bytes", "UK404")
         for atom in given:
             operations.pair(machine, owner, atom, node, f".{name}()")
         return one(owner)
     if name in FINDS or name in STRIPS | SPLITS | {"replace", "partition", "rpartition", "join", "translate"}:
         return _with_text(machine, owner, name, given, node)
     if name == "format":
-        machine.want(Want.TEXT, owner, node, ".format() is text's", "UK407")
+        machine.want(Want.TEXT, owner, node, ".format() is a method of text only", "UK407")
         return one(owner)
     return machine.unknown(node, f".{name}() of the content is not known to the kit")
 
@@ -248,7 +249,7 @@ def _decode(machine: Machine, owner: Data, arguments: Arguments, node: ast.Call)
     encodings = arguments.get(0, "encoding") or one(Literal("ascii", raw=False))
     for atom in encodings:
         if not isinstance(atom, Literal) or _codec(atom.text) not in TEXT_CODECS:
-            return machine.unknown(node, ".decode() with a codec that is gone on Python 3 or is not known")
+            return machine.unknown(node, ".decode() with an encoding that is gone on Python 3 or is not known")
     machine.want(Want.BYTES, owner, node, ".decode() is a method of bytes only", "UK402")
     return TEXT
 

@@ -72,14 +72,14 @@ def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) ->
     """Note what it needs to put a piece of data together with something else."""
     match other:
         case Literal(_, raw=True):
-            machine.want(Want.BYTES, mine, node, f"{what} with a b'...' literal", "UK408")
+            machine.want(Want.BYTES, mine, node, f"{what} with b'...'", "UK408")
         case Literal(text, raw=False):
             if mine.flavour is Flavour.TEXT:
                 return
-            machine.want(Want.TEXT, mine, node, f"{what} with a text literal", "UK407")
+            machine.want(Want.TEXT, mine, node, f"{what} with text in quotes", "UK407")
             if what in MENDS_LINE_ENDS and plain_text(text.replace("\r", "")):
                 return
-            if "\n" in text and not text.strip("\n") and (what == "is compared" or len(text) > 1):
+            if "\n" in text and not text.strip("\n") and (what == "what was read is compared" or len(text) > 1):
                 machine.want(Want.REVIEW, mine, node, f"{what} with line ends, and FILE has one kind", "UK407")
             if not plain_text(text):
                 kind = "a carriage return" if "\r" in text else "bytes that are not plain text"
@@ -88,7 +88,7 @@ def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) ->
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
         case Thing(kind) if kind in PLAIN_THINGS:
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
-        case Thing() if other in WRITTEN_DIFFERENTLY and what in {"is joined", ".join()"}:
+        case Thing() if other in WRITTEN_DIFFERENTLY and what in {"what was read is joined", ".join()"}:
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
         case Data(flavour, _) if flavour is not mine.flavour:
             if Flavour.FILE not in (flavour, mine.flavour):
@@ -111,7 +111,7 @@ def as_text(machine: Machine, atom: Atom, node: ast.AST) -> None:
     """Note that something is turned into text: bytes would become ``b'...'``."""
     match atom:
         case Data():
-            machine.want(Want.TEXT, atom, node, "is put into text", "UK407")
+            machine.want(Want.TEXT, atom, node, "what was read is put into a text", "UK407")
         case Stream(Flavour.FILE) | BinStream():
             machine.unknown(node, "the file itself is put into text")
         case Row() | Items() | Lazy():
@@ -149,7 +149,7 @@ def as_key(machine: Machine, atom: Atom, node: ast.AST) -> None:
     """Note that something is a key: bytes and text are different keys on Python 3."""
     written_differently(machine, node, atom, "is a key")
     if isinstance(atom, Data):
-        machine.want(Want.TEXT, atom, node, "is a key, as text", "UK407")
+        machine.want(Want.TEXT, atom, node, "what was read is a key of a dictionary", "UK407")
     elif machine.atom_from_file(atom):
         machine.unknown(node, "the file or its content is a key")
 
@@ -511,7 +511,7 @@ def _binary_data(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -
     mine, other = (first, second) if isinstance(first, Data) else (second, first)
     assert isinstance(mine, Data)  # noqa: S101 - tells the type checker what the caller made sure of
     if isinstance(node.op, ast.Add) and not isinstance(other, Number):
-        pair(machine, mine, other, node, "is joined")
+        pair(machine, mine, other, node, "what was read is joined")
         if other in WRITTEN_DIFFERENTLY:
             return one(other)
         return data(mine.flavour, Shape.CHUNK if mine.shape is Shape.CHAR else mine.shape)

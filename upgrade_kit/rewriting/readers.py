@@ -25,11 +25,11 @@ NOWHERE = 99  # the place of an argument that a function has not
 WANTS = {
     "bytes": (Want.BYTES, "reads bytes"),
     "text": (Want.TEXT, "reads text"),
-    "either text": (Want.EITHER_TEXT, "reads text from both"),
-    "either bytes": (Want.EITHER_BYTES, "reads bytes from both"),
+    "either text": (Want.EITHER_TEXT, "gives the same from FILE and from BIN_FILE"),
+    "either bytes": (Want.EITHER_BYTES, "gives the same from FILE and from BIN_FILE"),
     "any": (Want.ANY, "does not touch the content"),
     "lines": (Want.ITERATES, "goes through the lines"),
-    "review": (Want.REVIEW, "does not read this on both versions"),
+    "review": (Want.REVIEW, "is not known to give the same on both versions"),
 }
 
 

@@ -237,7 +237,7 @@ def _run_loop(
         if machine.same(machine.save(), before) and machine.heap_changes == changes:
             break
     else:
-        machine.unknown(body[0], "a loop whose names keep changing")
+        machine.unknown(body[0], "a loop that the kit cannot follow to its end")
     if endless:
         machine.dead = True
     else:
@@ -335,7 +335,7 @@ def _run_with(machine: Machine, statement: ast.With) -> None:
     for item in statement.items:
         value = evaluate(machine, item.context_expr)
         if any(isinstance(atom, Row) for atom in value):
-            value = machine.unknown(item.context_expr, "a tuple is used as a context manager")
+            value = machine.unknown(item.context_expr, "with ... of a tuple")
         if item.optional_vars is not None:
             assign(machine, item.optional_vars, value)
         for atom in value:

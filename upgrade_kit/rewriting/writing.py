@@ -68,7 +68,7 @@ def by_percent(machine: Machine, pattern: Literal | Text, value: Atom, node: ast
         letter = letters[place] if letters else "s" if "%s" in pattern.text or "%r" in pattern.text else "d"
         for atom in part:
             if pattern.raw and isinstance(atom, Data):
-                machine.want(Want.BYTES, atom, node, "is put into b'...'", "UK408")
+                machine.want(Want.BYTES, atom, node, "what was read is put into b'...'", "UK408")
             elif letter in "sr":
                 result |= _unlike_text(written(machine, atom, node, as_repr=letter == "r"))
             else:
