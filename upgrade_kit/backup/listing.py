@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC
 from functools import cache
 from pathlib import Path
@@ -10,12 +11,11 @@ from typing import assert_never
 
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import open_database
-from upgrade_kit.deployment.fingerprint import database_fingerprint
-from upgrade_kit.deployment.manifests import file_objection, is_of, manifests_in, objection
+from upgrade_kit.deployment.manifests import Present, file_objection, is_of, manifests_in, objection
 from upgrade_kit.errors import BackupError, DatabaseError, UsageError
-from upgrade_kit.model.backup import Backup, Content, ListedBackup, Standing, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, ListedBackup, Standing, UnverifiedBackup
 
-Held = Callable[[DatabaseAddress], Content | DatabaseError]
+Ask = Callable[[DatabaseAddress], Present | DatabaseError]
 
 
 def list_backups(folders: Sequence[Path], database: DatabaseAddress | None = None) -> tuple[ListedBackup, ...]:
@@ -35,15 +35,16 @@ def list_backups(folders: Sequence[Path], database: DatabaseAddress | None = Non
         if not folder.is_dir():
             raise BackupError(f"{folder}: there is no such folder", hint="Name the folder that holds the manifests.")
 
-    @cache
-    def held(address: DatabaseAddress) -> Content | DatabaseError:
-        try:
-            with open_database(address) as session, session.transaction():
-                return database_fingerprint(session)
-        except DatabaseError as error:
-            return error
+    with ExitStack() as stack:
 
-    listed = [_look(path, found, database, held) for path, found in manifests_in(folders)]
+        @cache
+        def present(address: DatabaseAddress) -> Present | DatabaseError:
+            try:
+                return Present(stack.enter_context(open_database(address)))
+            except DatabaseError as error:
+                return error
+
+        listed = [_look(path, found, database, present) for path, found in manifests_in(folders)]
     return tuple(sorted(listed, key=_age, reverse=True))
 
 
@@ -51,7 +52,7 @@ def _look(
     path: Path,
     found: Backup | UnverifiedBackup | BackupError,
     database: DatabaseAddress | None,
-    held: Held,
+    present: Ask,
 ) -> ListedBackup:
     made, verified_at = None, None
     match found:
@@ -61,7 +62,7 @@ def _look(
             standing, reason, made = Standing.NOT_VERIFIED, "nothing proves it yet", found
         case Backup():
             made, verified_at = found.made, found.verified_at
-            standing, reason = _compare(made, database, held)
+            standing, reason = _compare(made, database, present)
         case _:
             assert_never(found)
     return ListedBackup(manifest=path, made=made, verified_at=verified_at, standing=standing, reason=reason)
@@ -70,17 +71,20 @@ def _look(
 def _compare(
     made: UnverifiedBackup,
     database: DatabaseAddress | None,
-    held: Held,
+    present: Ask,
 ) -> tuple[Standing, str]:
     if reason := file_objection(made):
         return Standing.STALE, reason
     address = _address(made, database)
     if address is None:
         return Standing.NOT_COMPARED, "name its database with --database URL"
-    content = held(address)
-    if isinstance(content, DatabaseError):
-        return Standing.NOT_COMPARED, f"its database cannot be read: {content.message}"
-    reason = objection(made, address, lambda: content)
+    now = present(address)
+    try:
+        reason = now.message if isinstance(now, DatabaseError) else objection(made, now)
+    except DatabaseError as error:
+        now, reason = error, error.message
+    if isinstance(now, DatabaseError):
+        return Standing.NOT_COMPARED, f"its database cannot be read: {reason}"
     return (Standing.STALE, reason) if reason else (Standing.CURRENT, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import tempfile
@@ -16,7 +17,7 @@ from upgrade_kit.backup.programs import Login, Running, find_program
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.database import as_text
-from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
@@ -60,13 +61,13 @@ def check(session: Session, options: Options) -> int:
 def make(session: Session, partial: Path, options: Options) -> Written:
     """Let mysqldump write the database as it is at one moment; tell what the file holds.
 
-    The server has no way to show two connections one moment, so rows and digests are those of the file,
-    and what the database held just before is compared with them.
+    The server has no way to show two connections one moment. So rows, history and procedures are told from
+    the file; of the digests of rows only those count that are the same before and after.
     """
     program, version = _dumper(session, options)
     loose = _tables_without_transactions(session)
     with session.transaction():
-        before = database_fingerprint(session)
+        before = database_content(session)
     with _option_file(session.address) as login:
         command: list[str | Path] = [
             program,
@@ -86,22 +87,25 @@ def make(session: Session, partial: Path, options: Options) -> Written:
             dumping.finish()
     _sync(partial)
     dumped = _read(partial, None, None)
-    if not (changes := changed_content(dumped, before)):
-        compared = "Rows per table, migration history and procedures of the dump agree with the database."
-    else:
-        with session.transaction():
-            after = database_fingerprint(session)
-        if not changed_content(before, after):
-            raise BackupError(
-                f"{session.address.shown}: the dump differs from the database although nobody wrote to it: {changes}",
-                hint="Try again; if it happens again, look at the server's log.",
-            )
+    with session.transaction():
+        after = database_content(session)
+    changes = changed_content(dumped, after)
+    written = [table for table, digest in before.digests if dict(after.digests).get(table) != digest]
+    compared = "Rows per table, migration history and procedures of the dump agree with the database."
+    if written or changed_content(before, after):
         compared = (
             "The database was written to while the backup was made. Backup and manifest hold it as it was when "
-            f"the dump began; since then: {changed_content(dumped, after) or 'no difference'}."
+            f"the dump began; since then: {changes or 'other values in ' + ', '.join(written)}."
         )
+    elif changes:
+        raise BackupError(
+            f"{session.address.shown}: the dump differs from the database although nobody wrote to it: {changes}",
+            hint="Try again; if it happens again, look at the server's log.",
+        )
+    digests = tuple((table, digest) for table, digest in after.digests if table not in written)
     held = f"The tables without transactions ({', '.join(loose)}) were kept from being written to meanwhile."
-    return Written(content=dumped, notes=(f"Made by {version}.", compared, *([held] if loose else [])))
+    content = dataclasses.replace(dumped, digests=digests)
+    return Written(content=content, notes=(f"Made by {version}.", compared, *([held] if loose else [])))
 
 
 def prove(made: UnverifiedBackup, _database: DatabaseAddress | None, options: Options) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from upgrade_kit.backup.method import Options, Written, kept_sentence
 from upgrade_kit.backup.programs import Login, Running, beside, find_program
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
-from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.errors import BackupError, ProgramError
 from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
@@ -114,7 +114,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
             told=_counted(session, options),
         ) as dumping:
             dumping.finish()
-        content = database_fingerprint(session)
+        content = database_content(session)
     return Written(
         content=content,
         notes=(f"Made by {version}; rows and digests were read from the same snapshot.",),

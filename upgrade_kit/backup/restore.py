@@ -11,7 +11,7 @@ from upgrade_kit.backup.uploads import check_free, prove_uploads, restore_upload
 from upgrade_kit.backup.verify import prove
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import open_database
-from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content, read_manifest
 from upgrade_kit.errors import BackupError, DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
@@ -117,7 +117,7 @@ def _restore_database(
 def _compare(made: UnverifiedBackup, address: DatabaseAddress) -> str:
     try:
         with open_database(address) as session, session.transaction():
-            differences = changed_content(made.content, database_fingerprint(session))
+            differences = changed_content(made.content, database_content(session))
     except DatabaseError as error:
         raise BackupError(f"restored, but what it holds cannot be read: {error.message}", hint=error.hint) from error
     if differences:
@@ -125,4 +125,5 @@ def _compare(made: UnverifiedBackup, address: DatabaseAddress) -> str:
             f"{address.shown}: differs from the manifest after the restore: {differences}",
             hint="Another program is writing to it. Stop the site and restore again.",
         )
-    return "Rows per table, migration history and procedures of the restored database agree with the manifest."
+    told = f", and the digests of the rows of {len(made.content.digests)} tables," if made.content.digests else ""
+    return f"Rows per table, migration history and procedures{told} of the restored database agree with the manifest."

@@ -13,7 +13,7 @@ from upgrade_kit.backup.sqlite_files import copy_online, explained, reading
 from upgrade_kit.backup.sqlite_swap import put_in_place
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
-from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
@@ -44,14 +44,14 @@ def make(session: Session, partial: Path, options: Options) -> Written:
         copy_online(connection, partial, lock_seconds=options.lock_seconds, progress=options.progress)
         copied = _content(partial)
         with session.transaction():
-            present = database_fingerprint(session)
+            present = database_content(session)
         written_meanwhile = _data_version(connection) != before
     changes = changed_content(copied, present)
-    note = "Rows per table, migration history and procedures of the copy agree with the database."
+    note = "Rows per table, their digests, migration history and procedures of the copy agree with the database."
     if written_meanwhile:
         note = (
             "The database was written to while the backup was made. Backup and manifest hold it as it was "
-            f"when the copy ended; since then: {changes or 'no difference in rows, history or procedures'}."
+            f"when the copy ended; since then: {changes or 'no difference'}."
         )
     elif changes:
         raise BackupError(
@@ -80,7 +80,7 @@ def prove(made: UnverifiedBackup, _database: DatabaseAddress | None, _options: O
     return (
         integrity,
         f"Rows counted in {len(rows)} tables ({sum(number for _, number in rows)} rows in all) agree.",
-        "Migration history and calculation procedures agree.",
+        "The digest of each table's rows, migration history and calculation procedures agree.",
         foreign_keys,
     )
 
@@ -122,7 +122,7 @@ def _content(file: Path) -> Content:
         open_database(DatabaseAddress(vendor="sqlite", name=str(file.absolute()))) as session,
         session.transaction(),
     ):
-        return database_fingerprint(session)
+        return database_content(session)
 
 
 def _check_structure(file: Path) -> tuple[str, str]:

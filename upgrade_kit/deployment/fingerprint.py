@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.model.backup import Content
@@ -30,6 +31,20 @@ def database_fingerprint(session: Session) -> Content:
         history_sha256=history_digest(session, tables),
         procedures_sha256=procedures_digest(session, tables),
     )
+
+
+def database_content(session: Session) -> Content:
+    """Return the same, and the digest of each table's rows, for which every row is read.
+
+    Run it inside ``session.transaction()``.
+
+    Raises:
+        DatabaseError: a table cannot be read.
+    """
+    from upgrade_kit.deployment.content import content_digests  # noqa: PLC0415 - needs more than a fingerprint does
+
+    digests = tuple((table.name, table.sha256) for table in content_digests(session))
+    return replace(database_fingerprint(session), digests=digests)
 
 
 def history_digest(session: Session, tables: Iterable[str]) -> str:

@@ -9,16 +9,16 @@ import os
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
 from upgrade_kit import __version__
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session
-from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.fingerprint import database_content, database_fingerprint
 from upgrade_kit.deployment.sqlite_pages import same_pages
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup, Content, UnverifiedBackup, Uploads
@@ -130,11 +130,7 @@ def find_backups(folders: Sequence[Path], session: Session) -> Backups:
     Raises:
         DatabaseError: the database cannot be read.
     """
-
-    @cache
-    def now() -> Content:
-        return database_fingerprint(session)
-
+    present = Present(session)
     current: list[Backup] = []
     stale: list[tuple[Path, str]] = []
     for path, backup in manifests_in(folders):
@@ -144,7 +140,7 @@ def find_backups(folders: Sequence[Path], session: Session) -> Backups:
             case UnverifiedBackup():
                 stale.append((path, "not verified: nothing proves it yet"))
             case Backup(made=made):
-                reason = objection(made, session.address, now)
+                reason = objection(made, present)
                 if reason:
                     stale.append((path, reason))
                 else:
@@ -211,25 +207,50 @@ def _parts(backup: Backup | UnverifiedBackup) -> tuple[UnverifiedBackup, datetim
             return backup, None, ()
 
 
-def objection(made: UnverifiedBackup, address: DatabaseAddress, now: Callable[[], Content]) -> str:
+class Present:
+    """What a database holds now. Each part is read when it is first asked for."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.address = session.address
+
+    @cached_property
+    def fingerprint(self) -> Content:
+        """What can be told without reading every row."""
+        with self._session.transaction():
+            return database_fingerprint(self._session)
+
+    @cached_property
+    def content(self) -> Content:
+        """All of it."""
+        with self._session.transaction():
+            return database_content(self._session)
+
+
+def objection(made: UnverifiedBackup, now: Present) -> str:
     """Say why a verified backup does not hold the database as it is now, or return ``""``; cheap questions first.
 
     Args:
         made: the backup. A file that only the server can read is not looked at.
-        address: the database.
-        now: tells what the database holds now; asked only if everything else agrees.
+        now: the database.
+
+    Raises:
+        DatabaseError: the database cannot be read.
     """
-    if not is_of(made, address):
+    if not is_of(made, now.address):
         return f"{OTHER_DATABASE}: {made.database}"
     if reason := file_objection(made):
         return reason
     try:
-        if changed := changed_content(made.content, now()):
+        if changed := changed_content(made.content, now.fingerprint):
             return f"the database has changed since: {changed}"
         if not made.on_server and file_sha256(made.file) != made.sha256:
             return f"the backup file {made.file.name} was altered after it was verified"
-        if made.format == "sqlite" and not same_pages(Path(address.name), made.file):
-            return "the database was written to since: the same tables and numbers of rows, other values"
+        if made.format == "sqlite":
+            if not same_pages(Path(now.address.name), made.file):
+                return "the database was written to since: the same tables and numbers of rows, other values"
+        elif made.content.digests and (changed := changed_content(made.content, now.content)):
+            return f"the database has changed since: {changed}"
     except sqlite3.Error as error:
         return f"the database cannot be compared with it ({error})"
     except OSError as error:
