@@ -366,3 +366,14 @@ def test_any_text_is_read_or_refused(tmp_path: Path, text: str) -> None:
         assert "qatrack/settings.py" in error.message  # noqa: PT017 - either answer is right
     else:
         assert "__file__" in names
+
+
+@pytest.mark.parametrize("condition", ["C.pop('default', None)", "not dict(x=C.pop('default', None))"])
+def test_a_condition_on_what_is_not_known_may_fail_under_try(tmp_path: Path, condition: str) -> None:
+    names = read(
+        tmp_path, f"A = {{'k': 1}}\nC = ['a']\ntry:\n if {condition}:\n  pass\nexcept Exception:\n A['k'] = 2\n"
+    )
+
+    claimed = names["A"].value
+    assert isinstance(claimed, dict)
+    assert isinstance(claimed["k"], Unobserved)

@@ -212,6 +212,9 @@ class _FileReader:
 
     def _if(self, node: ast.If) -> bool:
         decided = self._evaluator.decide(node.test)
+        used = (self._names[name].value for name in _loaded(node.test) & self._names.keys())
+        if not all(map(_is_data, used)):
+            self._evaluator.doubts += 1  # a condition on the unknown may fail
         if decided is not None:
             return self._block(node.body if decided else node.orelse)
         untouched = copy_names(self._names)
