@@ -18,8 +18,11 @@ from upgrade_kit.rewriting.values import (
     WHOLE,
     Atom,
     BinStream,
+    Bound,
+    Class,
     Data,
     Flavour,
+    Instance,
     Items,
     Lazy,
     LazyKind,
@@ -31,6 +34,7 @@ from upgrade_kit.rewriting.values import (
     Row,
     Shape,
     Stream,
+    Super,
     Text,
     Thing,
     Value,
@@ -48,7 +52,9 @@ def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
             case Data(flavour, shape):
                 if shape in (Shape.WHOLE, Shape.CHUNK, Shape.LINE) and flavour is Flavour.FILE:
                     machine.want(Want.BYTES, atom, node, "counts the bytes of what was read", "UK408")
-                elif shape in (Shape.WHOLE, Shape.CHUNK) and flavour is Flavour.TEXT:
+                elif shape in operations.TRIMMED:
+                    operations.trimmed(machine, atom, node, "its length")
+                elif shape in (Shape.WHOLE, Shape.CHUNK, Shape.LINE) and flavour is Flavour.TEXT:
                     machine.unknown(node, "the length of text that was read with one kind of line end")
             case Lazy(kind, _) if kind is LazyKind.ONCE:
                 operations.not_a_list(machine, node, "its length")
@@ -243,7 +249,9 @@ def _sum(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 
 def _any(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
-    _all_elements(machine, arguments.get(0), node)
+    for atom in _all_elements(machine, arguments.get(0), node):
+        if isinstance(atom, Lazy):
+            operations.not_a_list(machine, node, "the truth of each")
     return NUMBER
 
 
@@ -274,8 +282,22 @@ def _in_step(machine: Machine, sources: Sequence[Value], node: ast.Call, value: 
 
 def _map(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     elements = tuple(_all_elements(machine, value, node) for value in arguments.positional[1:])
+    if len(elements) > 1 and not _same_length(node.args[1:]):
+        machine.seen.breaks_at(
+            node,
+            "map() over several stops at the shortest on Python 3, and fills up with None on Python 2",
+            "[f(a, b) for a, b in zip(x, y)], where both are of one length",
+            "UK424",
+        )
     result = machine.lazy(LazyKind.ONCE, node, calls.apply(machine, arguments.get(0), elements, node))
     return _in_step(machine, arguments.positional[1:], node, result)
+
+
+def _same_length(nodes: Sequence[ast.expr]) -> bool:
+    """Return whether these are the same name, or lists written with as many elements."""
+    if all(isinstance(node, ast.List | ast.Tuple) for node in nodes):
+        return len({len(node.elts) for node in nodes if isinstance(node, ast.List | ast.Tuple)}) == 1
+    return len({ast.dump(node) for node in nodes}) == 1 and isinstance(nodes[0], ast.Name)
 
 
 def _filter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -319,13 +341,28 @@ def _print(_: Machine, __: Arguments, ___: ast.Call) -> Value:
 
 
 def _isinstance(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
-    if machine.from_file(arguments.get(0)) or machine.on_python3_bytes(arguments.get(0)):
-        machine.unknown(node, "asks for the type of the file or its content")
-    elif {Other(), Thing("JSON value")} & arguments.get(0) and Named("builtins.str") in _flat(
-        machine, arguments.get(1)
+    asked = _flat(machine, arguments.get(1))
+    if any(isinstance(atom, Lazy) for atom in arguments.get(0)):
+        operations.not_a_list(machine, node, "asks for its type")
+    if any(not isinstance(atom, Instance | Bound) for atom in arguments.get(0)) and (
+        machine.from_file(arguments.get(0)) or machine.on_python3_bytes(arguments.get(0))
     ):
+        machine.unknown(node, "asks for the type of the file or its content")
+    elif Named("builtins.str") in asked and any(_may_be_unicode(atom) for atom in arguments.get(0)):
         machine.unknown(node, "asks whether something is str, which is another type on Python 3")
+    elif Named("builtins.int") in asked and Named("builtins.float") not in asked and not _surely(arguments.get(0)):
+        machine.unknown(node, "asks whether something is int, which long and float are not on Python 2")
     return NUMBER
+
+
+def _may_be_unicode(atom: Atom) -> bool:
+    return isinstance(atom, Other) or (isinstance(atom, Thing) and atom.kind in operations.PLAIN_THINGS)
+
+
+def _surely(value: Value) -> bool:
+    """Return whether each of these is a text, a list, None or a whole number: an answer that is alike on both."""
+    known = (Whole, Text, Literal, Missing, Items, Row, Data, Instance)
+    return all(isinstance(atom, known) for atom in value)
 
 
 def _flat(machine: Machine, value: Value) -> Value:
@@ -334,7 +371,53 @@ def _flat(machine: Machine, value: Value) -> Value:
 
 def _type(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     _isinstance(machine, arguments, node)
-    return OTHER
+    return OTHER if _surely(arguments.get(0)) else one(operations.TYPE)
+
+
+def _super(_: Machine, arguments: Arguments, __: ast.Call) -> Value:
+    owners = [atom for atom in arguments.get(1) if isinstance(atom, Instance)]
+    classes = [atom for atom in arguments.get(0) if isinstance(atom, Class)]
+    return frozenset(Super(each.number, owner) for each in classes for owner in owners) or OTHER
+
+
+def _hash(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if not all(isinstance(atom, Whole) for atom in arguments.get(0)):
+        machine.seen.breaks_at(node, "hash() gives another number on Python 3", "hashlib, or the value itself", "UK424")
+    return NUMBER
+
+
+def _chr(machine: Machine, _: Arguments, node: ast.Call) -> Value:
+    match node.args:
+        case [ast.Constant(value=int(number))] if number < 128:  # noqa: PLR2004 - ASCII
+            pass
+        case _:
+            machine.seen.breaks_at(
+                node, "chr(x) of 128 and more is one byte on Python 2 and a letter on Python 3", "bytearray", "UK424"
+            )
+    return TEXT
+
+
+def _oct(machine: Machine, _: Arguments, node: ast.Call) -> Value:
+    machine.seen.breaks_at(node, "oct(8) is '010' on Python 2 and '0o10' on Python 3", "'%o' % number", "UK424")
+    return TEXT
+
+
+def _text(_: Machine, __: Arguments, ___: ast.Call) -> Value:
+    return TEXT
+
+
+def _magnitude(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    _number(machine, arguments, node)
+    return WHOLE if all(isinstance(atom, Whole) for atom in arguments.get(0)) else NUMBER
+
+
+def _plain_number(_: Machine, __: Arguments, ___: ast.Call) -> Value:
+    return NUMBER
+
+
+def _divmod(_: Machine, arguments: Arguments, __: ast.Call) -> Value:
+    part = WHOLE if all(isinstance(atom, Whole) for atom in arguments.everything()) else NUMBER
+    return one(Row((part, part)))
 
 
 def _hasattr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -399,6 +482,8 @@ def _getattr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 
 def _round(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if arguments.get(0) and all(isinstance(atom, Whole) for atom in arguments.get(0)):
+        return NUMBER
     if len(arguments.positional) < 2 and not arguments.named:  # noqa: PLR2004 - round(x, digits)
         machine.seen.breaks_at(
             node,
@@ -407,10 +492,10 @@ def _round(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
             "UK424",
         )
     else:
-        machine.seen.notes_at(
+        machine.seen.breaks_at(
             node,
-            "round(x, digits) may differ in the last digit on Python 3 where x ends in an exact half (9.25 -> 9.2)",
-            "compare a result with an old one",
+            "round(x, digits) gives another number on Python 3 where x ends in an exact half (9.25 -> 9.2, was 9.3)",
+            "math.floor(x * 10 + 0.5) / 10 for x >= 0, or decide that the new rounding is right",
             "UK424",
         )
     return NUMBER
@@ -418,15 +503,20 @@ def _round(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 _Handler = Callable[[Machine, Arguments, ast.Call], Value]
 BUILTIN: dict[str, _Handler] = {
+    "abs": _magnitude,
     "all": _any,
     "any": _any,
+    "bin": _text,
     "bool": _bool,
     "bytearray": _bytearray,
     "bytes": _bytes,
+    "callable": _plain_number,
+    "chr": _chr,
     "compile": _code,
     "complex": _complex,
     "dict": _dict,
     "dir": _namespace,
+    "divmod": _divmod,
     "enumerate": _enumerate,
     "eval": _code,
     "exec": _code,
@@ -437,6 +527,9 @@ BUILTIN: dict[str, _Handler] = {
     "getattr": _getattr,
     "globals": _namespace,
     "hasattr": _hasattr,
+    "hash": _hash,
+    "hex": _text,
+    "id": _plain_number,
     "int": _int,
     "isinstance": _isinstance,
     "iter": _iter,
@@ -448,8 +541,10 @@ BUILTIN: dict[str, _Handler] = {
     "memoryview": _bytes,
     "min": _most,
     "next": _next,
+    "oct": _oct,
     "open": _open,
     "ord": _ord,
+    "pow": _plain_number,
     "print": _print,
     "range": _range,
     "repr": _repr,
@@ -460,6 +555,7 @@ BUILTIN: dict[str, _Handler] = {
     "sorted": _sorted,
     "str": _str,
     "sum": _sum,
+    "super": _super,
     "tuple": _list,
     "type": _type,
     "vars": _namespace,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 
-from upgrade_kit.rewriting import methods, operations, order
+from upgrade_kit.rewriting import methods, objects, operations, order
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.builtin_functions import BUILTIN, FILE_FUNCTION
 from upgrade_kit.rewriting.machine import Machine
@@ -17,9 +17,12 @@ from upgrade_kit.rewriting.values import (
     OTHER,
     Atom,
     BinStream,
+    Bound,
+    Class,
     Context,
     Data,
     Function,
+    Instance,
     Lazy,
     LazyKind,
     Method,
@@ -85,6 +88,13 @@ def call(machine: Machine, callee: Atom, arguments: Arguments, node: ast.Call) -
     match callee:
         case Function(number):
             return call_function(machine, number, arguments)
+        case Bound(number, owner):
+            passed = Arguments((one(owner), *arguments.positional), arguments.named, arguments.rest)
+            return call_function(machine, number, passed)
+        case Class():
+            return objects.made(machine, callee, arguments)
+        case Instance():
+            return objects.called(machine, callee, arguments, node)
         case Method(owner, name):
             return methods.call_method(machine, owner, name, arguments, node)
         case Named(name):

@@ -11,7 +11,9 @@ from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
     NOTHING,
     Atom,
+    Class,
     Data,
+    Instance,
     Items,
     Lazy,
     Literal,
@@ -52,9 +54,9 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
         return
     raw = {atom.raw for atom in (first, second) if isinstance(atom, Literal)}
     what = (
-        "what was read is searched"
+        operations.SEARCHED
         if isinstance(operator, ast.In | ast.NotIn) and isinstance(second, Data)
-        else "what was read is compared"
+        else operations.COMPARED
     )
     if raw == {True, False}:
         machine.unknown(node, "b'...' is compared with text, which is never equal on Python 3")
@@ -75,7 +77,7 @@ def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, no
             if isinstance(mine, Items | Row):
                 for element in machine.elements(mine):
                     if isinstance(element, Data):
-                        operations.pair(machine, element, other, node, "what was read is compared")
+                        operations.pair(machine, element, other, node, operations.COMPARED)
 
 
 def compare_all(machine: Machine, held: Value, node: ast.AST) -> None:
@@ -131,10 +133,10 @@ def _compare_thing(machine: Machine, first: Atom, second: Atom, operator: ast.cm
         elif mine == Thing("bytearray") and isinstance(other, Literal | Text):
             machine.unknown(node, "a bytearray is compared with text")
         elif mine in operations.WRITTEN_DIFFERENTLY:
-            operations.written_differently(machine, node, mine, "what was read is compared")
+            operations.written_differently(machine, node, mine, "it is compared")
         elif isinstance(other, Data) and isinstance(mine, Thing):
             if mine.kind in operations.PLAIN_THINGS:
-                operations.pair(machine, other, Other(), node, "what was read is compared")
+                operations.pair(machine, other, Other(), node, operations.COMPARED)
             else:
                 machine.unknown(node, "the content is compared with something that the kit does not follow")
 
@@ -204,10 +206,12 @@ def _rank(machine: Machine, atom: Atom) -> str:
         case Items():
             kind = order.kind_of(machine, atom)
             return {order.Kind.LIST: "a list", order.Kind.SET: "a set"}.get(kind, "dictionary")
-        case Thing(kind):
+        case Thing():
             if atom in MAY_BE_NONE:
                 return "maybe none"
-            return "text" if atom in operations.WRITTEN_DIFFERENTLY else "dictionary" if kind == "object" else "any"
+            return "text" if atom in operations.WRITTEN_DIFFERENTLY else "any"
+        case Instance() | Class():
+            return "dictionary"
         case Other():
             return "unknown"
         case _:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from upgrade_kit.rewriting import calls, comparisons, operations, order
+from upgrade_kit.rewriting import calls, comparisons, objects, operations, order
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.grammar import TARGET_GRAMMAR
@@ -21,9 +21,11 @@ from upgrade_kit.rewriting.values import (
     WHOLE,
     Atom,
     BinStream,
+    Class,
     Context,
     Data,
     Flavour,
+    Instance,
     Items,
     Lazy,
     LazyKind,
@@ -32,6 +34,7 @@ from upgrade_kit.rewriting.values import (
     Named,
     Number,
     Other,
+    Position,
     Row,
     Shape,
     Stream,
@@ -169,8 +172,12 @@ def _truth(machine: Machine, atom: Atom, node: ast.expr) -> None:
         machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK404")
     elif isinstance(atom, Data) and atom.shape is Shape.CHAR:
         machine.want(Want.TEXT, atom, node, "asks one character whether it is empty", "UK408")
+    elif isinstance(atom, Data):
+        operations.trimmed(machine, atom, node, "asks whether it is empty")
     elif isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE:
         operations.not_a_list(machine, node, "asking whether it is empty")
+    elif atom == Thing("tolerance"):
+        comparisons.compare(machine, atom, Missing(), ast.Is(), node)
 
 
 def go_through(machine: Machine, value: Value, node: ast.AST) -> Value:
@@ -198,6 +205,11 @@ def assign(machine: Machine, target: ast.expr, value: Value) -> None:
                 operations.store(machine, atom, key, value, target)
         case ast.Attribute(value=owner):
             owners = evaluate(machine, owner)
+            kept = frozenset(atom for atom in owners if isinstance(atom, Instance | Class))
+            for atom in kept:
+                objects.keep(machine, atom, target.attr, value)
+            if owners and kept == owners:
+                return
             if machine.from_file(value) or any(isinstance(atom, Thing) for atom in owners):
                 machine.unknown(target, "a value is kept in an attribute of something that the kit does not follow")
         case _:
@@ -214,6 +226,8 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value, node: ast.A
                 part |= atom.places[index]
             else:
                 element = operations.iterate(machine, atom, node)
+                if index < len(targets) - 1:
+                    element = operations.before_the_last(element)
                 part |= machine.items(target, element) if isinstance(target, ast.Starred) else element
         assign(machine, target, part)
 
@@ -395,11 +409,24 @@ def _compare(machine: Machine, node: ast.Compare) -> Value:
     left = evaluate(machine, node.left)
     for operator, comparator in zip(node.ops, node.comparators, strict=True):
         right = evaluate(machine, comparator)
+        if Position() in left and not isinstance(operator, ast.In | ast.NotIn):
+            _look_at_place(machine, right, comparator, node)
         for first in left:
             for second in right:
                 comparisons.compare(machine, first, second, operator, node)
         left = right
     return NUMBER
+
+
+def _look_at_place(machine: Machine, right: Value, comparator: ast.expr, node: ast.Compare) -> None:
+    """Note a place in the text that is compared with a number, other than whether something was found."""
+    match comparator:
+        case ast.Constant(value=0) | ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=1)):
+            return
+        case _ if right <= {Position()}:
+            return
+        case _:
+            machine.unknown(node, "a place in the text is compared, which is another one where line ends differ")
 
 
 def _asks_for_emptiness(machine: Machine, node: ast.Compare) -> bool:
@@ -478,6 +505,8 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
 
 
 def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
+    if isinstance(node, ast.ListComp) and machine.frame.is_class:
+        _hidden_names(machine, node)
     frame = Frame(machine.frame, frozenset(_targets(node)))
     iterated = evaluate(machine, node.generators[0].iter)
     with machine.scope(frame):
@@ -487,7 +516,8 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
             sources |= source
             assign(machine, generator.target, go_through(machine, source, generator.iter))
             for condition in generator.ifs:
-                evaluate_condition(machine, condition)
+                if not (isinstance(condition, ast.Name) and _becomes_number(node, condition.id)):
+                    evaluate_condition(machine, condition)
         if isinstance(node, ast.DictComp):
             keys = evaluate(machine, node.key)
             for atom in keys:
@@ -503,6 +533,30 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
     if isinstance(node, ast.SetComp):
         return order.made(machine, result, order.Kind.SET)
     return order.passed_on(machine, sources, result)
+
+
+def _hidden_names(machine: Machine, node: ast.ListComp) -> None:
+    """Note names of a class body that a list comprehension in it sees on Python 2 only."""
+    inner = [node.elt, *(part for each in node.generators for part in each.ifs)]
+    inner += [each.iter for each in node.generators[1:]]
+    for name in {child.id for part in inner for child in ast.walk(part) if isinstance(child, ast.Name)}:
+        if name in machine.frame.names and name not in _targets(node):
+            machine.seen.breaks_at(
+                node, f"{name} of a class is not seen in a comprehension on Python 3", "a for loop", "UK424"
+            )
+
+
+def _becomes_number(node: ast.expr, name: str) -> bool:
+    """Return whether ``float(name)`` stands in a comprehension: a lone carriage return is an error there."""
+    return any(
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in {"float", "int"}
+        and len(call.args) == 1
+        and isinstance(call.args[0], ast.Name)
+        and call.args[0].id == name
+        for call in ast.walk(node)
+    )
 
 
 def _targets(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> set[str]:

@@ -113,7 +113,7 @@ def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set
             visited.add(site)
             if order.kind_of(machine, atom) is order.Kind.LIST:
                 order.needs_order(machine, frozenset({atom}), node, f"{name} is a list in the order of chance")
-            for element in machine.elements(atom):
+            for element in machine.elements(atom) | machine.keys.get(site, NOTHING):
                 _leaves(machine, element, node, name, visited)
         case Row():
             for element in machine.elements(atom):

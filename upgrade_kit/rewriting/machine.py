@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from upgrade_kit.rewriting.frames import Frame, Moment, same
 from upgrade_kit.rewriting.observations import Observations, Want
@@ -16,9 +17,12 @@ from upgrade_kit.rewriting.values import (
     OTHER,
     Atom,
     BinStream,
+    Bound,
+    Class,
     Context,
     Data,
     Flavour,
+    Instance,
     Items,
     Lazy,
     LazyKind,
@@ -27,10 +31,14 @@ from upgrade_kit.rewriting.values import (
     Row,
     Shape,
     Stream,
+    Super,
     Thing,
     Value,
     one,
 )
+
+if TYPE_CHECKING:
+    from upgrade_kit.rewriting.objects import ClassOf
 
 LARGEST_VALUE = 24  # atoms in one value; beyond it the analysis says that it cannot follow
 
@@ -97,6 +105,8 @@ class Machine:
         self.reads_dicom = False
         self.order = Order()
         self.held: dict[tuple[int, str], Value] | None = None  # by line and name; kept only where it is asked for
+        self.classes: list[ClassOf] = []
+        self.class_numbers: dict[int, int] = {}
         self._budget = budget
 
     def step(self) -> None:
@@ -258,8 +268,13 @@ class Machine:
                 return site not in _sites and self.from_file(held, _sites | {site})
             case Row(places):
                 return any(self.from_file(place, _sites) for place in places)
-            case Method(owner, _):
+            case Method(owner, _) | Bound(_, owner) | Super(_, owner):
                 return self.atom_from_file(owner, _sites)
+            case Instance(number) | Class(number):
+                held = frozenset().union(
+                    *self.classes[number].held.values(), *self.classes[number].frame.names.values()
+                )
+                return -number - 1 not in _sites and self.from_file(held, _sites | {-number - 1})
             case _:
                 return False
 

@@ -211,7 +211,8 @@ def _data(machine: Machine, owner: Data, name: str, arguments: Arguments, node: 
         return token if name in STRIPS else machine.items(node, token)
     if name == "splitlines":
         machine.want(Want.EITHER_TEXT, owner, node, ".splitlines() gives the same from text and from bytes", "UK404")
-        return machine.items(node, data(owner.flavour, Shape.LINE))
+        ends = node.args or node.keywords
+        return machine.items(node, data(owner.flavour, Shape.LINE if ends else Shape.TOKEN))
     if name == "decode":
         return _decode(machine, owner, arguments, node)
     if name in PADS:
@@ -220,29 +221,53 @@ def _data(machine: Machine, owner: Data, name: str, arguments: Arguments, node: 
             operations.pair(machine, owner, atom, node, f".{name}()")
         return one(owner)
     if name in FINDS or name in STRIPS | SPLITS | {"replace", "partition", "rpartition", "join", "translate"}:
-        return _with_text(machine, owner, name, given, node)
+        return _with_text(machine, owner, name, arguments, node)
     if name == "format":
         machine.want(Want.TEXT, owner, node, ".format() is a method of text only", "UK407")
         return one(owner)
     return machine.unknown(node, f".{name}() of the content is not known to the kit")
 
 
-def _with_text(machine: Machine, owner: Data, name: str, given: Value, node: ast.Call) -> Value:
+def _with_text(machine: Machine, owner: Data, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    given = arguments.everything()
     if name == "translate":
         return machine.unknown(node, ".translate() takes another table on Python 3")
     for atom in given:
         if not isinstance(atom, Number):
             operations.pair(machine, owner, atom, node, f".{name}()")
     if name in FINDS:
-        return one(Position()) if name in {"find", "rfind", "index", "rindex"} else NUMBER
-    bare = any(isinstance(atom, Literal) and "\r" in atom.text and "\n" in atom.text for atom in given)
-    whole = owner.shape is Shape.TOKEN or (name in STRIPS and bare)
-    part = data(owner.flavour, Shape.TOKEN if whole else Shape.PART)
+        return one(Position()) if name in {"find", "rfind", "index", "rindex"} else WHOLE
+    part = data(owner.flavour, _shape_of_part(machine, owner, name, arguments, node))
     if name in SPLITS:
         return machine.items(node, part)
     if name in {"partition", "rpartition"}:
-        return one(Row((part, part, part)))
-    return part if name in STRIPS else one(owner)
+        return one(Row((operations.before_the_last(part), part, part)))
+    return part if name in STRIPS | {"replace"} else one(owner)
+
+
+def _shape_of_part(machine: Machine, owner: Data, name: str, arguments: Arguments, node: ast.Call) -> Shape:
+    """Return what is left of a piece of text after something written was taken off or split at."""
+    texts = [atom.text for atom in arguments.get(0) if isinstance(atom, Literal)]
+    line_feed = any("\n" in text for text in texts)
+    carriage_return = any("\r" in text for text in texts)
+    if owner.shape is Shape.TOKEN or (name in STRIPS and line_feed and carriage_return):
+        return Shape.TOKEN
+    if name == "replace":
+        return _shape_of_replaced(machine, owner, texts, arguments, node)
+    if line_feed:
+        return Shape.TRIMMED
+    if name in STRIPS:
+        return Shape.PART if owner.shape in (Shape.WHOLE, Shape.CHUNK) else owner.shape
+    return Shape.FIELD if owner.shape in operations.TRIMMED else Shape.PART
+
+
+def _shape_of_replaced(machine: Machine, owner: Data, texts: list[str], arguments: Arguments, node: ast.Call) -> Shape:
+    instead = [atom.text for atom in arguments.get(1) if isinstance(atom, Literal)]
+    if any("\r" in text for text in texts):
+        if (texts, instead) in ((["\r\n"], ["\n"]), (["\r"], [""])):
+            return Shape.TOKEN
+        machine.unknown(node, "replaces carriage returns, which FILE has turned into line feeds")
+    return Shape.TRIMMED if any("\n" in text for text in texts) else owner.shape
 
 
 def _decode(machine: Machine, owner: Data, arguments: Arguments, node: ast.Call) -> Value:
@@ -474,6 +499,8 @@ def _thing(machine: Machine, kind: str, name: str, arguments: Arguments, node: a
     if method is None:
         return _absorbs(machine, name, arguments, node)
     content: Data | None = None
+    if kind == "struct with bytes" and name == "pack":
+        operations.no_text_in_bytes(machine, arguments.everything(), node)
     for atom in arguments.get(0):
         if isinstance(atom, Data):
             content = atom

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from upgrade_kit.rewriting import order, writing
+from upgrade_kit.rewriting import objects, order, writing
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -16,8 +16,10 @@ from upgrade_kit.rewriting.values import (
     WHOLE,
     Atom,
     BinStream,
+    Class,
     Data,
     Flavour,
+    Instance,
     Items,
     Lazy,
     LazyKind,
@@ -32,6 +34,7 @@ from upgrade_kit.rewriting.values import (
     Row,
     Shape,
     Stream,
+    Super,
     Text,
     Thing,
     Value,
@@ -40,6 +43,9 @@ from upgrade_kit.rewriting.values import (
     one,
 )
 
+COMPARED = "what was read is compared"
+SEARCHED = "what was read is searched"
+JOINED = "what was read is joined"
 LONGEST_LITERAL = 400
 NUMERIC_WORDS = ("uint", "int", "float", "double", "single", "byte", "short", "bool", "complex", "half", "long")
 WRITTEN = Thing("number as text")  # 12 digits on Python 2, up to 17 on Python 3
@@ -50,7 +56,8 @@ NUMBER_THINGS = frozenset(
     {"optional value", "JSON value", "DICOM value", "META value", "DICOM values", "library object"}
 )
 PLAIN_THINGS = frozenset({"META value", "DICOM value", "optional value", "JSON value", "library object"})
-MENDS_LINE_ENDS = frozenset({".strip()", ".lstrip()", ".rstrip()", ".replace()"})
+STRIPPED = frozenset({".strip()", ".lstrip()", ".rstrip()"})
+MENDS_LINE_ENDS = STRIPPED | {".replace()"}
 
 
 def plain_text(text: str) -> bool:
@@ -74,13 +81,12 @@ def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) ->
         case Literal(_, raw=True):
             machine.want(Want.BYTES, mine, node, f"{what} with b'...'", "UK408")
         case Literal(text, raw=False):
+            _line_ends(machine, mine, text, node, what)
             if mine.flavour is Flavour.TEXT:
                 return
             machine.want(Want.TEXT, mine, node, f"{what} with text in quotes", "UK407")
             if what in MENDS_LINE_ENDS and plain_text(text.replace("\r", "")):
                 return
-            if "\n" in text and not text.strip("\n") and (what == "what was read is compared" or len(text) > 1):
-                machine.want(Want.REVIEW, mine, node, f"{what} with line ends, and FILE has one kind", "UK407")
             if not plain_text(text):
                 kind = "a carriage return" if "\r" in text else "bytes that are not plain text"
                 machine.want(Want.REVIEW, mine, node, f"{what} with {kind} written as text", "UK407")
@@ -88,7 +94,7 @@ def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) ->
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
         case Thing(kind) if kind in PLAIN_THINGS:
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
-        case Thing() if other in WRITTEN_DIFFERENTLY and what in {"what was read is joined", ".join()"}:
+        case Thing() if other in WRITTEN_DIFFERENTLY and what in {JOINED, ".join()"}:
             machine.want(Want.TEXT, mine, node, f"{what} with text", "UK407")
         case Data(flavour, _) if flavour is not mine.flavour:
             if Flavour.FILE not in (flavour, mine.flavour):
@@ -105,6 +111,33 @@ def pair(machine: Machine, mine: Data, other: Atom, node: ast.AST, what: str) ->
             machine.unknown(node, f"{what} with something that the kit does not follow")
         case _:
             return
+
+
+LINE_FEED_ALONE = frozenset(
+    {".split()", ".rsplit()", ".count()", ".find()", ".rfind()", ".index()", ".rindex()", ".partition()"}
+    | {".rpartition()", ".endswith()", SEARCHED, *MENDS_LINE_ENDS}
+)  # a line feed by itself means the same in these, however lines end
+ADDS_TEXT = frozenset({JOINED, ".join()", ".ljust()", ".rjust()", ".center()"})
+TRIMMED = (Shape.TRIMMED, Shape.FIELD)
+
+
+def _line_ends(machine: Machine, mine: Data, text: str, node: ast.AST, what: str) -> None:
+    """Note a literal for which it matters how the lines of the upload end."""
+    if mine.flavour is Flavour.BYTES or mine.shape in (Shape.TOKEN, Shape.CHAR) or what in ADDS_TEXT:
+        return
+    if "\n" in text and not (text == "\n" and what in LINE_FEED_ALONE):
+        if not (what in MENDS_LINE_ENDS and "\r" in text) and not (what in STRIPPED and not text.strip()):
+            machine.seen.want(Want.REVIEW, node, f"{what} with line ends, and FILE has one kind", "UK407")
+    elif what in {COMPARED, ".endswith()"} and "\n" not in text:
+        trimmed(machine, mine, node, what)
+
+
+def trimmed(machine: Machine, mine: Data, node: ast.AST, what: str) -> None:
+    """Note a use of text whose line feed was taken off alone, where a carriage return would matter."""
+    if mine.shape in TRIMMED and mine.flavour is not Flavour.BYTES:
+        machine.seen.want(
+            Want.REVIEW, node, f"{what}: where lines end in CRLF, Python 2 left a carriage return at the end", "UK407"
+        )
 
 
 def as_text(machine: Machine, atom: Atom, node: ast.AST) -> None:
@@ -149,6 +182,7 @@ def as_key(machine: Machine, atom: Atom, node: ast.AST) -> None:
     """Note that something is a key: bytes and text are different keys on Python 3."""
     written_differently(machine, node, atom, "is a key")
     if isinstance(atom, Data):
+        trimmed(machine, atom, node, "is a key")
         machine.want(Want.TEXT, atom, node, "what was read is a key of a dictionary", "UK407")
     elif machine.atom_from_file(atom):
         machine.unknown(node, "the file or its content is a key")
@@ -188,6 +222,8 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
                 )
                 return OTHER
             return frozenset({Literal(character, raw=False) for character in set(text[:8])} | {Text()})
+        case Instance():
+            return objects.iterated(machine, atom, node)
         case Thing(kind):
             written_differently(machine, node, atom, "goes through it")
             thing = machine.rules.things.get(kind)
@@ -210,6 +246,10 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
             return _stream_attribute(machine, owner, flavour, node)
         case BinStream():
             return one(Path()) if name in {"name", "path"} else one(Method(owner, name))
+        case Instance() | Class():
+            return objects.attribute(machine, owner, name)
+        case Super():
+            return objects.of_base(machine, owner, name)
         case Named(full):
             return module_attribute(machine, f"{full}.{name}", node)
         case Thing("namespace"):
@@ -282,12 +322,8 @@ def module_attribute(machine: Machine, full: str, node: ast.AST) -> Value:
 def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
     """Return what a slice gives."""
     match atom:
-        case Data(flavour, shape):
-            whole = shape in (Shape.WHOLE, Shape.CHUNK)
-            if shape is Shape.LINE and flavour is Flavour.FILE and _cuts_the_line_end(node):
-                machine.want(Want.TEXT, atom, node, "cuts the line end off by its length", "UK408")
-                machine.want(Want.REVIEW, atom, node, "cuts more than one character off a line's end", "UK408")
-            return data(flavour, Shape.CHUNK if whole else Shape.TOKEN if shape is Shape.CHAR else shape)
+        case Data(flavour, _):
+            return data(flavour, _shape_of_cut(machine, atom, node))
         case Row():
             return machine.items(node, machine.elements(atom))
         case Lazy(kind, _):
@@ -300,6 +336,8 @@ def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
         case Thing() if atom in WRITTEN_DIFFERENTLY:
             written_differently(machine, node, atom, "takes a part of it")
             return TEXT
+        case Instance():
+            return objects.element(machine, atom, OTHER, node)
         case Stream() | BinStream():
             return machine.unknown(node, "a slice of the file itself")
         case Items() | Number():
@@ -307,6 +345,29 @@ def cut(machine: Machine, atom: Atom, node: ast.AST) -> Value:
             return one(atom)
         case _:
             return OTHER
+
+
+def _shape_of_cut(machine: Machine, atom: Data, node: ast.AST) -> Shape:
+    if atom.shape in (Shape.WHOLE, Shape.CHUNK):
+        return Shape.CHUNK
+    if atom.shape is Shape.CHAR:
+        return Shape.TOKEN
+    if atom.shape in (Shape.LINE, *TRIMMED) and atom.flavour is not Flavour.BYTES:
+        trims = _trims_one(node)
+        if _cuts_the_line_end(node) or (trims and atom.shape in TRIMMED):
+            machine.want(Want.TEXT, atom, node, "cuts the line end off by its length", "UK408")
+            machine.seen.want(Want.REVIEW, node, "cuts more than one character off a line's end", "UK408")
+        elif trims:
+            return Shape.TRIMMED
+    return atom.shape
+
+
+def _trims_one(node: ast.AST) -> bool:
+    match node:
+        case ast.Subscript(slice=ast.Slice(upper=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=1)))):
+            return True
+        case _:
+            return False
 
 
 def _cuts_the_line_end(node: ast.AST) -> bool:
@@ -346,6 +407,8 @@ def index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Valu
             return not_one_byte(machine, node)
         case Stream() | BinStream():
             return machine.unknown(node, "an element of the file itself")
+        case Instance():
+            return objects.element(machine, atom, key, node)
         case Items() if _several_axes(node):
             return one(atom)
         case Items() | Other() | Thing():
@@ -369,11 +432,20 @@ def _by_key(machine: Machine, atom: Items | Other | Thing, key: Value, node: ast
     if isinstance(atom, Items):
         if order.kind_of(machine, atom) is order.Kind.LIST:
             order.needs_order(machine, one(atom), node, "takes one by its place")
-        return machine.elements(atom)
+        first = isinstance(node.slice, ast.Constant) and node.slice.value == 0
+        return before_the_last(machine.elements(atom)) if first else machine.elements(atom)
     if isinstance(atom, Thing):
         thing = machine.rules.things.get(atom.kind)
         return returned(machine, thing.elements if thing else "other", node)
     return OTHER
+
+
+def before_the_last(value: Value) -> Value:
+    """Return fields as those that are not the last one of their line."""
+    return frozenset(
+        Data(atom.flavour, Shape.PART) if isinstance(atom, Data) and atom.shape is Shape.FIELD else atom
+        for atom in value
+    )
 
 
 def _special_index(machine: Machine, atom: Atom, key: Value, node: ast.Subscript) -> Value | None:
@@ -447,6 +519,15 @@ def store(machine: Machine, owner: Atom, key: Value, value: Value, node: ast.AST
                 not_a_list(machine, node, "storing it in an array")
 
 
+def no_text_in_bytes(machine: Machine, value: Value, node: ast.AST) -> None:
+    """Note text that a struct with s, p or c is to pack."""
+    for atom in value:
+        if isinstance(atom, Text) or (isinstance(atom, Literal) and not atom.raw):
+            machine.seen.breaks_at(node, "struct packs bytes, and no text, on Python 3", "b'...'", "UK424")
+        elif isinstance(atom, Data):
+            machine.want(Want.BYTES, atom, node, "is packed as bytes", "UK402")
+
+
 def is_numeric_type(value: Value) -> bool:
     """Return whether a dtype is one of numbers: ``numpy.uint16``, ``float``, ``'<u2'``, ``'int32'``."""
     return all(_is_numeric(atom) for atom in value)
@@ -511,7 +592,7 @@ def _binary_data(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) -
     mine, other = (first, second) if isinstance(first, Data) else (second, first)
     assert isinstance(mine, Data)  # noqa: S101 - tells the type checker what the caller made sure of
     if isinstance(node.op, ast.Add) and not isinstance(other, Number):
-        pair(machine, mine, other, node, "what was read is joined")
+        pair(machine, mine, other, node, JOINED)
         if other in WRITTEN_DIFFERENTLY:
             return one(other)
         return data(mine.flavour, Shape.CHUNK if mine.shape is Shape.CHAR else mine.shape)

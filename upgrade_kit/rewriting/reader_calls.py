@@ -156,6 +156,8 @@ class ReaderCall:
                 return self._array()
             case "array":
                 return self._numpy_array()
+            case "bytes" if self.name == "struct.pack" and _holds_bytes(self.arguments.get(0)):
+                operations.no_text_in_bytes(self.machine, frozenset().union(*self.arguments.positional[1:]), self.node)
             case "by struct":
                 word = "thing struct with bytes" if _holds_bytes(self.arguments.get(0)) else "thing struct"
             case "by dtype":
@@ -197,7 +199,11 @@ class ReaderCall:
         if self.content is not None:
             return one(self.content)
         if not self.texts:
-            return OTHER if self.machine.from_file(self.arguments.everything()) else NUMBER
+            if self.machine.from_file(self.arguments.everything()):
+                return OTHER
+            words = any(isinstance(e, Text | Literal) for a in self.given for e in methods.innermost(self.machine, a))
+            self._check_dtype()
+            return one(Thing("array of text")) if words else NUMBER
         if not self.arguments.get(self.reader.dtype_argument, "dtype"):
             return self.machine.items(self.node, self.texts)
         if self._check_dtype():

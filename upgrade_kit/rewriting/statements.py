@@ -6,18 +6,20 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from upgrade_kit.rewriting import order
+from upgrade_kit.rewriting import objects, order
 from upgrade_kit.rewriting.expressions import assign, evaluate, evaluate_condition, go_through, narrow
 from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.imports import CATCHES_IMPORT, run_import, run_import_from
-from upgrade_kit.rewriting.machine import Definition, Machine, State, Ways
+from upgrade_kit.rewriting.machine import Definition, Machine, State, Ways, is_named
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.scopes import bound_names
 from upgrade_kit.rewriting.values import (
     NONE,
     NOTHING,
     OTHER,
+    Decorated,
     Function,
+    Instance,
     Lazy,
     LazyKind,
     Row,
@@ -337,7 +339,10 @@ def _run_with(machine: Machine, statement: ast.With) -> None:
         if any(isinstance(atom, Row) for atom in value):
             value = machine.unknown(item.context_expr, "with ... of a tuple")
         if item.optional_vars is not None:
-            assign(machine, item.optional_vars, value)
+            entered = NOTHING
+            for atom in value:
+                entered |= objects.entered(machine, atom) if isinstance(atom, Instance) else one(atom)
+            assign(machine, item.optional_vars, entered)
         for atom in value:
             if isinstance(atom, Stream):
                 machine.want(Want.ANY, atom, item.context_expr, "with closes the file", "UK404")
@@ -407,32 +412,21 @@ def _never_reached(statement: ast.Try, handler: ast.ExceptHandler, used: set[str
 
 def _run_function(machine: Machine, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     value = define(machine, statement)
-    if statement.decorator_list:
-        for decorator in statement.decorator_list:
-            evaluate(machine, decorator)
+    decorators = [evaluate(machine, decorator) for decorator in statement.decorator_list]
+    if len(decorators) == 1 and (wrapper := is_named(decorators[0])) in objects.WRAPPERS and machine.frame.is_class:
+        value = frozenset(Decorated(wrapper or "", atom.number) for atom in value if isinstance(atom, Function))
+    elif decorators:
         value |= OTHER
     machine.bind(statement.name, value)
 
 
 def _run_class(machine: Machine, statement: ast.ClassDef) -> None:
-    for base in statement.bases:
-        evaluate(machine, base)
-    frame = Frame(machine.frame, None, is_class=True)
+    bases = [evaluate(machine, base) for base in statement.bases]
+    number = machine.class_numbers.get(id(statement))
+    frame = Frame(machine.frame, None, is_class=True) if number is None else machine.classes[number].frame
     with machine.scope(frame):
         run_block(machine, statement.body)
-        _special_methods(machine, statement, frame)
-        if any(machine.from_file(value) for value in frame.names.values()):
-            machine.unknown(statement, "the file or its content is kept in a class")
-    machine.bind(statement.name, OTHER)
-
-
-_SPECIAL = {"next": "__next__", "__nonzero__": "__bool__", "__cmp__": "__lt__", "__getslice__": "__getitem__"}
-
-
-def _special_methods(machine: Machine, statement: ast.ClassDef, frame: Frame) -> None:
-    for old, new in _SPECIAL.items():
-        if old in frame.names and new not in frame.names:
-            machine.seen.breaks_at(statement, f"{old} is called {new} on Python 3", f"{new} = {old}", "UK420")
+    machine.bind(statement.name, objects.defined(machine, statement, frame, bases))
 
 
 def _run_delete(machine: Machine, statement: ast.Delete) -> None:

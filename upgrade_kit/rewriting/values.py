@@ -25,6 +25,8 @@ class Shape(Enum):
     CHUNK = "chunk"  # cut by position: read(n), a slice
     LINE = "line"  # cut at a line end
     PART = "part"  # split at something written; may still hold a line end
+    TRIMMED = "trimmed"  # its line feed was taken off alone: a carriage return may be left on Python 2
+    FIELD = "field"  # split off something trimmed: the last field may end in a carriage return on Python 2
     TOKEN = "token"  # noqa: S105 - a piece that was stripped or split
     CHAR = "char"  # one element: text on Python 2, a number where the data is bytes
 
@@ -137,6 +139,44 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Class:
+    """A class of the procedure, by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An object of a class of the procedure."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A function of a class with the object, or the class, that it is called on."""
+
+    number: int
+    owner: Instance | Class
+
+
+@dataclass(frozen=True, slots=True)
+class Super:
+    """``super(Class, self)``."""
+
+    number: int
+    owner: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Decorated:
+    """A function of a class under ``@property``, ``@staticmethod`` or ``@classmethod``."""
+
+    wrapper: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """A module, or something in one, by its full name: ``numpy.load``, ``builtins.len``."""
 
@@ -179,6 +219,11 @@ Atom = (
     | Row
     | Lazy
     | Function
+    | Class
+    | Instance
+    | Bound
+    | Decorated
+    | Super
     | Named
     | Method
     | Thing

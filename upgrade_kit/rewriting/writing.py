@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Iterator
 
-from upgrade_kit.rewriting import operations
+from upgrade_kit.rewriting import objects, operations
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -15,6 +15,7 @@ from upgrade_kit.rewriting.values import (
     TEXT,
     Atom,
     Data,
+    Instance,
     Items,
     Lazy,
     Literal,
@@ -37,6 +38,8 @@ def written(machine: Machine, atom: Atom, node: ast.AST, *, as_repr: bool = Fals
     """Return what ``str(x)``, ``'%s' % x`` or, with ``as_repr``, ``repr(x)`` gives."""
     operations.as_text(machine, atom, node)
     match atom:
+        case Instance():
+            return objects.written(machine, atom, as_repr=as_repr) or one(operations.WRITTEN)
         case Whole():
             return one(operations.WRITTEN) if as_repr else TEXT
         case Number() | Position() | Other():
