@@ -9,13 +9,13 @@ from upgrade_kit.model.rewrite import Outcome
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
 
 
-def test_what_is_gone_comes_before_what_may_differ_and_what_a_person_must_look_at() -> None:
-    findings = rewrite_procedure("x = round(1.5, 1)\ny = eval('1')\nresult = xrange(x)[0]\n").findings
+def test_what_is_gone_or_differs_comes_before_what_a_person_must_look_at() -> None:
+    findings = rewrite_procedure("y = eval('1')\nx = round(1.5, 1)\nresult = xrange(x)[0]\n").findings
 
     assert [(found.severity, found.where) for found in findings] == [
+        (Severity.ERROR, "line 2"),
         (Severity.ERROR, "line 3"),
         (Severity.WARNING, "line 1"),
-        (Severity.WARNING, "line 2"),
     ]
 
 

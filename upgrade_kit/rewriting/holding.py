@@ -6,8 +6,10 @@ from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.values import (
     Atom,
     BinStream,
+    Class,
     Data,
     Flavour,
+    Instance,
     Items,
     Lazy,
     Method,
@@ -27,6 +29,8 @@ _PIECES = {
     Shape.CHUNK: "a piece of its content",
     Shape.LINE: "a line of it",
     Shape.PART: "a part of its text",
+    Shape.TRIMMED: "a line of it without its line feed",
+    Shape.FIELD: "a part of its text",
     Shape.TOKEN: "a word or cell of its text",
     Shape.CHAR: "one character or byte of it",
 }
@@ -39,9 +43,11 @@ _MANY = {
     "its content": "its content",
     "a piece of its content": "pieces of its content",
     "a line of it": "lines of it",
+    "a line of it without its line feed": "lines of it without their line feeds",
     "a part of its text": "parts of its text",
     "a word or cell of its text": "words or cells of its text",
     "one character or byte of it": "characters or bytes of it",
+    "an object with it": "objects with it",
     "a path or name of a file": "paths or names of files",
 }
 # what libraries make of a file's content; other objects have nothing to do with it
@@ -85,6 +91,8 @@ def _atom(machine: Machine, atom: Atom, depth: int) -> str:
         case Method(owner, name):
             words = _atom(machine, owner, depth + 1)
             return f"the method .{name} of {words}" if words else ""
+        case Instance() | Class():
+            return "an object with it" if machine.atom_from_file(atom) else ""
         case Items() | Row() | Lazy():
             return _container(machine, atom, depth)
         case _:
