@@ -86,14 +86,18 @@ def _removed_at_the_end(address: DatabaseAddress, name: str, placed: tuple[tuple
         yield
     except UpgradeKitError as error:
         if left := _remove(address, name, placed):
-            raise BackupError(f"{error.message} {left}", hint=error.hint) from error
+            raise type(error)(f"{error.message} {left}", hint=error.hint) from (error.__cause__ or error)
         raise
-    except BaseException as error:
+    except KeyboardInterrupt as interrupt:
         if left := _remove(address, name, placed):
-            error.add_note(left)
+            raise KeyboardInterrupt(left) from interrupt
+        raise
+    except BaseException:
+        _remove(address, name, placed)
         raise
     if left := _remove(address, name, placed):
-        raise BackupError(f"the drill went well, but its copy could not be removed. {left}", hint="")
+        # No word against the backup, hence no BackupError.
+        raise DatabaseError(f"the drill went well, but its copy could not be removed. {left}")
 
 
 def _remove(address: DatabaseAddress, name: str, placed: tuple[tuple[str, str], ...]) -> str:

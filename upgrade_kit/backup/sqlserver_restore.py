@@ -141,7 +141,8 @@ def _let_in_again(talk: Talk, state: State | None, *, replace: bool, kept: str) 
         more = " ".join(part for part in (fate, kept) if part)
         if isinstance(error, UpgradeKitError):
             raise BackupError(f"{error.message} {more}".rstrip(), hint=error.hint) from error
-        error.add_note(more)
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(more) from error
         raise
     if state is not None and replace:
         _open(talk.address, state.name)
