@@ -20,14 +20,19 @@ from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.survey import survey
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.deployment import Deployment, Unobserved
-from upgrade_kit.model.finding import Verdict
+from upgrade_kit.model.finding import Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.journey import path_of
-from upgrade_kit.preflight.runner import Preflight, run_preflight
+from upgrade_kit.preflight.runner import Preflight, load_checks, run_preflight
+from upgrade_kit.preflight.selection import select
+from upgrade_kit.report.checks import checks_document, render_checks
 from upgrade_kit.report.document import to_json
+from upgrade_kit.report.formats import preflight_junit, preflight_markdown, preflight_sarif
 from upgrade_kit.report.preflight import preflight_document, render_preflight
 from upgrade_kit.report.terminal import make_console
+
+_FORMATS = {"markdown": preflight_markdown, "junit": preflight_junit, "sarif": preflight_sarif}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,7 +41,28 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--python", metavar="PATH", help="an interpreter to ask too, where it is not found by itself")
     add_backup_argument(parser)
     parser.add_argument("--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen")
-    add_output_arguments(parser)
+    parser.add_argument(
+        "--only",
+        metavar="ID_OR_FAMILY",
+        action="append",
+        default=[],
+        help="ask this check, or this family of checks, and no other; may be given more than once",
+    )
+    parser.add_argument(
+        "--skip",
+        metavar="ID_OR_FAMILY",
+        action="append",
+        default=[],
+        help="leave this check, or this family of checks, out; may be given more than once",
+    )
+    parser.add_argument(
+        "--fail-level",
+        choices=[severity.value for severity in Severity],
+        default=Severity.ERROR.value,
+        help="the severity from which on a finding makes the verdict NO_GO (default: %(default)s)",
+    )
+    parser.add_argument("--list", action="store_true", help="show which checks there are, and ask none")
+    add_output_arguments(parser, formats=("table", "json", *_FORMATS))
 
 
 def run(arguments: Namespace, streams: Streams) -> Exit:
@@ -46,6 +72,10 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         UsageError: there is no path from the version to the target.
         UpgradeKitError: the site's folder is none, or a rules file is wrong.
     """
+    if arguments.list:
+        return _list(arguments, streams)
+    # A misspelt word is told before the site is looked at.
+    select(load_checks().checks, only=arguments.only, skip=arguments.skip)
     graph = VersionGraph.load()
     graph.resolve(arguments.target)  # a misspelt version is told before the site is looked at
     if arguments.source is not None:
@@ -67,15 +97,28 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         path: UpgradePath | Unobserved = graph.path(arguments.source, arguments.target)
     else:
         path = path_of(deployment, arguments.target, graph=graph)
-    preflight = run_preflight(deployment, path)
+    preflight = run_preflight(
+        deployment, path, only=arguments.only, skip=arguments.skip, fail_level=Severity(arguments.fail_level)
+    )
     if arguments.source is None and isinstance(deployment.version, Unobserved):
         path = deployment.version  # half way between two: the checks know from where, but no path starts there
     if arguments.format == "json":
         document = preflight_document(preflight, path=path, deployment=deployment)
         streams.emit(to_json(document), arguments)
+    elif arguments.format in _FORMATS:
+        streams.emit(_FORMATS[arguments.format](preflight, path=path, deployment=deployment), arguments)
     else:
         _show(preflight, deployment, path, arguments, streams)
     return _exit(preflight.verdict)
+
+
+def _list(arguments: Namespace, streams: Streams) -> Exit:
+    checks, _ = select(load_checks().checks, only=arguments.only, skip=arguments.skip)
+    if arguments.format not in {"table", "json"}:
+        raise UsageError(f"--list has no format {arguments.format}", hint="Its formats are table and json.")
+    text = to_json(checks_document(checks)) if arguments.format == "json" else render_checks(checks)
+    streams.emit(text, arguments)
+    return Exit.DONE
 
 
 def _check_python(named: str | None, deployment: Deployment) -> None:

@@ -78,8 +78,16 @@ Result = Passed | Found | NotApplicable | CouldNotRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """The answer of one check, with what identifies the check."""
+    """The answer of one check, with what identifies the check.
+
+    Attributes:
+        id: of the check.
+        title: the statement that should hold.
+        result: the answer.
+        left_out: whether the check was not asked because somebody said so.
+    """
 
     id: str
     title: str
     result: Result
+    left_out: bool = False

@@ -43,6 +43,7 @@ class Check(Generic[FactT]):
         section: where this comes from: the guide's section, or a migration by name.
         reads: the type of the one fact that the function gets.
         crosses: ask only where the path crosses this version; ``None`` to ask always.
+        remedy: how what it finds is mended, in general; each finding says it for its own case.
         function: the question itself.
     """
 
@@ -50,9 +51,15 @@ class Check(Generic[FactT]):
     title: str
     why: str
     section: str
+    remedy: str
     reads: type[FactT]
     crosses: Version | None
     function: Callable[[FactT], Answer]
+
+    @property
+    def family(self) -> str:
+        """The subject that it belongs to: the name of the module that it is written in."""
+        return self.function.__module__.rpartition(".")[2]
 
     def run(self, facts: Facts) -> CheckResult:
         """Ask the question, if it arises here and its fact is known."""
@@ -83,6 +90,7 @@ def check(
     reads: type[FactT],
     section: str,
     why: str = "",
+    remedy: str = "",
     crosses: str | None = None,
 ) -> Callable[[Callable[[FactT], Answer]], Check[FactT]]:
     """Make a check of a function. Nothing is registered: the check is the value that comes back.
@@ -93,6 +101,7 @@ def check(
         reads: the type of the fact that the function takes.
         section: source.
         why: by default the function's docstring.
+        remedy: how what it finds is mended, in general.
         crosses: a version (PEP 440).
 
     Raises:
@@ -106,6 +115,7 @@ def check(
             title=title,
             why=why or " ".join((function.__doc__ or "").split()),
             section=section,
+            remedy=remedy,
             reads=reads,
             crosses=threshold,
             function=function,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -15,16 +15,28 @@ from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.preflight.check import Check, error, to_type
 from upgrade_kit.preflight.facts import facts_of
 from upgrade_kit.preflight.journey import path_of, plan_of
+from upgrade_kit.preflight.selection import select
 
 GROUP = "upgrade_kit.checks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """Every answer, by id, and the verdict."""
+    """Every answer, by id, and the verdict.
+
+    Attributes:
+        results: one for each check that is installed, those included that were left out.
+        verdict: what they add up to.
+        fail_level: the severity from which on a finding makes it NO_GO.
+    """
 
     results: tuple[CheckResult, ...]
     verdict: Verdict
+    fail_level: Severity = Severity.ERROR
+
+    def fails(self, finding: Finding) -> bool:
+        """Return whether a finding weighs enough to make the verdict NO_GO."""
+        return _weighs(finding, self.fail_level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +53,9 @@ def run_preflight(
     *,
     plan: RewritePlan | Unobserved | None = None,
     checks: Sequence[Check[Any]] | None = None,
+    only: Collection[str] = (),
+    skip: Collection[str] = (),
+    fail_level: Severity = Severity.ERROR,
 ) -> Preflight:
     """Run every check on the facts of a site.
 
@@ -51,6 +66,12 @@ def run_preflight(
         plan: what becomes of the site's procedures; by default what ``plan_rewrites`` says.
         checks: the checks to run; by default all that are installed (entry point group
             ``upgrade_kit.checks``), the kit's own among them.
+        only: ids or families of checks; where given, no other is asked.
+        skip: ids or families of checks that are not asked.
+        fail_level: the severity from which on a finding makes the verdict NO_GO.
+
+    Raises:
+        UsageError: ``only`` or ``skip`` holds a word that is neither an id nor a family, or they leave nothing.
     """
     own: list[CheckResult] = []
     if checks is None:
@@ -61,21 +82,33 @@ def run_preflight(
     repeated = _repeated(checks)
     if repeated:
         own.append(_own_result("UK902", "Every check has an id of its own", repeated))
+    checks, left_out = select(checks, only=only, skip=skip)
     path = path_of(deployment) if path is None else path
     facts = facts_of(deployment, path, plan_of(deployment) if plan is None else plan)
-    results = sorted([*own, *(check.run(facts) for check in checks)], key=lambda result: result.id)
-    return Preflight(results=tuple(results), verdict=verdict(results))
+    asked = [*own, *(check.run(facts) for check in checks)]
+    results = sorted([*asked, *left_out], key=lambda result: result.id)
+    return Preflight(results=tuple(results), verdict=verdict(asked, fail_level=fail_level), fail_level=fail_level)
 
 
-def verdict(results: Iterable[CheckResult]) -> Verdict:
-    """Return NO_GO on any error; else UNKNOWN where a check could not look, or none looked; else GO."""
+def verdict(results: Iterable[CheckResult], *, fail_level: Severity = Severity.ERROR) -> Verdict:
+    """Return NO_GO on any finding that weighs enough; else UNKNOWN where a check could not look, or none did; else GO.
+
+    Args:
+        results: the answers of the checks that were asked.
+        fail_level: the severity from which on a finding weighs enough.
+    """
     answers = [result.result for result in results]
     found = (finding for answer in answers if isinstance(answer, Found) for finding in answer.findings)
-    if any(finding.severity is Severity.ERROR for finding in found):
+    if any(_weighs(finding, fail_level) for finding in found):
         return Verdict.NO_GO
     if not answers or any(isinstance(answer, CouldNotRun) for answer in answers):
         return Verdict.UNKNOWN
     return Verdict.GO
+
+
+def _weighs(finding: Finding, level: Severity) -> bool:
+    order = tuple(Severity)
+    return order.index(finding.severity) >= order.index(level)
 
 
 def load_checks(points: Iterable[EntryPoint] | None = None) -> LoadedChecks:

@@ -49,7 +49,7 @@ def render_preflight(
         path: the way to the target, or why it is not known.
         deployment: the site that was looked at.
         verbose: from 1 on also what passed checks saw, and messages in full.
-        quiet: only the errors, what could not be looked at, and the verdict.
+        quiet: only what makes the verdict NO_GO, what could not be looked at, and the verdict.
     """
     if not quiet:
         for line in _heading(deployment, path):
@@ -57,9 +57,10 @@ def render_preflight(
         console.print()
         console.print(_table(preflight, console, verbose=verbose))
         console.print()
-    severities = (Severity.ERROR,) if quiet else _WORST_FIRST
-    for severity in severities:
+    for severity in _WORST_FIRST:
         for result, finding in _findings(preflight, severity):
+            if quiet and not preflight.fails(finding):
+                continue
             _print_finding(result, finding, console, verbose=verbose, quiet=quiet)
     _print_not_looked_at(preflight, console, quiet=quiet)
     sentence, following = _verdict(preflight, path)
@@ -243,9 +244,16 @@ def _verdict(preflight: Preflight, path: UpgradePath | Unobserved) -> tuple[str,
     """Return why the verdict is what it is, and what to do next."""
     match preflight.verdict:
         case Verdict.NO_GO:
-            ids = list(dict.fromkeys(result.id for result, _ in _findings(preflight, Severity.ERROR)))
-            count = sum(1 for _ in _findings(preflight, Severity.ERROR))
-            noun = "error" if count == 1 else "errors"
+            failing = [
+                (result, finding)
+                for severity in _WORST_FIRST
+                for result, finding in _findings(preflight, severity)
+                if preflight.fails(finding)
+            ]
+            ids = list(dict.fromkeys(result.id for result, _ in failing))
+            count = len(failing)
+            noun = "error" if preflight.fail_level is Severity.ERROR else "finding"
+            noun += "" if count == 1 else "s"
             arrived = isinstance(path, UpgradePath) and not path.hops
             return (
                 f"{count} {noun} {'to be mended' if arrived else 'must be gone before the upgrade'}: {', '.join(ids)}.",
@@ -260,8 +268,10 @@ def _verdict(preflight: Preflight, path: UpgradePath | Unobserved) -> tuple[str,
         case Verdict.GO:
             warnings = sum(1 for _ in _findings(preflight, Severity.WARNING))
             noun = "warning" if warnings == 1 else "warnings"
+            left_out = sum(result.left_out for result in preflight.results)
+            asked = f", {left_out} checks left out" if left_out else ""
             return (
-                f"Nothing found that stands in the way ({warnings} {noun}).",
+                f"Nothing found that stands in the way ({warnings} {noun}{asked}).",
                 "Next: upgrade-kit path shows the steps."
                 if isinstance(path, Unobserved) or path.hops
                 else "Next: nothing; there is no hop left to take.",

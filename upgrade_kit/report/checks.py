@@ -1,0 +1,81 @@
+"""The checks themselves: which there are, and why each asks what it asks."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from upgrade_kit.model.rewrite import Rule
+from upgrade_kit.preflight.check import Check
+
+_WIDTH = 79
+
+
+def render_checks(checks: Sequence[Check[Any]]) -> str:
+    """Return a line for each check, family by family, as plain text."""
+    lines: list[str] = []
+    for family in sorted({check.family for check in checks}):
+        lines += ["", family] if lines else [family]
+        lines += [f"  {check.id:7} {check.title}" for check in checks if check.family == family]
+    lines += ["", f"{len(checks)} checks. upgrade-kit explain ID tells why one asks, and what to do."]
+    return "\n".join(lines) + "\n"
+
+
+def checks_document(checks: Sequence[Check[Any]]) -> dict[str, Any]:
+    """Return the checks as the document that ``preflight --list --format json`` prints."""
+    return {"schema": 1, "command": "preflight --list", "checks": [check_document(check) for check in checks]}
+
+
+def check_document(check: Check[Any]) -> dict[str, Any]:
+    """Return what there is to say of one check as plain dictionaries and strings."""
+    return {
+        "id": check.id,
+        "family": check.family,
+        "title": check.title,
+        "why": check.why,
+        "source": check.section,
+        "remedy": check.remedy,
+        "crosses": None if check.crosses is None else str(check.crosses),
+    }
+
+
+def render_check(check: Check[Any]) -> str:
+    """Return why a check asks, where that comes from, how to mend what it finds and how to leave it out."""
+    when = "always" if check.crosses is None else f"where the path goes past {check.crosses}"
+    silence = f"upgrade-kit preflight --skip {check.id}  (shown as left out; what it would have found is still there)"
+    parts = [
+        (f"{check.id}  {check.title}",),
+        ("Why", check.why),
+        ("Asked", when),
+        ("Source", check.section),
+        ("What to do", check.remedy or "Each of its findings says what to type, with the names of your site."),
+        ("To leave it out", silence),
+    ]
+    return "\n\n".join(_paragraph(*part) for part in parts) + "\n"
+
+
+def rule_document(rule: Rule) -> dict[str, Any]:
+    """Return what there is to say of one procedure rule as plain dictionaries and strings."""
+    return {"id": rule.id, "family": "rules", "title": rule.title, "why": rule.why, "source": rule.source}
+
+
+def render_rule(rule: Rule) -> str:
+    """Return what a procedure rule says, and how that is known."""
+    parts = ((f"{rule.id}  {rule.title}",), ("Why", rule.why), ("Source", rule.source))
+    told = "upgrade-kit rewrite-calcs --explain MACRO_NAME tells where a procedure meets it, line by line."
+    return "\n\n".join(_paragraph(*part) for part in (*parts, ("In a procedure", told))) + "\n"
+
+
+def _paragraph(heading: str, text: str = "") -> str:
+    if not text:
+        return heading
+    body = textwrap.fill(
+        text,
+        width=_WIDTH,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"{heading}:\n{body}"
