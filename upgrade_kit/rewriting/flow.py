@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from upgrade_kit.rewriting import operations, order
+from upgrade_kit.rewriting.fractions import fractions_as_places
 from upgrade_kit.rewriting.holding import holding
 from upgrade_kit.rewriting.machine import Machine, TooComplexError
 from upgrade_kit.rewriting.observations import Observations, Want
@@ -32,6 +33,7 @@ from upgrade_kit.rewriting.values import (
 
 STEPS_A_NODE = 60  # loops are gone through until nothing changes; a person's procedure needs under ten
 STEPS_AT_LEAST = 20_000
+LONGEST_HINT = 60  # characters of the procedure's own text
 
 
 def observe(
@@ -56,6 +58,8 @@ def observe(
         run_block(machine, tree.body)
         _run_uncalled(machine)
         _look_at_result(machine, tree, slug)
+        for place in fractions_as_places(nodes):
+            _fraction(machine, place)
     except TooComplexError:
         machine.seen.want(Want.REVIEW, tree.body[0], "too many ways lead through this procedure", "UK490")
     except RecursionError:
@@ -66,6 +70,21 @@ def observe(
         if words:
             machine.seen.steps[key] = words
     return machine.seen
+
+
+def _fraction(machine: Machine, place: ast.expr) -> None:
+    match place:
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            whole: ast.expr = ast.BinOp(left, ast.FloorDiv(), right)
+        case _:
+            whole = ast.Call(ast.Name("int", ast.Load()), [place], [])
+    words = ast.unparse(whole)
+    machine.seen.notes_at(
+        place,
+        "a place in an array, or its size, was divided: numpy before 1.12 cut the fraction off, numpy 1.15 stops",
+        words if len(words) <= LONGEST_HINT else "int(...) around it",
+        "UK431",
+    )
 
 
 def _run_uncalled(machine: Machine) -> None:
