@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.rewriting.observations import Observations, Want
-from upgrade_kit.rewriting.readers import Rules
 from upgrade_kit.rewriting.runtime_text import Places
 from upgrade_kit.rewriting.scopes import stored_names
 
@@ -21,10 +20,12 @@ def told(seen: Observations, places: Places) -> Iterator[Finding]:
         yield finding(Severity.WARNING, line, demand.what, "read the procedure and decide", demand.rule)
 
 
-def shadowed(tree: ast.Module, places: Places, rules: Rules, *, composite: bool) -> Iterator[Finding]:
+def shadowed(seen: Observations, tree: ast.Module, places: Places, *, composite: bool) -> Iterator[Finding]:
     """Yield the procedure's own variables that have the name of something that 0.3.0 supplies and 0.2.9.1 does not."""
+    if not seen.hides:
+        return
     for name, line in stored_names(tree).items():
-        if name not in rules.new_names or (composite and name == "BIN_FILE"):
+        if name not in seen.hides or (composite and name == "BIN_FILE"):
             continue
         if composite:
             yield finding(

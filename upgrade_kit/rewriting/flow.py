@@ -29,6 +29,7 @@ from upgrade_kit.rewriting.values import (
     Shape,
     Stream,
     Thing,
+    one,
 )
 
 STEPS_A_NODE = 60  # loops are gone through until nothing changes; a person's procedure needs under ten
@@ -65,6 +66,11 @@ def observe(
     except RecursionError:
         machine.seen.want(Want.REVIEW, tree.body[0], "it is nested too deeply to be followed", "UK490")
     _list_comprehension_leaks(machine, nodes)
+    machine.seen.hides = frozenset(
+        name
+        for name in rules.new_names & machine.module.names.keys()
+        if machine.module.names[name] != one(Context(name))
+    )
     for key, value in (machine.held or {}).items():
         words = holding(machine, value)
         if words:

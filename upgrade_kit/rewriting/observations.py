@@ -66,6 +66,7 @@ class Observations:
         self.rebound: dict[ast.Name, None] = {}
         self.unknown_names: dict[str, int] = {}  # names that nothing here binds, with the line of the first use
         self.steps: dict[tuple[int, str], str] = {}  # line and name: what it holds, in words; kept only where asked for
+        self.hides: frozenset[str] = frozenset()  # names that 0.3.0 supplies anew and the procedure binds for itself
         self.names_elsewhere = False
         self.uses_bin_file = False
         self.moves_position = False

@@ -180,7 +180,7 @@ def _breaks_in(
     yield from told(seen, places)
     if procedure.type in CALCULATED:
         yield from _unknown_names(seen, places, procedure, neighbours)
-        yield from shadowed(tree, places, rules, composite=True)
+        yield from shadowed(seen, tree, places, composite=True)
 
 
 def _unknown_names(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from itertools import accumulate
 
 import libcst as cst
@@ -47,13 +48,14 @@ def _edited_statements(text: str, tree: ast.Module, offsets: tuple[int, ...]) ->
     """Return the lines of the outermost statements that hold the offsets, and where the offsets are in them."""
     lines = text.split("\n")
     starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    ordered = sorted(offsets)
     kept: list[str] = []
     places: dict[int, int] = {}
     length, done = 0, 0
     for statement in tree.body[1:]:  # the first is the future statement, on a line of its own
         first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))]) - 2
         last = (statement.end_lineno or statement.lineno) - 1
-        inside = [offset for offset in offsets if starts[first] <= offset < starts[last]]
+        inside = ordered[bisect_left(ordered, starts[first]) : bisect_left(ordered, starts[last])]
         if not inside or last <= done:
             continue
         first = max(first, done)

@@ -128,7 +128,7 @@ def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
     source = stage.text
     seen = observe(tree, rules, slug=slug)
     places = PlacesAfter(stage.stored, stage.edits)
-    findings = (*told(seen, places), *shadowed(tree, places, rules, composite=False))
+    findings = (*told(seen, places), *shadowed(seen, tree, places, composite=False))
     reads = _reads(seen)
     doubts = seen.wanted(Want.REVIEW)
     wants_bytes, wants_text = seen.wanted(Want.BYTES), seen.wanted(Want.TEXT, Want.ITERATES)
