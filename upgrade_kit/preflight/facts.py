@@ -30,10 +30,12 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
-from upgrade_kit.model.rewrite import OtherProcedure, Outcome, PlannedRewrite, RewritePlan
+from upgrade_kit.model.rewrite import MacroName, OtherProcedure, Outcome, PlannedRewrite, Procedure, RewritePlan
 from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.rewriting.others import Neighbours, uses_of_choices
 
 CHOICES_RULE = "UK430"
+CHOICES_ARE_TEXT = Version("0.2.9.1")  # the node whose migrations make it so: qa.0019_multiple_choice_to_string
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -233,11 +235,7 @@ def facts_of(deployment: Deployment, path: UpgradePath | Unobserved, plan: Rewri
             ),
         ),
         UploadTests: _both(plan, path, lambda known, way: UploadTests(plan=known, path=way, arguments=arguments)),
-        UsesOfChoices: _both(
-            database.macro_names if isinstance(database, Database) else database,
-            plan,
-            lambda _, known: _uses_of_choices(known),
-        ),
+        UsesOfChoices: _uses_of_choices(database, path),
         PrintedTests: _then(plan, lambda known: PrintedTests(lines=_printed(known), machine=deployment.machine)),
         RoomOnPath: _both(
             deployment.disk, path, lambda disk, way: RoomOnPath(disk=disk, database_bytes=size, path=way)
@@ -304,14 +302,19 @@ def _work_ahead(path: UpgradePath | Unobserved, plan: RewritePlan | Unobserved) 
     return bool(path.hops) or any(item.rewrite.outcome is Outcome.REWRITE for item in plan.items)
 
 
-def _uses_of_choices(plan: RewritePlan) -> UsesOfChoices:
-    found = tuple(
-        (other.procedure.slug, finding)
-        for other in plan.others
-        for finding in other.findings
-        if finding.rule == CHOICES_RULE
-    )
-    return UsesOfChoices(found=found, seen=plan.others_seen)
+def _uses_of_choices(database: Database | Unobserved, path: UpgradePath | Unobserved) -> UsesOfChoices | Unobserved:
+    if isinstance(database, Unobserved):
+        return database
+    if isinstance(path, UpgradePath) and not path.crosses(CHOICES_ARE_TEXT):
+        return Unobserved(f"asked only on the way to {CHOICES_ARE_TEXT}", asked=False)
+    return _both(database.procedures, database.macro_names, _choices_used)
+
+
+def _choices_used(procedures: tuple[Procedure, ...], macro_names: tuple[MacroName, ...]) -> UsesOfChoices:
+    neighbours = Neighbours(procedures, macro_names)
+    others = tuple(procedure for procedure in procedures if procedure.type != "upload")
+    found = tuple((p.slug, finding) for p in others for finding in uses_of_choices(p, neighbours))
+    return UsesOfChoices(found=found, seen=len(others))
 
 
 def _printed(plan: RewritePlan) -> tuple[str, ...]:

@@ -75,7 +75,8 @@ class Neighbours:
                 if procedure.type in CALCULATED - {"upload"}:
                     for stored in _assigned(procedure.source or ""):
                         self._assigned.setdefault(stored, []).append(procedure.slug)
-        return [slug for slug in self._assigned.get(name, ()) if slug != besides.slug]
+        slugs = self._assigned.get(name, [])
+        return slugs if besides.slug not in slugs else [slug for slug in slugs if slug != besides.slug]
 
 
 def look_at_others(
@@ -121,10 +122,9 @@ def findings_of(
         RulesError: a rules file is wrong.
     """
     neighbours = neighbours or Neighbours((procedure,))
-    source = procedure.source or ""
     found = [*_breaks(procedure, neighbours, rules or procedure_rules())]
-    if choices_change and procedure.type in CALCULATED:
-        found += _uses_of_choices(source, neighbours)
+    if choices_change:
+        found += uses_of_choices(procedure, neighbours)
     if procedure.type not in CALCULATED:
         found = [_never_run(one, procedure.type) for one in found]
     return tuple(found)
@@ -209,7 +209,14 @@ def _unknown_names(
             )
 
 
-def _uses_of_choices(source: str, neighbours: Neighbours) -> Iterator[Finding]:
+def uses_of_choices(procedure: Procedure, neighbours: Neighbours) -> Iterator[Finding]:
+    """Yield the multiple-choice tests whose values a composite uses, with their choices and the lines.
+
+    They are found by macro name alone, as QATrack+ finds what a composite depends on, so that the text need not parse.
+    """
+    if procedure.type not in CALCULATED - {"upload"}:
+        return
+    source = procedure.source or ""
     lines: dict[str, list[int]] = {}
     places = Places(source)
     for match in _TOKEN.finditer(source):

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from upgrade_kit.model.deployment import Machine, Unobserved
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.rewrite import (
+    MacroName,
     OtherProcedure,
     Outcome,
     PlannedRewrite,
@@ -144,30 +146,47 @@ def others(*findings: tuple[str, Severity], slug: str = "comp") -> RewritePlan:
 
 
 class TestChoices:
-    USED = others(("UK430", Severity.WARNING), ("UK420", Severity.ERROR))
+    FILM = MacroName(test_id=1, slug="film", type="multchoice", choices=("EBT2", "XR"))
+
+    @staticmethod
+    def site(source: str, kind: str = "composite") -> dict[str, Any]:
+        procedure = Procedure(test_id=2, slug="comp", name="Comp", type=kind, source=source)
+        own = MacroName(test_id=2, slug="comp", type=kind)
+        return {"procedures": (procedure,), "macro_names": (TestChoices.FILM, own)}
 
     def test_none_passes(self, ask: Ask, graph: VersionGraph) -> None:
-        plan, path = others(("UK420", Severity.ERROR)), graph.path("0.2.8", "0.3.0")
-        assert ask(no_composite_uses_choices, plan=plan, path=path) == Passed("looked at 3 procedures that get no file")
+        path = graph.path("0.2.8", "0.3.0")
+        result = ask(no_composite_uses_choices, path=path, in_database=self.site("comp = 'film'\n"))
+        assert result == Passed("procedures that get no file: 1")
 
-    def test_a_use_is_a_warning_with_what_the_rule_says(self, ask: Ask, graph: VersionGraph) -> None:
-        finding = only_finding(ask(no_composite_uses_choices, plan=self.USED, path=graph.path("0.2.8", "0.2.9.1")))
-        assert finding.severity is Severity.WARNING
-        assert (finding.message, finding.where, finding.hint) == ("comp: says UK430", "comp, line 2", "Type this")
+    @pytest.mark.parametrize("version", [Version("0.2.8"), Unobserved("nobody knows")])
+    def test_a_use_is_a_warning_whatever_is_known_of_the_version(
+        self, version: Version | Unobserved, ask: Ask, graph: VersionGraph
+    ) -> None:
+        site, path = self.site("comp = 0\nif film == 1:\n    comp = 1\n"), graph.path("0.2.8", "0.2.9.1")
+        finding = only_finding(ask(no_composite_uses_choices, path=path, version=version, in_database=site))
+        assert (finding.severity, finding.where) == (Severity.WARNING, "comp, line 2")
+        assert finding.message.startswith("comp: film is a multiple-choice test")
+        assert "0 EBT2, 1 XR" in finding.message
+        assert finding.hint == "After the upgrade to 0.2.9.1 compare with the text: film == 'EBT2'"
+
+    @pytest.mark.parametrize("kind", ["upload", "simple"])
+    def test_what_is_given_no_values_of_other_tests_uses_none(self, kind: str, ask: Ask, graph: VersionGraph) -> None:
+        path = graph.path("0.2.8", "0.3.0")
+        assert isinstance(ask(no_composite_uses_choices, path=path, in_database=self.site("film", kind)), Passed)
 
     def test_a_site_past_029_is_not_asked(self, ask: Ask) -> None:
-        assert isinstance(ask(no_composite_uses_choices, plan=self.USED), NotApplicable)
+        assert isinstance(ask(no_composite_uses_choices, in_database=self.site("comp = film\n")), NotApplicable)
 
     def test_choices_that_cannot_be_read_are_no_pass(self, ask: Ask, graph: VersionGraph) -> None:
         unread = {"macro_names": Unobserved("qa_test has no column choices")}
-        path = graph.path("0.2.8", "0.3.0")
-        result = ask(no_composite_uses_choices, plan=others(), path=path, in_database=unread)
+        result = ask(no_composite_uses_choices, path=graph.path("0.2.8", "0.3.0"), in_database=unread)
         assert result == CouldNotRun("qa_test has no column choices")
 
 
 class TestOtherProcedures:
     def test_none_passes(self, ask: Ask) -> None:
-        assert ask(other_procedures_run, plan=others()) == Passed("looked at 3 procedures that get no file")
+        assert ask(other_procedures_run, plan=others()) == Passed("procedures that get no file: 3")
 
     def test_those_that_break_are_counted_and_named(self, ask: Ask) -> None:
         finding = only_finding(ask(other_procedures_run, plan=others(("UK420", Severity.ERROR))))

@@ -150,7 +150,7 @@ def procedures_can_be_parsed(fact: UploadTests) -> Answer:
 def no_composite_uses_choices(fact: UsesOfChoices) -> Answer:
     """Up to 0.2.8 the value is kept as the number of the choice; from 0.2.9 on it is the choice's text."""
     if not fact.found:
-        return Passed(f"looked at {fact.seen} procedures that get no file")
+        return Passed(f"procedures that get no file: {fact.seen}")
     return [
         warning(
             f"{slug}: {found.message}", where=f"{slug}, {found.where}", hint=found.hint[:1].upper() + found.hint[1:]
@@ -171,7 +171,7 @@ def other_procedures_run(fact: UploadTests) -> Answer:
         return NotApplicable(f"Python 3 comes with {BIN_FILE_SINCE}, which is not reached")
     others = fact.breaking
     if not others:
-        return Passed(f"looked at {fact.plan.others_seen} procedures that get no file")
+        return Passed(f"procedures that get no file: {fact.plan.others_seen}")
     slugs = ", ".join(dict.fromkeys(other.procedure.slug for other in others))
     return [
         warning(
