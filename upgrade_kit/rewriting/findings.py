@@ -12,9 +12,11 @@ from upgrade_kit.rewriting.scopes import stored_names
 
 
 def told(seen: Observations, places: Places) -> Iterator[Finding]:
-    """Yield what the analysis saw, as findings: what is gone or differs, what a person must look at."""
+    """Yield what the analysis saw, as findings: what is gone, what differs, what a person must look at."""
     for entry in seen.broken():
         yield finding(Severity.ERROR, places.line(entry.node_line), entry.what, entry.hint, entry.rule)
+    for entry in sorted(seen.notes, key=lambda entry: (entry.node_line, entry.hint)):
+        yield finding(Severity.WARNING, places.line(entry.node_line), entry.what, entry.hint, entry.rule)
     for demand in seen.wanted(Want.REVIEW):
         line = places.line(demand.node_line)
         yield finding(Severity.WARNING, line, demand.what, "read the procedure and decide", demand.rule)

@@ -61,6 +61,7 @@ class Observations:
     def __init__(self) -> None:
         self.demands: dict[Demand, None] = {}
         self.breaks: dict[Break, None] = {}
+        self.notes: dict[Break, None] = {}
         self.uses: dict[ast.Name, None] = {}
         self.names: dict[ast.Attribute, None] = {}
         self.rebound: dict[ast.Name, None] = {}
@@ -81,6 +82,10 @@ class Observations:
     def breaks_at(self, node: ast.AST, what: str, hint: str, rule: str) -> None:
         """Note something that the new version no longer has."""
         self.breaks[Break(getattr(node, "lineno", 2), what, hint, rule)] = None
+
+    def notes_at(self, node: ast.AST, what: str, hint: str, rule: str) -> None:
+        """Note something that a person should know and that changes no answer."""
+        self.notes[Break(getattr(node, "lineno", 2), what, hint, rule)] = None
 
     def wanted(self, *wants: Want) -> list[Demand]:
         """Return the demands of these kinds, in order of line and then of kind as asked; never of chance."""
