@@ -7,7 +7,6 @@ import pytest
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.rewriting.others import Neighbours, findings_of, look_at_others
-from upgrade_kit.rewriting.readers import procedure_rules
 
 SITE = (
     MacroName(test_id=1, slug="temperature", type="simple"),
@@ -197,7 +196,7 @@ class TestSite:
             composite("print FILE\n", slug="up", test_id=7, kind="upload"),
             composite("x = unicode(1)\n", slug="a", test_id=2),
         )
-        others = look_at_others(tests, Neighbours(tests), procedure_rules())
+        others, _ = look_at_others(tests, Neighbours(tests))
         assert [other.procedure.slug for other in others] == ["a", "b"]
 
     def test_no_text_makes_it_fail(self) -> None:
@@ -205,5 +204,5 @@ class TestSite:
             composite(text, slug=f"s{n}", test_id=n)
             for n, text in enumerate(["'''", "\0", "\ud800", "x = " + "(" * 500, "\r", "x='\\", '"""' * 3001, "\ufeff"])
         )
-        others = look_at_others(tests, Neighbours(tests, SITE), procedure_rules(), choices_change=True)
+        others, _ = look_at_others(tests, Neighbours(tests, SITE), choices_change=True)
         assert {other.procedure.slug for other in others} <= {f"s{n}" for n in range(8)}

@@ -12,6 +12,7 @@ from upgrade_kit.rewriting.holding import holding
 from upgrade_kit.rewriting.machine import Machine, TooComplexError
 from upgrade_kit.rewriting.observations import Observations, Want
 from upgrade_kit.rewriting.readers import Rules
+from upgrade_kit.rewriting.scopes import walk
 from upgrade_kit.rewriting.statements import call_function, run_block
 from upgrade_kit.rewriting.values import (
     LIBRARY,
@@ -50,7 +51,7 @@ def observe(
             is given the uploaded file instead.
         tell: keep in words what each name comes to hold of the file.
     """
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * len(nodes)), supplied=supplied)
     machine.order.loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
     machine.order.loads.update({"result", slug})
@@ -162,7 +163,7 @@ def _list_comprehension_leaks(machine: Machine, nodes: Sequence[ast.AST]) -> Non
         id(child)
         for node in nodes
         if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp)
-        for child in ast.walk(node)
+        for child in walk(node)
     }
     outside = [node for node in nodes if isinstance(node, ast.Name) and id(node) not in inside]
     stored = {node.id for node in outside if isinstance(node.ctx, ast.Store)}

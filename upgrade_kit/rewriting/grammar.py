@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from upgrade_kit.rewriting.runtime_text import Places, executed
@@ -80,6 +81,7 @@ def parse(source: str) -> Dialect:
     return first or Unparsable(line, what)
 
 
+@lru_cache(maxsize=1)  # who finds out that it is Python 2's is followed by who converts it
 def python2_tree(text: str) -> Any | None:  # noqa: ANN401 - fissix has no types
     """Return fissix's tree of an executed text, or None where Python 2 cannot parse it either."""
     # Imported here: only texts that Python 3 refuses need it.

@@ -87,6 +87,8 @@ class Machine:
         self.heap_changes = 0
         self.definitions: list[Definition] = []
         self.numbers: dict[tuple[int, int], int] = {}
+        self.own_names: dict[int, tuple[frozenset[str], frozenset[str]]] = {}  # of each function, found out once
+        self.generators: dict[int, bool] = {}
         self.called: set[int] = set()
         self.calls: list[int] = []
         self.dead = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import MacroName, OtherProcedure, Procedure
@@ -17,10 +18,13 @@ from upgrade_kit.rewriting.edits import PlacesAfter, edited
 from upgrade_kit.rewriting.findings import finding, shadowed, told
 from upgrade_kit.rewriting.flow import observe
 from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsable, parse
-from upgrade_kit.rewriting.observations import Observations
 from upgrade_kit.rewriting.readers import Rules, procedure_rules
 from upgrade_kit.rewriting.runtime_text import Places, split_lines
 from upgrade_kit.rewriting.scopes import stored_names
+from upgrade_kit.rewriting.spread import spread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 CALCULATED = frozenset({"upload", "composite", "scomposite"})  # qatrack/qa/models.py, CALCULATED_TYPES
 CHOICES = "multchoice"
@@ -80,27 +84,37 @@ class Neighbours:
 
 
 def look_at_others(
-    procedures: Sequence[Procedure], neighbours: Neighbours, rules: Rules, *, choices_change: bool = False
-) -> tuple[OtherProcedure, ...]:
+    procedures: Sequence[Procedure],
+    neighbours: Neighbours,
+    *,
+    choices_change: bool = False,
+    executor: Executor | None = None,
+) -> tuple[tuple[OtherProcedure, ...], str]:
     """Return the tests that are no upload tests and in whose procedure something was found, by test id.
 
     Args:
         procedures: tests with their procedures; upload tests are left out.
         neighbours: all tests of the site.
-        rules: the procedure rules.
         choices_change: whether the upgrade goes through 0.2.9, where multiple-choice values become text.
+        executor: what shares the work; ``None`` for this process.
+
+    Returns:
+        Them, and what went wrong with the executor, or ``""``.
     """
     found = []
     known: dict[tuple[str | None, str, str], tuple[Finding, ...]] = {}
-    for procedure in sorted(procedures, key=lambda procedure: procedure.test_id):
-        if procedure.type == "upload" or not (procedure.source or "").strip():
-            continue
+    others = sorted((p for p in procedures if p.type != "upload" and (p.source or "").strip()), key=lambda p: p.test_id)
+    first = list({(procedure.source, procedure.slug, procedure.type): procedure for procedure in others}.values())
+    asked = [(procedure, neighbours.supplied(procedure)) for procedure in first]
+    answers, problem = spread(_look, asked, executor)
+    for procedure, looked in zip(first, answers, strict=True):
         key = (procedure.source, procedure.slug, procedure.type)
-        if key not in known:
-            known[key] = findings_of(procedure, neighbours, rules, choices_change=choices_change)
-        if known[key]:
-            found.append(OtherProcedure(procedure=procedure, findings=known[key]))
-    return tuple(found)
+        known[key] = _findings(procedure, looked, neighbours, choices_change=choices_change)
+    for procedure in others:
+        findings = known[procedure.source, procedure.slug, procedure.type]
+        if findings:
+            found.append(OtherProcedure(procedure=procedure, findings=findings))
+    return tuple(found), problem
 
 
 def findings_of(
@@ -122,7 +136,18 @@ def findings_of(
         RulesError: a rules file is wrong.
     """
     neighbours = neighbours or Neighbours((procedure,))
-    found = [*_breaks(procedure, neighbours, rules or procedure_rules())]
+    looked = _look((procedure, neighbours.supplied(procedure)), rules)
+    return _findings(procedure, looked, neighbours, choices_change=choices_change)
+
+
+def _findings(
+    procedure: Procedure, looked: _Looked, neighbours: Neighbours, *, choices_change: bool
+) -> tuple[Finding, ...]:
+    """Return what was seen in a procedure by itself, and what its neighbours make of it."""
+    found = [*looked.told]
+    if procedure.type in CALCULATED:
+        found += _unknown_names(looked.unknown_names, procedure, neighbours)
+        found += looked.shadowed
     if choices_change:
         found += uses_of_choices(procedure, neighbours)
     if procedure.type not in CALCULATED:
@@ -130,9 +155,36 @@ def findings_of(
     return tuple(found)
 
 
-def _breaks(procedure: Procedure, neighbours: Neighbours, rules: Rules) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """What a procedure shows by itself.
+
+    Attributes:
+        told: what breaks in it.
+        unknown_names: names that nothing supplies, with the line as an editor shows it.
+        shadowed: its own variables that have the name of something that 0.3.0 supplies.
+    """
+
+    told: tuple[Finding, ...] = ()
+    unknown_names: Mapping[str, int] = field(default_factory=dict)
+    shadowed: tuple[Finding, ...] = ()
+
+
+def _look(question: tuple[Procedure, frozenset[str]], rules: Rules | None = None) -> _Looked:
+    """Look at one procedure by itself, knowing which macro names of other tests stand in it."""
+    procedure, supplied = question
+    rules = rules or procedure_rules()
     source = procedure.source or ""
-    match parse(source):
+    dialect = parse(source)
+    if isinstance(dialect, Python3):
+        return _look_at_tree(dialect.tree, Places(source), procedure, supplied, rules)
+    if isinstance(dialect, Python2Only):
+        return _look_at_python2(question, dialect, rules)
+    return _Looked(told=tuple(_unfit(dialect)))
+
+
+def _unfit(dialect: Python2Only | Unparsable | TooDeep) -> Iterator[Finding]:
+    match dialect:
         case Unparsable(line, what):
             yield finding(
                 Severity.WARNING,
@@ -144,56 +196,53 @@ def _breaks(procedure: Procedure, neighbours: Neighbours, rules: Rules) -> Itera
         case TooDeep():
             yield finding(Severity.WARNING, 1, "it is nested too deeply to be analysed", "read it and decide", "UK490")
         case Python2Only(line, what):
-            yield from _breaks_in_python2(procedure, line, what, neighbours, rules)
-        case Python3(tree):
-            yield from _breaks_in(tree, Places(source), procedure, neighbours, rules)
+            only = "only Python 2 can run this"
+            hint = "write it so that Python 3 can run it, then run rewrite-calcs again"
+            yield finding(Severity.ERROR, line, f"{only}: {what}", hint, "UK420")
 
 
-def _breaks_in_python2(
-    procedure: Procedure, line: int, what: str, neighbours: Neighbours, rules: Rules
-) -> Iterator[Finding]:
-    """Yield what only Python 2 can run, with the line as Python 3 wants it, and what else would break."""
+def _look_at_python2(question: tuple[Procedure, frozenset[str]], dialect: Python2Only, rules: Rules) -> _Looked:
+    """Look at what only Python 2 can run: the line as Python 3 wants it, and what else would break."""
     from upgrade_kit.rewriting.conversion import converted  # noqa: PLC0415 - loads fissix, for texts that need it
     from upgrade_kit.rewriting.python2_syntax import Kept  # noqa: PLC0415
 
+    procedure, supplied = question
     source = procedure.source or ""
-    only = "only Python 2 can run this"
     found = converted(source, slug=procedure.slug)
     if isinstance(found, Kept):
-        hint = "write it so that Python 3 can run it, then run rewrite-calcs again"
-        yield finding(Severity.ERROR, line, f"{only}: {what}", hint, "UK420")
-        return
+        return _Looked(told=tuple(_unfit(dialect)))
     syntax, tree = found
     after = split_lines(edited(source, syntax.edits))
     same_lines = len(after) == len(split_lines(source))
+    only = []
     for made in syntax.made:
         hint = f"write: {after[made.line - 1].strip()}" if same_lines else "write it so that Python 3 can run it"
         construct = made.what.partition(",")[0]  # without how it was converted, which the hint shows
-        yield finding(Severity.ERROR, made.line, f"{only}: {construct}", hint, made.rule)
-    yield from _breaks_in(tree, PlacesAfter(source, syntax.edits), procedure, neighbours, rules)
+        only.append(finding(Severity.ERROR, made.line, f"only Python 2 can run this: {construct}", hint, made.rule))
+    looked = _look_at_tree(tree, PlacesAfter(source, syntax.edits), procedure, supplied, rules)
+    return replace(looked, told=(*only, *looked.told))
 
 
-def _breaks_in(
-    tree: ast.Module, places: Places, procedure: Procedure, neighbours: Neighbours, rules: Rules
-) -> Iterator[Finding]:
-    seen = observe(tree, rules, slug=procedure.slug, supplied=neighbours.supplied(procedure))
-    yield from told(seen, places)
-    if procedure.type in CALCULATED:
-        yield from _unknown_names(seen, places, procedure, neighbours)
-        yield from shadowed(seen, tree, places, composite=True)
+def _look_at_tree(
+    tree: ast.Module, places: Places, procedure: Procedure, supplied: frozenset[str], rules: Rules
+) -> _Looked:
+    seen = observe(tree, rules, slug=procedure.slug, supplied=supplied)
+    return _Looked(
+        told=tuple(told(seen, places)),
+        unknown_names={name: places.line(line) for name, line in seen.unknown_names.items()},
+        shadowed=tuple(shadowed(seen, tree, places, composite=True)),
+    )
 
 
-def _unknown_names(
-    seen: Observations, places: Places, procedure: Procedure, neighbours: Neighbours
-) -> Iterator[Finding]:
+def _unknown_names(unknown_names: Mapping[str, int], procedure: Procedure, neighbours: Neighbours) -> Iterator[Finding]:
     if not neighbours.complete:
         return
-    for name, line in seen.unknown_names.items():
+    for name, line in unknown_names.items():
         others = neighbours.assigned_in(name, besides=procedure)
         if others:
             yield finding(
                 Severity.ERROR,
-                places.line(line),
+                line,
                 f"{name} is a variable of another test's procedure ({_some(others)}); "
                 "0.3.0 takes such names away after each test",
                 f"make {name} the macro name of a composite test, or calculate it here too",
@@ -202,7 +251,7 @@ def _unknown_names(
         elif name != procedure.slug:
             yield finding(
                 Severity.WARNING,
-                places.line(line),
+                line,
                 f"{name} is the macro name of no test, and nothing that QATrack+ or Python supplies",
                 "correct the name, or take the test out of use",
                 "UK429",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -11,8 +14,11 @@ from upgrade_kit.model.deployment import Database, Deployment, Schema, Unobserve
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
 from upgrade_kit.rewriting.others import Neighbours, look_at_others
-from upgrade_kit.rewriting.readers import procedure_rules
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
+from upgrade_kit.rewriting.spread import spread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 MARK = "FILE"
 CHOICES_ARE_TEXT = Version("0.2.9")  # migration qa.0019_multiple_choice_to_string
@@ -26,6 +32,7 @@ def plan_rewrites(
     include: Collection[str] = (),
     exclude: Collection[str] = (),
     python2: bool = True,
+    executor: Executor | None = None,
 ) -> RewritePlan:
     """Decide for every upload test what rewrite-calcs shows and what an apply may write; look at the others too.
 
@@ -38,9 +45,12 @@ def plan_rewrites(
         include: macro names of reviews whose proposed edits are to be written too.
         exclude: macro names that are not to be written.
         python2: whether what only Python 2 can run is converted; see ``rewrite_procedure``.
+        executor: what shares the work, for sites with thousands of procedures: any executor of
+            ``concurrent.futures``. A script that gives a process pool has to start under
+            ``if __name__ == "__main__":``. By default all is done in this process.
 
     Returns:
-        The plan, in order of test id.
+        The plan, in order of test id; the same whatever shares the work, and whole even where it fails.
 
     Raises:
         DatabaseError: the site's procedures could not be observed.
@@ -53,14 +63,12 @@ def plan_rewrites(
     uploads = sorted((p for p in procedures if p.type == "upload"), key=lambda procedure: procedure.test_id)
     _check_names(uploads, only, include, exclude)
     listed, notes = _listed(uploads, log)
-    rules = procedure_rules()
-    known: dict[tuple[str | None, str], Rewrite] = {}
+    texts = list(dict.fromkeys((procedure.source, procedure.slug) for procedure in uploads))
+    rewrites, problem = spread(partial(_rewrite, python2=python2), texts, executor)
+    known = dict(zip(texts, rewrites, strict=True))
     items = []
     for procedure in uploads:
-        key = (procedure.source, procedure.slug)
-        if key not in known:
-            known[key] = rewrite_procedure(procedure.source, slug=procedure.slug, rules=rules, python2=python2)
-        rewrite = known[key]
+        rewrite = _of(procedure, known[procedure.source, procedure.slug])
         wanted = (not only or procedure.slug in only) and procedure.slug not in exclude
         writable = rewrite.outcome is Outcome.REWRITE or (
             rewrite.outcome is Outcome.REVIEW and procedure.slug in include and bool(rewrite.edits)
@@ -76,13 +84,25 @@ def plan_rewrites(
         )
     notes += tuple(_included_in_vain(item) for item in items if item.procedure.slug in include and not item.selected)
     others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
-    return RewritePlan(
-        items=tuple(items),
-        listed=len(listed),
-        notes=notes,
-        others=look_at_others(others, neighbours(site, procedures), rules, choices_change=choices_change(site)),
-        others_seen=len(others),
+    found, other_problem = look_at_others(
+        others, neighbours(site, procedures), choices_change=choices_change(site), executor=executor
     )
+    if problem or other_problem:
+        notes += (f"What was to share the work failed ({problem or other_problem}); the rest was done without it.",)
+    return RewritePlan(items=tuple(items), listed=len(listed), notes=notes, others=found, others_seen=len(others))
+
+
+def _rewrite(text: tuple[str | None, str], *, python2: bool) -> Rewrite:
+    source, slug = text
+    return rewrite_procedure(source, slug=slug, python2=python2)
+
+
+def _of(procedure: Procedure, rewrite: Rewrite) -> Rewrite:
+    """Return the answer with the procedure's own text, where it was made of an equal one."""
+    if rewrite.before is procedure.source:
+        return rewrite
+    after = procedure.source if rewrite.source == procedure.source else rewrite.source
+    return replace(rewrite, before=procedure.source, source=after)
 
 
 def neighbours(site: Deployment | Iterable[Procedure], procedures: Iterable[Procedure]) -> Neighbours:

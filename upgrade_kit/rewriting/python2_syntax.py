@@ -107,6 +107,7 @@ class _Converter:
         self._names = Counter(leaf.value for leaf in self._leaves if leaf.type == token.NAME)
         self._edits: list[Edit] = []
         self._made: dict[Made, None] = {}
+        self._screen_is_right = self._longs_are_right = False  # once they were looked at: they concern the whole text
 
     def run(self) -> Converted:
         """Return the edits."""
@@ -200,6 +201,8 @@ class _Converter:
 
     def _look_at_screen(self, node: Any) -> None:  # noqa: ANN401
         """Make sure that what print writes goes to the screen, and that every screen can show it."""
+        if self._screen_is_right:
+            return
         for number, leaf in enumerate(self._leaves):
             if leaf.type == self._token.STRING and _beyond_ascii(leaf.value):
                 raise self._keep(
@@ -210,6 +213,7 @@ class _Converter:
                 shown = after[:1] == ["."] and after[1:] in (["write"], ["flush"])
                 if not shown and not self._inside(leaf, self._symbols.print_stmt):
                     raise self._keep(leaf, f"{leaf.value} is used, so that what print writes may be kept")
+        self._screen_is_right = True
 
     def _exec(self, node: Any) -> None:  # noqa: ANN401
         head, code, *where = node.children
@@ -334,11 +338,14 @@ class _Converter:
 
     def _look_at_long(self, number: Any) -> None:  # noqa: ANN401
         """Make sure that nothing writes a long number, which has an L at its end on Python 2, or asks for its type."""
+        if self._longs_are_right:
+            return
         for leaf in self._leaves:
             named = leaf.type == self._token.NAME and leaf.value in _ASKS_FOR_TYPES
             written = leaf.type == self._token.STRING and _WRITES_TYPES.search(leaf.value) is not None
             if (named or written) and not self._inside(leaf, self._symbols.print_stmt):
                 raise self._keep(number, f"the long number {number.value} may be written or have its type asked for")
+        self._longs_are_right = True
 
     def _string(self, leaf: Any) -> None:  # noqa: ANN401
         match = _STRING.match(leaf.value)

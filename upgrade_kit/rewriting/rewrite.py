@@ -43,8 +43,8 @@ def rewrite_procedure(
     if source is None or not source.strip():
         return _unchanged(source, Reads.NOTHING, "it has no calculation procedure")
     answer = _rewritten(source, slug, rules or procedure_rules(), python2=python2)
-    if python2 and answer.outcome is Outcome.REWRITE and answer.source is not None:
-        again = _rewritten(answer.source, slug, rules or procedure_rules(), python2=True)
+    if answer.outcome is Outcome.REWRITE and answer.source is not None:
+        again = _rewritten(answer.source, slug, rules or procedure_rules(), python2=python2)
         if again.outcome is not Outcome.UNCHANGED:
             reason = f"{answer.reason}; but the text after would be changed again"
             return replace(answer, outcome=Outcome.REVIEW, reason=reason, source=source, edits=())
@@ -144,7 +144,7 @@ def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
     if problem is None and not edits:
         return _stays(stage, reads, "it reads bytes and takes them from BIN_FILE already", findings)
     if edits:
-        doubt = _doubt(source, tree, edits, slug, rules, decided=problem is None)
+        doubt = _doubt(source, tree, edits)
         if doubt is not None:
             problem = problem or f"{_said(wants_bytes[0], places)}; but {doubt}"
             edits = ()
@@ -159,9 +159,7 @@ def _stays(stage: Stage, reads: Reads, reason: str, findings: tuple[Finding, ...
     return _answer(stage.stored, outcome, reads, reason, edits=stage.edits, findings=findings)
 
 
-def _doubt(
-    source: str, tree: ast.Module, edits: tuple[Edit, ...], slug: str, rules: Rules, *, decided: bool
-) -> str | None:
+def _doubt(source: str, tree: ast.Module, edits: tuple[Edit, ...]) -> str | None:
     """Return why the edits may not be shown as a change, or None where all that can be asked agrees with them."""
     from upgrade_kit.rewriting.proof import objection  # noqa: PLC0415 - LibCST is loaded for texts that change
 
@@ -170,13 +168,8 @@ def _doubt(
     doubt = objection(source, tree, edits)
     if doubt is not None:
         return doubt
-    after = parse(edited(source, edits))
-    if not isinstance(after, Python3):
+    if not isinstance(parse(edited(source, edits)), Python3):
         return "the text after does not parse"
-    if decided:
-        again = observe(after.tree, rules, slug=slug)
-        if again.uses or again.breaks or again.wanted(Want.BYTES, Want.REVIEW):
-            return "the text after would be changed again"
     return None
 
 

@@ -12,7 +12,7 @@ from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.imports import CATCHES_IMPORT, run_import, run_import_from
 from upgrade_kit.rewriting.machine import Definition, Machine, State, Ways, is_named
 from upgrade_kit.rewriting.observations import Want
-from upgrade_kit.rewriting.scopes import bound_names
+from upgrade_kit.rewriting.scopes import bound_names, walk
 from upgrade_kit.rewriting.values import (
     NONE,
     NOTHING,
@@ -92,7 +92,9 @@ def call_function(
             return machine.unknown(definition.node, "a function calls itself with the file or its content")
         return OTHER
     node = definition.node
-    local, outer = bound_names(node)
+    if number not in machine.own_names:
+        machine.own_names[number] = bound_names(node)
+    local, outer = machine.own_names[number]
     frame = Frame(definition.frame, local, outer)
     _bind_arguments(machine, definition, frame, positional, named, rest)
     machine.calls.append(number)
@@ -113,7 +115,7 @@ def call_function(
     machine.loops = loops
     machine.calls.pop()
     machine.dead = machine.dead or dead
-    if not isinstance(node, ast.Lambda) and _is_generator(node):
+    if not isinstance(node, ast.Lambda) and _is_generator(machine, number, node):
         return machine.items(node, machine.heap.get(-id(node), NOTHING))
     return ways.value
 
@@ -145,8 +147,10 @@ def _bind_arguments(
         frame.store(arguments.kwarg.arg, order.made(machine, passed, order.Kind.DICTIONARY))
 
 
-def _is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return any(isinstance(child, ast.Yield | ast.YieldFrom) for child in ast.walk(node))
+def _is_generator(machine: Machine, number: int, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    if number not in machine.generators:
+        machine.generators[number] = any(isinstance(child, ast.Yield | ast.YieldFrom) for child in walk(node))
+    return machine.generators[number]
 
 
 # -- one function a statement ----------------------------------------------------------------------------
