@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,3 +158,52 @@ def test_a_site_s_choices_and_macro_names_are_known(version: str, rules: list[st
     plan = plan_rewrites(survey(None, database=f"sqlite:///{file.as_posix()}", interpreters=False))
 
     assert sorted(finding.rule for other in plan.others for finding in other.findings) == rules
+
+
+MANY = tuple(procedure(number, f"t{number}", f"result = len(FILE.read()) + {number % 90}\n") for number in range(200))
+COMPOSITES = tuple(
+    procedure(1000 + number, f"c{number}", f"c{number} = unicode({number})\n", "composite") for number in range(100)
+)
+
+
+def test_an_executor_gives_the_same_plan() -> None:
+    alone = plan_rewrites(MANY + COMPOSITES)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert plan_rewrites(MANY + COMPOSITES, executor=pool) == alone
+    assert len(alone.changes) == len(MANY)
+    assert len(alone.others) == len(COMPOSITES)
+
+
+def test_processes_give_the_same_plan_and_leave_the_very_text() -> None:
+    site = (*MANY, procedure(900, "text", "result = FILE.read().split(',')[0]\n"))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        plan = plan_rewrites(site, executor=pool)
+
+    assert plan == plan_rewrites(site)
+    assert all(item.rewrite.before is item.procedure.source for item in plan.items)
+    assert plan.items[-1].rewrite.source is plan.items[-1].procedure.source
+
+
+def test_an_executor_that_fails_is_told_and_loses_nothing() -> None:
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+
+    plan = plan_rewrites(MANY, executor=pool)
+
+    assert plan.items == plan_rewrites(MANY).items
+    assert "done without it" in plan.notes[-1]
+
+
+def test_equal_texts_are_handed_over_once() -> None:
+    class Counting(ThreadPoolExecutor):
+        handed = 0
+
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            self.handed += len(args[-1])
+            return super().submit(fn, *args, **kwargs)
+
+    with Counting(1) as pool:
+        plan_rewrites([procedure(number, "same", BYTES) for number in range(50)], executor=pool)
+
+        assert pool.handed == 1

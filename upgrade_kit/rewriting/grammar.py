@@ -56,6 +56,13 @@ def parse(source: str) -> Dialect:
     Python 3 is asked with the grammar of 3.6 and also has to compile the tree (a ``return`` outside a function
     parses and does not compile). Python 2 is asked through fissix, whose grammar is lib2to3's.
     """
+    try:
+        return _parsed(source)
+    except RecursionError:  # of Python's own parser, or of fissix, which calls itself for each level
+        return TooDeep()
+
+
+def _parsed(source: str) -> Dialect:
     places = Places(source)
     if "\0" in source:
         return Unparsable(source[: source.index("\0")].count("\n") + 1, "it holds a null character")
@@ -73,7 +80,7 @@ def parse(source: str) -> Dialect:
             line, what = places.line(error.lineno or 2), error.msg
             if what.startswith("too many"):  # brackets, indents or blocks: Python 2 has the same limits
                 return Unparsable(line, what)
-        except (RecursionError, MemoryError, ValueError, OverflowError):
+        except (MemoryError, ValueError, OverflowError):
             return TooDeep()
         else:
             return (_first_construct(text, places) if _may_mean_otherwise(text, tree) else None) or Python3(tree)
@@ -92,8 +99,8 @@ def python2_tree(text: str) -> Any | None:  # noqa: ANN401 - fissix has no types
     grammar = pygram.python_grammar_no_print_statement if function else pygram.python_grammar
     try:
         return driver.Driver(grammar, convert=pytree.convert).parse_string(text)
-    except (parse.ParseError, tokenize.TokenError, IndentationError, RecursionError, ValueError, KeyError):
-        return None
+    except (parse.ParseError, tokenize.TokenError, IndentationError, ValueError, KeyError, AssertionError):
+        return None  # what fissix says of a text that it cannot parse; it asserts where a word ends too soon
 
 
 def has_future(text: str, feature: str) -> bool:
@@ -146,20 +153,23 @@ def is_bracketed(node: Any, symbols: Any) -> bool:  # noqa: ANN401 - fissix has 
     return bool(node.type == symbols.atom and node.children[0].value == "(")
 
 
+def _has_comma(node: Any) -> bool:  # noqa: ANN401 - fissix has no types
+    return any(not child.children and child.value == "," for child in node.children)
+
+
 _CONSTRUCTS = {"`": "backticks", "<>": "<>"}
 _OLD_NUMBER = re.compile(r"0[0-9]+|(0[xX])?[0-9a-fA-F]+[lL]")
 
 
 def _construct(node: Any, symbols: Any) -> str | None:  # noqa: ANN401 - fissix has no types
     """Return the name of what only Python 2 has, if this node is it."""
-    words = [str(child).strip() for child in node.children]
-    if node.type == symbols.print_stmt and not (len(words) == 2 and is_bracketed(node.children[1], symbols)):  # noqa: PLR2004
+    if node.type == symbols.print_stmt and not (len(node.children) == 2 and is_bracketed(node.children[1], symbols)):  # noqa: PLR2004
         return "print as a statement"
     if node.type == symbols.exec_stmt:
         return "exec as a statement"
-    if node.type == symbols.except_clause and "," in words:
+    if node.type == symbols.except_clause and _has_comma(node):
         return "except with a comma"
-    if node.type == symbols.raise_stmt and "," in words:
+    if node.type == symbols.raise_stmt and _has_comma(node):
         return "raise with a comma"
     if node.children:
         return None
