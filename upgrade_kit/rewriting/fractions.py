@@ -15,9 +15,9 @@ def fractions_as_places(nodes: Sequence[ast.AST]) -> Iterator[ast.expr]:
     """Yield each expression that is a fraction and is used as a place in an array, or as its size.
 
     Args:
-        nodes: all nodes of a procedure.
+        nodes: all nodes of a procedure, as ``scopes.walk`` gives them.
     """
-    if not any(type(node) is ast.Div for node in nodes):
+    if not any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) for node in nodes):
         return
     fractions, dictionaries = _names(nodes)
     for node in nodes:
