@@ -33,6 +33,7 @@ from upgrade_kit.rewriting.values import (
     Missing,
     Named,
     Number,
+    NumpyWhole,
     Other,
     Position,
     Row,
@@ -343,6 +344,11 @@ def _method_of_something(machine: Machine, node: ast.Call, callees: Value) -> Va
     match node.func.attr:
         case "tostring" | "tobytes":
             return data(Flavour.BYTES, Shape.CHUNK)
+        case "argmax" | "argmin" | "searchsorted" if not node.keywords:
+            given = NOTHING.union(*(evaluate(machine, argument) for argument in node.args))
+            return None if machine.from_file(given) else one(NumpyWhole())
+        case "sum" if isinstance(node.func.value, ast.Compare) and not node.args and not node.keywords:
+            return one(NumpyWhole())
         case "astype" if node.args and not operations.is_numeric_type(evaluate(machine, node.args[0])):
             return machine.unknown(node, ".astype() into a type that the kit does not know, or text")
         case _ if not callees <= OTHER | LIBRARY:

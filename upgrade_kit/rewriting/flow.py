@@ -25,6 +25,7 @@ from upgrade_kit.rewriting.values import (
     Items,
     Lazy,
     Literal,
+    NumpyWhole,
     Position,
     Row,
     Shape,
@@ -133,6 +134,13 @@ def _leaves(machine: Machine, atom: Atom, node: ast.AST, name: str, visited: set
         case Stream() | BinStream() | Context():
             if name not in {"FILE", "BIN_FILE"}:
                 machine.unknown(node, f"{name} is the file itself")
+        case NumpyWhole():
+            machine.seen.breaks_at(
+                node,
+                f"{name} is a whole number of numpy, which Python 2 could store and Python 3 cannot",
+                f"int(...) around it: {name} = int({name})",
+                "UK432",
+            )
         case Lazy():
             operations.not_a_list(machine, node, f"{name} is stored")
         case Items(site) if site not in visited:

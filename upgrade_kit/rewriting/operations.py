@@ -28,6 +28,7 @@ from upgrade_kit.rewriting.values import (
     Missing,
     Named,
     Number,
+    NumpyWhole,
     Other,
     Path,
     Position,
@@ -642,7 +643,7 @@ def _binary_plain(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) 
 def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None = None) -> Value:
     """Return the value that a rule's ``returns`` word stands for.
 
-    The words: ``number``, ``text``, ``texts``, ``part``, ``parts``, ``cells``,
+    The words: ``number``, ``whole of numpy``, ``text``, ``texts``, ``part``, ``parts``, ``cells``,
     ``rows of text``, ``view``, ``bytes``, ``list of bytes``, ``bytes stream``,
     ``text stream``, ``same`` (the data that was given), ``list of same``, ``thing KIND``, ``other``.
     """
@@ -650,6 +651,8 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
     match word:
         case "number":
             return NUMBER
+        case "whole of numpy":
+            return one(NumpyWhole())
         case "text":
             return TEXT
         case "texts":

@@ -17,7 +17,19 @@ from upgrade_kit.planning.rulebook import rule_folders
 from upgrade_kit.rewriting.observations import Want
 
 RETURNS = frozenset(
-    {"number", "text", "texts", "part", "parts", "cells", "rows of text", "view", "bytes", "list of bytes"}
+    {
+        "number",
+        "whole of numpy",
+        "text",
+        "texts",
+        "part",
+        "parts",
+        "cells",
+        "rows of text",
+        "view",
+        "bytes",
+        "list of bytes",
+    }
     | {"bytes stream", "text stream", "same", "list of same", "path", "other"}  # operations.returned
     | {"by format", "by dtype", "by struct", "by typecode", "array"}  # reader_calls.ReaderCall
 )

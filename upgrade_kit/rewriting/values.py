@@ -82,6 +82,11 @@ class Whole(Number):
 
 
 @dataclass(frozen=True, slots=True)
+class NumpyWhole(Number):
+    """A whole number as numpy makes it: Python 2's JSON takes it as any other, and Python 3's does not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """None, as it is written in the procedure."""
 
