@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 
-from upgrade_kit.rewriting import methods, objects, operations, order
+from upgrade_kit.rewriting import methods, objects, operations, order, patterns
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.builtin_functions import BUILTIN, FILE_FUNCTION
 from upgrade_kit.rewriting.machine import Machine
@@ -152,6 +152,8 @@ def _call_named(machine: Machine, name: str, arguments: Arguments, node: ast.Cal
         return ReaderCall(
             machine=machine, reader=reader, name=name.removeprefix("builtins."), arguments=arguments, node=node
         ).run()
+    if name in patterns.FUNCTIONS:
+        return patterns.call(machine, name, arguments, node)
     if name in FILE_FUNCTION:
         return FILE_FUNCTION[name](machine, arguments, node)
     if name.startswith("builtins."):

@@ -517,8 +517,11 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
     iterated = evaluate(machine, node.generators[0].iter)
     with machine.scope(frame):
         sources = NOTHING
+        scrambled = False
         for number, generator in enumerate(node.generators):
             source = iterated if number == 0 else evaluate(machine, generator.iter)
+            if order.may_be_keys(source, generator.target, [node]):
+                scrambled = True
             sources |= source
             assign(machine, generator.target, go_through(machine, source, generator.iter))
             for condition in generator.ifs:
@@ -538,6 +541,8 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
     result = machine.items(node, element)
     if isinstance(node, ast.SetComp):
         return order.made(machine, result, order.Kind.SET)
+    if scrambled and not isinstance(node, ast.DictComp):
+        order.scramble(machine, result)
     return order.passed_on(machine, sources, result)
 
 

@@ -7,7 +7,7 @@ import codecs
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from upgrade_kit.rewriting import calls, comparisons, operations, order, writing
+from upgrade_kit.rewriting import calls, comparisons, operations, order, patterns, writing
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -25,10 +25,12 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
+    Match,
     Missing,
     Named,
     Number,
     Path,
+    Pattern,
     Position,
     Row,
     Shape,
@@ -69,6 +71,10 @@ def call_method(machine: Machine, owner: Atom, name: str, arguments: Arguments, 
             return _lazy(machine, owner, name, arguments, node)
         case Literal() | Text() | Path():
             return _text(machine, owner, name, arguments, node)
+        case Pattern():
+            return patterns.method(machine, owner, name, arguments, node)
+        case Match():
+            return patterns.of_match(machine, owner, name, arguments, node)
         case Thing(kind):
             return _thing(machine, kind, name, arguments, node)
         case Number():
@@ -208,7 +214,8 @@ def _data(machine: Machine, owner: Data, name: str, arguments: Arguments, node: 
     token = data(owner.flavour, Shape.TOKEN)
     if name in STRIPS | SPLITS and nothing_given:
         machine.want(Want.EITHER_TEXT, owner, node, f".{name}() gives the same from text and from bytes", "UK404")
-        return token if name in STRIPS else machine.items(node, token)
+        stripped = data(owner.flavour, Shape.PART) if owner.shape in (Shape.WHOLE, Shape.CHUNK) else token
+        return stripped if name in STRIPS else machine.items(node, token)
     if name == "splitlines":
         machine.want(Want.EITHER_TEXT, owner, node, ".splitlines() gives the same from text and from bytes", "UK404")
         ends = node.args or node.keywords
@@ -472,6 +479,8 @@ def _path_split(machine: Machine, arguments: Arguments, node: ast.Call) -> None:
 def _join(machine: Machine, owner: Literal | Text | Path, arguments: Arguments, node: ast.Call) -> Value:
     result = NOTHING
     order.needs_order(machine, arguments.get(0), node, ".join()")
+    if Thing("JSON value") in arguments.get(0):
+        order.told(machine, node, ".join() of what may be an object of JSON")
     for atom in arguments.get(0):
         elements = operations.iterate(machine, atom, node)
         for element in elements:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from upgrade_kit.rewriting import objects, order, writing
+from upgrade_kit.rewriting import objects, order, patterns, writing
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -24,6 +24,7 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
+    Match,
     Method,
     Missing,
     Named,
@@ -31,6 +32,7 @@ from upgrade_kit.rewriting.values import (
     NumpyWhole,
     Other,
     Path,
+    Pattern,
     Position,
     Row,
     Shape,
@@ -277,8 +279,10 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
                     "UK401",
                 )
             return returned(machine, thing.others, node) if thing is not None else OTHER
-        case Data() | Items() | Row() | Lazy() | Literal() | Text() | Path():
+        case Data() | Items() | Row() | Lazy() | Literal() | Text() | Path() | Match():
             return one(Method(owner, name))
+        case Pattern():
+            return one(Method(owner, name)) if name in patterns.METHODS else TEXT
         case Method() if machine.atom_from_file(owner):
             return machine.unknown(node, f"the attribute {name} of a method")
         case Number() | Position():

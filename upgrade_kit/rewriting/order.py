@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from upgrade_kit.rewriting.values import NOTHING, Atom, Items, Lazy, Row, Value, Whole
+from upgrade_kit.rewriting.values import NOTHING, Atom, Items, Lazy, Row, Thing, Value, Whole
 
 if TYPE_CHECKING:
     from upgrade_kit.rewriting.machine import Machine
@@ -67,6 +67,36 @@ def is_by_chance(machine: Machine, atom: Atom) -> bool:
             return unordered or site in machine.order.by_chance
         case Lazy(_, site):
             return site in machine.order.by_chance
+        case _:
+            return False
+
+
+def may_be_keys(value: Value, target: ast.expr, body: Iterable[ast.AST]) -> bool:
+    """Return whether a value of JSON that is gone through may be an object, whose keys come in an order of chance.
+
+    A text cannot be taken apart by key or calculated with, so what is done with each one can show that it is none.
+    """
+    if Thing("JSON value") not in value or not isinstance(target, ast.Name):
+        return False
+    return not any(_is_no_text(node, target.id) for part in body for node in ast.walk(part))
+
+
+def _is_no_text(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Subscript(value=ast.Name(id=used), slice=ast.Constant(value=str())):
+            return used == name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=used), attr="get" | "items" | "keys" | "values" | "append")):
+            return used == name
+        case ast.BinOp(left=ast.Name(id=used), op=ast.Sub() | ast.Div() | ast.Pow() | ast.FloorDiv()):
+            return used == name
+        case ast.BinOp(right=ast.Name(id=used), op=ast.Sub() | ast.Div() | ast.Mult() | ast.Pow() | ast.FloorDiv()):
+            return used == name
+        case ast.BinOp(left=ast.Name(id=used), op=ast.Mult(), right=ast.Constant(value=float())):
+            return used == name
+        case ast.Call(func=ast.Name(id="float" | "abs" | "round"), args=[ast.Name(id=used), *_]):
+            return used == name
+        case ast.AugAssign(value=ast.Name(id=used), op=ast.Add() | ast.Sub()):
+            return used == name
         case _:
             return False
 

@@ -10,7 +10,7 @@ from upgrade_kit.rewriting import methods, operations
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
-from upgrade_kit.rewriting.readers import NOWHERE, Reader
+from upgrade_kit.rewriting.readers import Reader
 from upgrade_kit.rewriting.values import (
     NOTHING,
     NUMBER,
@@ -71,8 +71,6 @@ class ReaderCall:
                 machine.seen.want(Want.REVIEW, self.node, f"{self.name} with {word}= may give bytes", reader.rule)
         for atom in self.given:
             self._take(atom)
-        if reader.pattern_argument != NOWHERE:
-            self._look_at_pattern()
         if any(word in self.arguments.named for word in reader.text_with):
             return NUMBER
         self._look_at_others()
@@ -124,19 +122,6 @@ class ReaderCall:
             self.machine.want(Want.EITHER_TEXT, atom, self.node, what, reader.rule)
         else:
             self.machine.want(reader.data, atom, self.node, f"{self.name} {reader.data_words}", reader.rule)
-
-    def _look_at_pattern(self) -> None:
-        """Note a regular expression that is not plain text, where it meets the content."""
-        reader = self.reader
-        alone = reader.argument == reader.pattern_argument
-        for pattern in self.arguments.get(reader.pattern_argument, "pattern"):
-            special = isinstance(pattern, Literal) and (
-                pattern.raw
-                or not operations.plain_text(pattern.text)
-                or any(escape in pattern.text for escape in ("\\x", "\\r", "\\0"))
-            )
-            if special and (alone or self.machine.from_file(self.given)):
-                self.machine.unknown(self.node, f"{self.name} with a pattern of bytes or of carriage returns")
 
     def _look_at_others(self) -> None:
         place, positional = self.reader.argument, self.arguments.positional

@@ -57,7 +57,6 @@ class Reader:
         data: what it needs of content that was read.
         returns: see ``operations.returned``; also ``by format`` (struct) and ``by dtype`` (numpy).
         dtype_argument: the place of ``dtype``.
-        pattern_argument: the place of a regular expression.
         text_with: keywords with which it reads text from both.
         review_with: keywords with which the kit does not know what comes out.
         by_descriptor: it reads below Python, from the operating system's file.
@@ -73,7 +72,6 @@ class Reader:
     data_words: str
     returns: str
     dtype_argument: int
-    pattern_argument: int
     text_with: tuple[str, ...]
     review_with: tuple[str, ...]
     by_descriptor: bool
@@ -323,7 +321,6 @@ class _Builder:
             data_words=WANTS[data][1],
             returns=self._returns(str(entry.pop("returns", "other")), f"{key}.returns"),
             dtype_argument=self._number(entry, "dtype_argument", key, default=NOWHERE),
-            pattern_argument=self._number(entry, "pattern_argument", key, default=NOWHERE),
             text_with=tuple(self._strings(entry, "text_with", key)),
             review_with=tuple(self._strings(entry, "review_with", key)),
             by_descriptor=bool(entry.pop("by_descriptor", False)),

@@ -267,7 +267,7 @@ def _run_for(machine: Machine, statement: ast.For) -> None:
         element = go_through(machine, iterated, statement.iter)
         assign(machine, statement.target, element)
 
-    by_chance = order.any_by_chance(machine, iterated)
+    by_chance = order.any_by_chance(machine, iterated) or order.may_be_keys(iterated, statement.target, statement.body)
     if by_chance:
         machine.order.loops.append((machine.loop_depth + 1, len(machine.calls)))
     _run_loop(machine, enter, statement.body, statement.orelse, endless=False)

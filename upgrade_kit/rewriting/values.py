@@ -197,6 +197,23 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled regular expression; ``text`` is ``None`` where it is not known."""
+
+    text: str | None
+    raw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a regular expression found, and how much of the file its groups and all of it may be."""
+
+    flavour: Flavour
+    groups: Shape
+    whole: Shape
+
+
+@dataclass(frozen=True, slots=True)
 class Thing:
     """An object that a library made, by the kind that the rules know."""
 
@@ -229,6 +246,8 @@ Atom = (
     | Bound
     | Decorated
     | Super
+    | Pattern
+    | Match
     | Named
     | Method
     | Thing
