@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.errors import DatabaseError
 from upgrade_kit.planning.graph import VersionGraph
@@ -31,23 +32,32 @@ class Server:
     """A server that answers.
 
     Attributes:
-        vendor: ``postgresql`` or ``mysql``.
+        vendor: ``postgresql``, ``mysql`` or ``microsoft``.
         admin: the address of its own database, with the administrator's login.
+        prefix: how the names of new databases begin.
+        made: the names of the databases that were made.
+        cut: ends every connection, for a server that has no statement for that.
+        copy: puts the tables and rows of an SQLite file into a database past the wire, where that can be done.
     """
 
     vendor: str
     admin: DatabaseAddress
+    prefix: str = "site"
+    made: list[str] = field(default_factory=list)
+    cut: Callable[[], None] | None = None
+    copy: Callable[[str, Path], None] | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def address(self, name: str, *, user: str | None = None, password: str = PASSWORD) -> DatabaseAddress:
+    def address(self, name: str, *, user: str | None = None, password: str | None = None) -> DatabaseAddress:
         """Return the address of one of its databases."""
         return DatabaseAddress(
             vendor=self.vendor,
             name=name,
             user=user or self.admin.user,
-            password=password,
+            password=self.admin.password if password is None else password,
             host=self.admin.host,
             port=self.admin.port,
+            options=self.admin.options,
         )
 
     def run(self, *statements: str, address: DatabaseAddress | None = None) -> None:
@@ -58,22 +68,42 @@ class Server:
 
     def new_database(self) -> DatabaseAddress:
         """Create an empty database."""
-        name = f"site_{next(self._numbers)}"
+        name = f"{self.prefix}_{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
+        self.made.append(name)
+        if self.vendor == "microsoft":
+            # A server that only speaks like SQL Server has snapshots without being told.
+            with suppress(DatabaseError):
+                self.run(f"ALTER DATABASE {name} SET ALLOW_SNAPSHOT_ISOLATION ON")
         return self.address(name)
+
+    def end_connections(self, address: DatabaseAddress) -> None:
+        """End every connection to a database, as a server that goes down does."""
+        if self.cut is not None:
+            self.cut()
+        elif self.vendor == "postgresql":
+            self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{address.name}'")
+        else:
+            where = {
+                "mysql": "SELECT id FROM information_schema.processlist WHERE db = %s",
+                "microsoft": "SELECT session_id FROM sys.dm_exec_sessions WHERE database_id = DB_ID(%s)",
+            }
+            with open_database(self.admin) as admin:
+                rows = admin.fetch(where[self.vendor], (address.name,))
+            self.run(*(f"KILL {row[0]}" for row in rows))
 
     def small_site(self, tests: list[tuple[int, str, str, str, str | None]]) -> DatabaseAddress:
         """Create a site at 0.3.0 with these tests: id, macro name, name, type, procedure."""
         address = self.new_database()
-        text = "longtext" if self.vendor == "mysql" else "text"
+        varchar, text = _TEXTS[self.vendor]
         with open_database(address, writable=True) as session:
             session.execute(
-                "CREATE TABLE qa_test (id integer NOT NULL PRIMARY KEY, name varchar(255) NOT NULL UNIQUE, "
-                f"slug varchar(128) NOT NULL, type varchar(10) NOT NULL, calculation_procedure {text} NULL)"
+                f"CREATE TABLE qa_test (id integer NOT NULL PRIMARY KEY, name {varchar}(255) NOT NULL UNIQUE, "
+                f"slug {varchar}(128) NOT NULL, type {varchar}(10) NOT NULL, calculation_procedure {text} NULL)"
             )
             session.execute("CREATE TABLE django_site (id integer NOT NULL PRIMARY KEY)")
             session.execute(
-                "CREATE TABLE django_migrations (id integer PRIMARY KEY, app varchar(255), name varchar(255))"
+                f"CREATE TABLE django_migrations (id integer PRIMARY KEY, app {varchar}(255), name {varchar}(255))"
             )
             release = [node for node in VersionGraph.load().releases if node.history == "django"][-1]
             names = [(app, name) for app, found in release.migrations for name in found]
@@ -89,6 +119,9 @@ class Server:
     def copy_of(self, file: Path) -> DatabaseAddress:
         """Create a database with the tables and rows of an SQLite file."""
         address = self.new_database()
+        if self.copy is not None:
+            self.copy(address.name, file)
+            return address
         with (
             closing(sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)) as source,
             open_database(address, writable=True) as target,
@@ -98,6 +131,14 @@ class Server:
                 if not table.startswith("sqlite_"):
                     _copy_table(source, target, table)
         return address
+
+
+# A short text with its length after it, and one of any length. SQL Server keeps only its code page in a varchar.
+_TEXTS = {
+    "postgresql": ("varchar", "text"),
+    "mysql": ("varchar", "longtext"),
+    "microsoft": ("nvarchar", "nvarchar(max)"),
+}
 
 
 def _copy_table(source: sqlite3.Connection, target: Session, table: str) -> None:
@@ -117,10 +158,10 @@ def _type_of(vendor: str, declared: str) -> str:
     if "int" in declared:
         return "bigint"
     if declared.startswith("varchar"):
-        return declared
+        return declared.replace("varchar", _TEXTS[vendor][0])
     if declared in {"real", "decimal"} or "double" in declared:
         return "double precision"
-    return "longtext" if vendor == "mysql" else "text"
+    return _TEXTS[vendor][1]
 
 
 def _free_port() -> str:
@@ -263,13 +304,90 @@ def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
 
 
+@contextmanager
+def _loopback(client: str) -> Iterator[Server]:
+    """The tests' own SQL Server, asked through one of the two ODBC drivers."""
+    pytest.importorskip("pyodbc", exc_type=ImportError)
+    pytest.importorskip("mssql", exc_type=ImportError)
+    pytest.importorskip("sqlglot")
+    from tests.sqlserver.clients import find_driver  # noqa: PLC0415 - what it needs is an extra
+    from tests.sqlserver.script import Answer, Count, Request, Script, on  # noqa: PLC0415 - as above
+    from tests.sqlserver.server import Logins, SqlServer  # noqa: PLC0415 - as above
+
+    driver, reason = find_driver(client)
+    if not driver:
+        pytest.skip(reason)
+
+    def create(request: Request) -> Answer:
+        name = request.sql.split()[2]
+        own.databases[name] = own.empty(name)
+        return [Count()]
+
+    script = Script(on(r"^CREATE DATABASE", create))
+    with SqlServer(script, logins=Logins(passwords={"sa": PASSWORD})) as own:
+        url = own.url(driver, password=PASSWORD, database="master")
+        admin = parse_database_url(url, base=Path())
+        yield Server(
+            vendor="microsoft",
+            admin=admin,
+            cut=own.break_connections,
+            copy=lambda name, file: own.databases[name].copy(file),
+        )
+
+
+@pytest.fixture(scope="session")
+def sqlserver_freetds() -> Iterator[Server]:
+    """The tests' own SQL Server through FreeTDS."""
+    with _loopback("FreeTDS") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlserver_microsoft() -> Iterator[Server]:
+    """The tests' own SQL Server through Microsoft's driver."""
+    with _loopback("Microsoft") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlserver_real() -> Iterator[Server]:
+    """The SQL Server that ``UPGRADE_KIT_SQLSERVER_URL`` names; what is made there is dropped again."""
+    url = os.environ.get("UPGRADE_KIT_SQLSERVER_URL", "")
+    if not url:
+        pytest.skip("UPGRADE_KIT_SQLSERVER_URL names no SQL Server")
+    server = Server(
+        vendor="microsoft",
+        admin=parse_database_url(url, base=Path()),
+        prefix=f"upgrade_kit_{secrets.token_hex(4)}",
+    )
+    try:
+        yield server
+    finally:
+        server.run(*(f"DROP DATABASE {name}" for name in server.made))
+
+
+_OWN = [
+    pytest.param("postgresql", marks=pytest.mark.postgresql),
+    pytest.param("mariadb", marks=pytest.mark.mariadb),
+]
+
+
+@pytest.fixture(params=_OWN)
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each server that the tests start, in turn."""
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(
     params=[
-        pytest.param("postgresql", marks=pytest.mark.postgresql),
-        pytest.param("mariadb", marks=pytest.mark.mariadb),
+        *_OWN,
+        "sqlserver_freetds",
+        "sqlserver_microsoft",
+        pytest.param("sqlserver_real", marks=pytest.mark.sqlserver),
     ]
 )
-def server(request: pytest.FixtureRequest) -> Server:
-    """Each server in turn."""
+def every_server(request: pytest.FixtureRequest) -> Server:
+    """Each server in turn, SQL Server through both of its drivers too."""
     found: Server = request.getfixturevalue(request.param)
     return found

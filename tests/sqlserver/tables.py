@@ -147,6 +147,8 @@ class Session:
         self._isolation = "READ COMMITTED"
         self._identity_insert = ""
         self._touched = 0
+        self._known: dict[str, Sequence[Column]] = {}
+        self._known_version = -1
         self.transactions = 0
         self._wait(-1)
 
@@ -269,7 +271,8 @@ class Session:
             table = translation.quoted(tree.this.name)
             (action,) = tree.args["actions"]
             if isinstance(action, exp.Drop):
-                return f"ALTER TABLE {table} DROP COLUMN {translation.quoted(action.this.name)}"
+                column = action.args["tables"][0].name
+                return f"ALTER TABLE {table} DROP COLUMN {translation.quoted(column)}"
             if isinstance(action, exp.ColumnDef):
                 kind = SqlType.of(str(action.kind and action.kind.sql("tsql"))).spelled
                 return f'ALTER TABLE {table} ADD COLUMN {translation.quoted(action.name)} "{kind}"'
@@ -386,6 +389,13 @@ class Session:
     # --- What there is ---------------------------------------------------------------------------
 
     def _columns(self) -> dict[str, Sequence[Column]]:
+        with closing(self._connection.execute("PRAGMA main.schema_version")) as cursor:
+            version = cursor.fetchone()[0]
+        if version != self._known_version:
+            self._known_version, self._known = version, self._read_columns()
+        return self._known
+
+    def _read_columns(self) -> dict[str, Sequence[Column]]:
         found: dict[str, Sequence[Column]] = {table.name.lower(): table.columns for table in self._all_tables()}
         found.update((view, catalogue.view_columns(view)) for view in catalogue.VIEWS)
         return found

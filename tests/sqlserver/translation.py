@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -94,18 +95,22 @@ def quoted(name: str) -> str:
     return f"`{doubled}`"
 
 
-def split(batch: str) -> list[str]:
+@lru_cache(maxsize=500)
+def split(batch: str) -> tuple[str, ...]:
     """Cut a batch at its semicolons."""
+    if ";" not in batch:
+        return (batch.strip(),)
     found, start = [], 0
     for token in sqlglot.tokenize(batch, read="tsql"):
         if token.token_type is sqlglot.TokenType.SEMICOLON:
             found.append(batch[start : token.start])
             start = token.end + 1
-    return [part.strip() for part in (*found, batch[start:]) if part.strip()]
+    return tuple(part.strip() for part in (*found, batch[start:]) if part.strip())
 
 
+@lru_cache(maxsize=500)
 def parse(sql: str) -> Any:
-    """Return sqlglot's tree of one statement.
+    """Return sqlglot's tree of one statement, which nobody may change.
 
     Raises:
         sqlglot.errors.SqlglotError: it is no T-SQL.
@@ -115,13 +120,18 @@ def parse(sql: str) -> Any:
 
 def translate(sql: str, variables: Mapping[str, object]) -> Statement:
     """Turn one statement into SQLite's; ``variables`` are the values of ``@@NAME``."""
+    return _translate(sql, tuple(variables.items()) if "@@" in sql else ())
+
+
+@lru_cache(maxsize=500)
+def _translate(sql: str, variables: tuple[tuple[str, object], ...]) -> Statement:
     tree = parse(sql)
     locks = any(
         isinstance(hint, exp.Var) and hint.name.upper() in {"UPDLOCK", "XLOCK", "TABLOCKX"}
         for hints in tree.find_all(exp.WithTableHint)
         for hint in hints.expressions
     )
-    return Statement(sql=sqlite_text(tree, variables), tree=tree, locks=locks)
+    return Statement(sql=sqlite_text(tree, dict(variables)), tree=tree, locks=locks)
 
 
 def sqlite_text(tree: Any, variables: Mapping[str, object]) -> str:

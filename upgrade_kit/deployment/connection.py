@@ -505,7 +505,7 @@ def _wrapper_class(backend: Untyped) -> Untyped:
 
 
 def _settings_of(address: DatabaseAddress, *, writable: bool) -> dict[str, object]:
-    name, host, port = address.name, address.host, address.port
+    name, host, port, password = address.name, address.host, address.port, address.password
     options: dict[str, object] = {}
     match address.vendor:
         case "sqlite":
@@ -531,12 +531,12 @@ def _settings_of(address: DatabaseAddress, *, writable: bool) -> dict[str, objec
                 **_typed(address.options),
             }
         case _:
-            host, port, options = _sql_server(address)
+            host, port, password, options = _sql_server(address)
     return {
         "ENGINE": _ENGINES[address.vendor],
         "NAME": name,
         "USER": address.user,
-        "PASSWORD": address.password,
+        "PASSWORD": password,
         "HOST": host,
         "PORT": port,
         "OPTIONS": options,
@@ -595,8 +595,8 @@ _DROPPED_OPTIONS = frozenset(
 )
 
 
-def _sql_server(address: DatabaseAddress) -> tuple[str, str, dict[str, object]]:
-    """Return host, port and options as mssql-django wants them for the driver that is there."""
+def _sql_server(address: DatabaseAddress) -> tuple[str, str, str, dict[str, object]]:
+    """Return host, port, password and options as mssql-django wants them for the driver that is there."""
     given = {key.lower(): value for key, value in address.options}
     driver = "" if "dsn" in given else _odbc_driver(given.get("driver", ""))
     timeout = given.get("connection_timeout", "")
@@ -604,28 +604,46 @@ def _sql_server(address: DatabaseAddress) -> tuple[str, str, dict[str, object]]:
         # The backend's own retries would hide a plain "cannot open database" for half a minute.
         "connection_timeout": int(timeout) if timeout.isdecimal() else CONNECT_SECONDS,
         "connection_retries": 0,
-        **{key: value for key, value in given.items() if key in _BACKEND_OPTIONS},
+        **{key: value for key, value in given.items() if key in _BACKEND_OPTIONS - {"extra_params"}},
     }
     keywords = {
         key: value
         for key, value in address.options
         if key.lower() not in _BACKEND_OPTIONS and key.lower() not in _DROPPED_OPTIONS
     }
-    host, port = address.host, address.port
+    host, port, password = address.host, address.port, address.password
     if driver:
         options["driver"] = driver
         if not _MICROSOFT_DRIVER.match(driver):
             options["host_is_server"] = True
             if "tds" in driver.lower():
                 keywords = {"TDS_Version": "7.4", "ClientCharset": "UTF-8", **keywords}
+                options["extra_params"], password = _freetds_password(password, address)
             else:
                 # A Microsoft driver under another name (the one Windows brings, a path): "host,port".
                 host, port = (f"{host},{port}" if port else host), ""
                 if not address.user:
                     keywords = {"Trusted_Connection": "yes", **keywords}
     extra = ";".join(f"{key}={_odbc_value(key, value, address)}" for key, value in keywords.items())
-    options["extra_params"] = ";".join(part for part in (given.get("extra_params", ""), extra) if part)
-    return host, port, options
+    parts = (str(options.get("extra_params", "")), given.get("extra_params", ""), extra)
+    options["extra_params"] = ";".join(part for part in parts if part)
+    return host, port, password, options
+
+
+def _freetds_password(password: str, address: DatabaseAddress) -> tuple[str, str]:
+    """Return what to add to FreeTDS's connection string for this password, and the password to give besides.
+
+    mssql-django doubles a closing brace inside braces, as Microsoft's driver wants it. FreeTDS takes a doubled
+    one for two, ends a value at the first brace with a semicolon behind it, and of two passwords takes the last.
+    """
+    if not (";" in password or password.lstrip().startswith("{")):
+        return "", password
+    if "};" in password:
+        raise DatabaseError(
+            f"{address.shown}: FreeTDS cannot be given a password that holds a closing brace and a semicolon together.",
+            hint="Use Microsoft's driver: &driver=ODBC Driver 18 for SQL Server",
+        )
+    return f"PWD={{{password}}}", ""
 
 
 def _odbc_value(key: str, value: str, address: DatabaseAddress) -> str:
@@ -698,6 +716,16 @@ def _introduce(session: Session) -> None:
             session.name = str(name)
             with suppress(DatabaseError):  # servers that only speak like SQL Server may not know it
                 session.execute(f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}")
+            if not session.writable:
+                _read_snapshots(session)
+
+
+def _read_snapshots(session: Session) -> None:
+    """Let each transaction see one moment of a SQL Server database, where the database allows that."""
+    with suppress(DatabaseError):  # as above
+        state = session.fetch("SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()")
+        if state and state[0][0] == 1:
+            session.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
 
 
 # --- Errors ------------------------------------------------------------------------------------------
@@ -730,7 +758,7 @@ _NOT_SQLITE = "It is another kind of file, encrypted, or damaged: check the path
 _REACH = "Check host, port and that the server runs and can be reached from this machine."
 # (words in the error, what to do), the first that fits
 _HINTS: tuple[tuple[str, str], ...] = (
-    ("adaptive server is unavailable", _REACH),
+    ("adaptive server is unavailable|unexpected eof|\\b08s01\\b", _REACH),
     ("file is not a database", _NOT_SQLITE),
     ("malformed|disk image", "The file is damaged: restore a backup."),
     (
@@ -744,6 +772,11 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (
         "unknown database|does not exist.*database|database .* does not exist|\\b4060\\b|\\b911\\b",
         "Check the database's name in the URL.",
+    ),
+    (
+        # FreeTDS puts the gravest error first, and keeps the one with the reason to itself.
+        "freetds.*\\b18456\\b",
+        "Check user and password (it may also come from UPGRADE_KIT_PASSWORD). Check the database's name, too.",
     ),
     (
         "password|access denied for user|authentication|login failed|\\b18456\\b|\\b28000\\b|no pg_hba",
