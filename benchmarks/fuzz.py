@@ -362,7 +362,7 @@ def damaged(random: Random) -> str:
     text = random.choice(real_texts())
     if random.random() < 1 / 4:
         text += random.choice(real_texts())
-    for _ in range(random.choice((1, 1, 2, 3, 5))):
+    for _ in range(random.choice((1, 1, 1, 2, 4))):
         text = random.choice(_DAMAGE)(random, text)
     return text
 
@@ -436,4 +436,4 @@ def _cut(random: Random, text: str) -> str:
     return text[: random.randrange(len(text) + 1)]
 
 
-_DAMAGE = (_tokens, _tokens, _strange, _lines, _indentation, _line_ends, _nesting, _cut)
+_DAMAGE = (_tokens, _tokens, _tokens, _strange, _strange, _lines, _lines, _indentation, _line_ends, _nesting, _cut)

@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(("name", "size"), [("rewriting", 20), ("startup", 1), ("length", 10), ("sqlite_backup", 100)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("rewriting", 20), ("plan", 20), ("startup", 1), ("length", 10), ("sqlite_backup", 100)]
+)
 def test_a_benchmark_runs_at_a_very_small_size_and_prints_ratios(name: str, size: int) -> None:
     command = [sys.executable, "-m", "benchmarks", name, "--size", str(size), "--runs", "1"]
 

@@ -332,3 +332,17 @@ def test_a_composite_that_breaks_is_something_left_to_do(upgraded: Path, capsys:
     capsys.readouterr()
     main(["rewrite-calcs", "site", "--format", "json"])
     assert [(other["slug"], other["findings"][0]["rule"]) for other in answer(capsys)["others"]] == [("ptp", "UK440")]
+
+
+def test_processes_that_share_the_work_give_the_same_answer(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rewrite-calcs", "site", "--format", "json"])
+    alone = answer(capsys)
+
+    assert main(["rewrite-calcs", "site", "--format", "json", "--jobs", "2"]) == 1
+    assert answer(capsys) == alone
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
+def test_no_process_at_all_is_a_wrong_request(upgraded: Path, capsys: pytest.CaptureFixture[str], jobs: str) -> None:
+    assert main(["rewrite-calcs", "site", "--jobs", jobs]) == 2
+    assert jobs in capsys.readouterr().err

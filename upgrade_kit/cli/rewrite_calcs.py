@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -19,6 +19,7 @@ from upgrade_kit.cli.options import (
     default_site,
 )
 from upgrade_kit.cli.streams import Streams
+from upgrade_kit.cli.workers import workers
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.store import FIRST_WITH_BIN_FILE, apply_rewrites, undo_rewrites
@@ -64,6 +65,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="leave what only Python 2 can run alone, and report it for review",
     )
+    parser.add_argument(
+        "--jobs", metavar="N", type=_jobs, help="processes that share the work (default: 1; on large sites one a CPU)"
+    )
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--apply", action="store_true", help="write what is shown")
     action.add_argument(
@@ -78,6 +82,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--journal-dir", metavar="DIR", default=".", help="where --apply puts its journal (default: here)"
     )
     add_output_arguments(parser)
+
+
+def _jobs(text: str) -> int:
+    try:
+        jobs = int(text)
+    except ValueError:
+        jobs = 0
+    if jobs < 1:
+        raise ArgumentTypeError(f"{text}: a whole number from 1 on is wanted")
+    return jobs
 
 
 def run(arguments: Namespace, streams: Streams) -> Exit:
@@ -103,14 +117,17 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         return _explain(deployment, database, arguments, streams)
     if log is None and isinstance(deployment.migrate_log, MigrateLog):
         log = deployment.migrate_log
-    plan = plan_rewrites(
-        deployment,
-        log=log,
-        only=arguments.only,
-        include=arguments.include,
-        exclude=arguments.exclude,
-        python2=not arguments.no_python2,
-    )
+    assert not isinstance(database.procedures, Unobserved)  # noqa: S101 - _readable made sure
+    with workers(arguments.jobs, sum(bool(test.source) for test in database.procedures)) as executor:
+        plan = plan_rewrites(
+            deployment,
+            log=log,
+            only=arguments.only,
+            include=arguments.include,
+            exclude=arguments.exclude,
+            python2=not arguments.no_python2,
+            executor=executor,
+        )
     if arguments.apply:
         with told_where_it_stands(Path(arguments.journal_dir)):
             journal = _apply(plan, deployment, arguments, streams)
