@@ -54,6 +54,8 @@ def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
                     machine.want(Want.BYTES, atom, node, "counts the bytes of what was read", "UK408")
                 elif shape in operations.TRIMMED:
                     operations.trimmed(machine, atom, node, "its length")
+                elif shape in (Shape.PART, Shape.CELL) and flavour is not Flavour.BYTES:
+                    machine.unknown(node, "the length of text that may hold line ends")
                 elif shape in (Shape.WHOLE, Shape.CHUNK, Shape.LINE) and flavour is Flavour.TEXT:
                     machine.unknown(node, "the length of text that was read with one kind of line end")
             case Lazy(kind, _) if kind is LazyKind.ONCE:
@@ -154,11 +156,20 @@ def _list(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
 
 def _dict(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     held = frozenset().union(*arguments.named.values())
+    machine.put_keys(id(node), frozenset(Literal(name, raw=False) for name in arguments.named))
+    for atom in arguments.get(0):
+        if isinstance(atom, Items) and order.is_dictionary(machine, atom):
+            machine.put_keys(id(node), machine.keys.get(atom.site, NOTHING))
+            held |= machine.elements(atom)
     for atom in _all_elements(machine, arguments.get(0), node):
         if isinstance(atom, Row | Items):
             for part in atom.places[0] if isinstance(atom, Row) and atom.places else machine.elements(atom):
                 operations.as_key(machine, part, node)
-            held |= machine.elements(atom)
+            if isinstance(atom, Row) and atom.places:
+                machine.put_keys(id(node), atom.places[0])
+            else:
+                machine.put_keys(id(node), machine.elements(atom))
+            held |= frozenset().union(*atom.places[1:]) if isinstance(atom, Row) else machine.elements(atom)
         else:
             held |= one(atom)
     pairs = frozenset(atom for atom in arguments.get(0) if not _is_dictionary(machine, atom))
@@ -441,32 +452,6 @@ def _open(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     return result
 
 
-def _temporary_file(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
-    """Return what tempfile gives: a file of bytes, unless another mode is written."""
-    modes = arguments.get(0, "mode") or one(Literal("w+b", raw=False))
-    result = NOTHING
-    for mode in modes:
-        if not isinstance(mode, Literal):
-            return machine.unknown(node, "a temporary file with a mode that is not known")
-        result |= one(Stream(Flavour.BYTES if "b" in mode.text else Flavour.TEXT))
-    return result
-
-
-def _copy_file(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
-    """Run ``shutil.copyfileobj(source, target)``."""
-    for source in arguments.get(0, "fsrc"):
-        for target in arguments.get(1, "fdst"):
-            if isinstance(source, Stream) and isinstance(target, Stream) and target.flavour is not Flavour.FILE:
-                machine.seen.moves_position |= source.flavour is Flavour.FILE
-                want = Want.BYTES if target.flavour is Flavour.BYTES else Want.TEXT
-                machine.want(
-                    want, source, node, f"the content is copied into a file of {target.flavour.value}", "UK402"
-                )
-            elif machine.atom_from_file(source) or machine.atom_from_file(target):
-                machine.unknown(node, "the file is copied into something that the kit does not follow")
-    return NUMBER
-
-
 def _namespace(_: Machine, arguments: Arguments, __: ast.Call) -> Value:
     return OTHER if arguments.positional else one(Thing("namespace"))
 
@@ -561,9 +546,4 @@ BUILTIN: dict[str, _Handler] = {
     "vars": _namespace,
     "zip": _zip,
     "__import__": _code,
-}
-FILE_FUNCTION: dict[str, _Handler] = {
-    "shutil.copyfileobj": _copy_file,
-    "tempfile.NamedTemporaryFile": _temporary_file,
-    "tempfile.TemporaryFile": _temporary_file,
 }

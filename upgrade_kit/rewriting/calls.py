@@ -7,9 +7,11 @@ import builtins
 
 from upgrade_kit.rewriting import methods, objects, operations, order, patterns
 from upgrade_kit.rewriting.arguments import Arguments
-from upgrade_kit.rewriting.builtin_functions import BUILTIN, FILE_FUNCTION
+from upgrade_kit.rewriting.builtin_functions import BUILTIN
 from upgrade_kit.rewriting.machine import Machine
+from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.reader_calls import ReaderCall
+from upgrade_kit.rewriting.standard_library import HANDLERS
 from upgrade_kit.rewriting.values import (
     LIBRARY,
     NOTHING,
@@ -21,6 +23,7 @@ from upgrade_kit.rewriting.values import (
     Class,
     Context,
     Data,
+    Flavour,
     Function,
     Instance,
     Lazy,
@@ -28,6 +31,7 @@ from upgrade_kit.rewriting.values import (
     Method,
     Named,
     Number,
+    Partial,
     Stream,
     Thing,
     Value,
@@ -95,6 +99,12 @@ def call(machine: Machine, callee: Atom, arguments: Arguments, node: ast.Call) -
             return objects.made(machine, callee, arguments)
         case Instance():
             return objects.called(machine, callee, arguments, node)
+        case Partial(function, given):
+            return call(
+                machine, function, Arguments((*given, *arguments.positional), arguments.named, arguments.rest), node
+            )
+        case Thing("decoding reader"):
+            return _decoded(machine, arguments, node)
         case Method(owner, name):
             return methods.call_method(machine, owner, name, arguments, node)
         case Named(name):
@@ -102,14 +112,14 @@ def call(machine: Machine, callee: Atom, arguments: Arguments, node: ast.Call) -
         case Stream() | BinStream() | Data():
             return machine.unknown(node, "the file or its content is called as a function is")
         case Thing("library object" | "DICOM value"):
-            _unknown_call(machine, _spelled(node), arguments, node)
+            unknown_call(machine, _spelled(node), arguments, node)
             return LIBRARY
         case Number():
-            return NUMBER if _unknown_call(machine, "a value", arguments, node) == OTHER else OTHER
+            return NUMBER if unknown_call(machine, "a value", arguments, node) == OTHER else OTHER
         case Thing():
-            return _unknown_call(machine, "a value", arguments, node)
+            return unknown_call(machine, "a value", arguments, node)
         case _:
-            return _unknown_call(machine, _spelled(node), arguments, node)
+            return unknown_call(machine, _spelled(node), arguments, node)
 
 
 def call_function(machine: Machine, number: int, arguments: Arguments) -> Value:
@@ -132,7 +142,29 @@ def _spelled(node: ast.Call) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - a reason is one line
 
 
-def _unknown_call(machine: Machine, what: str, arguments: Arguments, node: ast.Call) -> Value:
+def _decoded(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    result = NOTHING
+    for atom in arguments.get(0):
+        if isinstance(atom, Stream):
+            machine.seen.moves_position = True
+            machine.want(Want.BYTES, atom, node, "codecs.getreader reads bytes", "UK401")
+        elif not isinstance(atom, BinStream):
+            return unknown_call(machine, "codecs.getreader", arguments, node)
+        result |= one(Stream(Flavour.TEXT))
+    return result
+
+
+def _unbound_method(machine: Machine, name: str, arguments: Arguments, node: ast.Call) -> Value:
+    """Return what ``str.strip(text)`` gives."""
+    rest = Arguments(arguments.positional[1:], arguments.named, arguments.rest)
+    result = NOTHING
+    for atom in arguments.positional[0]:
+        result |= methods.call_method(machine, atom, name, rest, node)
+    return result
+
+
+def unknown_call(machine: Machine, what: str, arguments: Arguments, node: ast.Call) -> Value:
+    """Note what a function that the kit does not know is given, and return what nobody knows."""
     everything = arguments.everything()
     for atom in everything:
         if isinstance(atom, Function) and atom.number not in machine.called:
@@ -154,8 +186,10 @@ def _call_named(machine: Machine, name: str, arguments: Arguments, node: ast.Cal
         ).run()
     if name in patterns.FUNCTIONS:
         return patterns.call(machine, name, arguments, node)
-    if name in FILE_FUNCTION:
-        return FILE_FUNCTION[name](machine, arguments, node)
+    if name in HANDLERS:
+        return HANDLERS[name](machine, arguments, node)
+    if name.startswith("builtins.str.") and arguments.positional:
+        return _unbound_method(machine, name.removeprefix("builtins.str."), arguments, node)
     if name.startswith("builtins."):
         handler = BUILTIN.get(name.removeprefix("builtins."))
         if handler is not None:
@@ -167,7 +201,7 @@ def _call_named(machine: Machine, name: str, arguments: Arguments, node: ast.Cal
     for atom in arguments.everything():
         if isinstance(atom, Lazy) and not (numeric and atom.kind is LazyKind.RANGE) and module not in GO_THROUGH:
             operations.not_a_list(machine, node, f"{name} of it")
-    result = _unknown_call(machine, name.removeprefix("builtins."), arguments, node)
+    result = unknown_call(machine, name.removeprefix("builtins."), arguments, node)
     if result != OTHER or module in ANYTHING:
         return result
     return NUMBER if numeric else LIBRARY

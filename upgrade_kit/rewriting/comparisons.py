@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from itertools import combinations_with_replacement
 
-from upgrade_kit.rewriting import operations, order
+from upgrade_kit.rewriting import objects, operations, order
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -210,7 +210,9 @@ def _rank(machine: Machine, atom: Atom) -> str:
             if atom in MAY_BE_NONE:
                 return "maybe none"
             return "text" if atom in operations.WRITTEN_DIFFERENTLY else "any"
-        case Instance() | Class():
+        case Instance(number):
+            return "any" if objects.found(machine, number, "__lt__") else "dictionary"
+        case Class():
             return "dictionary"
         case Other():
             return "unknown"

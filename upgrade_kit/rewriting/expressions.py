@@ -238,7 +238,9 @@ def _unpack(machine: Machine, targets: list[ast.expr], value: Value, node: ast.A
 
 def _constant(_: Machine, node: ast.Constant) -> Value:
     if isinstance(node.value, str):
-        return one(Literal(node.value, raw=False))
+        if node.kind == "u" and not node.value.isascii():
+            return TEXT
+        return one(Literal(node.value, raw=False, unicode=node.kind == "u"))
     if node.value is None:
         return one(Missing())
     if isinstance(node.value, int):
@@ -409,9 +411,9 @@ def _unary(machine: Machine, node: ast.UnaryOp) -> Value:
 
 def _compare(machine: Machine, node: ast.Compare) -> Value:
     if _presence(machine, node) is not None:
-        return NUMBER
+        return WHOLE
     if _asks_for_emptiness(machine, node):
-        return NUMBER
+        return WHOLE
     left = evaluate(machine, node.left)
     for operator, comparator in zip(node.ops, node.comparators, strict=True):
         right = evaluate(machine, comparator)
@@ -421,7 +423,7 @@ def _compare(machine: Machine, node: ast.Compare) -> Value:
             for second in right:
                 comparisons.compare(machine, first, second, operator, node)
         left = right
-    return NUMBER
+    return WHOLE
 
 
 def _look_at_place(machine: Machine, right: Value, comparator: ast.expr, node: ast.Compare) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Sequence
 
 from upgrade_kit.rewriting import operations, order
@@ -54,7 +53,7 @@ def observe(
     """
     nodes = walk(tree)
     machine = Machine(rules, budget=max(STEPS_AT_LEAST, STEPS_A_NODE * len(nodes)), supplied=supplied)
-    machine.order.loads = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    machine.order.loads = order.count_loads(nodes)
     machine.order.loads.update({"result", slug})
     machine.held = {} if tell else None
     try:

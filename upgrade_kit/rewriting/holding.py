@@ -30,6 +30,7 @@ _PIECES = {
     Shape.LINE: "a line of it",
     Shape.PART: "a part of its text",
     Shape.TRIMMED: "a line of it without its line feed",
+    Shape.CELL: "a part of its text",
     Shape.FIELD: "a part of its text",
     Shape.TOKEN: "a word or cell of its text",
     Shape.CHAR: "one character or byte of it",

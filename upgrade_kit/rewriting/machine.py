@@ -28,6 +28,7 @@ from upgrade_kit.rewriting.values import (
     LazyKind,
     Method,
     Named,
+    Partial,
     Row,
     Shape,
     Stream,
@@ -100,6 +101,7 @@ class Machine:
         self.stopped = False
         self.call_nodes: list[int] = []
         self.unfolded: dict[ast.AugAssign, ast.BinOp] = {}
+        self.written_out: dict[ast.Call, ast.Lambda] = {}
         self.created: dict[int, int] = {}
         self.consumed: dict[int, set[tuple[int, ...]]] = {}
         self.loop_depth = 0
@@ -272,6 +274,8 @@ class Machine:
                 return any(self.from_file(place, _sites) for place in places)
             case Method(owner, _) | Bound(_, owner) | Super(_, owner):
                 return self.atom_from_file(owner, _sites)
+            case Partial(function, given):
+                return self.from_file(frozenset({function}).union(*given), _sites)
             case Instance(number) | Class(number):
                 held = frozenset().union(
                     *self.classes[number].held.values(), *self.classes[number].frame.names.values()

@@ -11,6 +11,7 @@ from upgrade_kit.rewriting import calls, comparisons, operations, order, pattern
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
+    LIBRARY,
     NONE,
     NOTHING,
     NUMBER,
@@ -248,7 +249,7 @@ def _with_text(machine: Machine, owner: Data, name: str, arguments: Arguments, n
     if name in SPLITS:
         return machine.items(node, part)
     if name in {"partition", "rpartition"}:
-        return one(Row((operations.before_the_last(part), part, part)))
+        return one(Row((operations.before_the_last(part, Shape.PART), part, part)))
     return part if name in STRIPS | {"replace"} else one(owner)
 
 
@@ -265,6 +266,8 @@ def _shape_of_part(machine: Machine, owner: Data, name: str, arguments: Argument
         return Shape.TRIMMED
     if name in STRIPS:
         return Shape.PART if owner.shape in (Shape.WHOLE, Shape.CHUNK) else owner.shape
+    if owner.shape in (Shape.LINE, Shape.CELL):
+        return Shape.CELL
     return Shape.FIELD if owner.shape in operations.TRIMMED else Shape.PART
 
 
@@ -315,7 +318,9 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
             return one(owner) if name not in {"extend", "update"} else NONE
         case "setdefault":
             _keys(machine, arguments.get(0), node)
-            _put(machine, owner, arguments.get(1), node)
+            if isinstance(owner, Items):
+                machine.put_keys(owner.site, arguments.get(0))
+            _put(machine, owner, arguments.get(1) or NONE, node)
             return machine.elements(owner)
         case "get" | "pop" | "popleft" | "popitem":
             return _taken(machine, owner, name, arguments, node)
@@ -327,6 +332,10 @@ def _items(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
             return _view(machine, owner, node, one(Row((_keys_of(machine, owner), elements))))
         case "index" | "count" | "remove" | "discard":
             return _looked_for(machine, owner, name, arguments, node)
+        case "most_common":
+            common = machine.items(node, one(Row((_keys_of(machine, owner), WHOLE))))
+            order.scramble(machine, common)
+            return common
         case "sort":
             return _sort(machine, owner, arguments, node)
         case "reverse" | "clear":
@@ -350,7 +359,7 @@ def _taken(machine: Machine, owner: Items | Row, name: str, arguments: Arguments
     if name == "popitem":
         order.needs_order(machine, one(owner), node, ".popitem()")
         return one(Row((_keys_of(machine, owner), elements)))
-    if not (isinstance(owner, Items) and _is_dictionary(machine, owner)):
+    if not (isinstance(owner, Items) and order.is_dictionary(machine, owner)):
         order.needs_order(machine, one(owner), node, f".{name}()")
     return elements | arguments.get(1)
 
@@ -377,16 +386,12 @@ def _sort(machine: Machine, owner: Items | Row, arguments: Arguments, node: ast.
     return NONE
 
 
-def _is_dictionary(machine: Machine, owner: Items) -> bool:
-    return order.kind_of(machine, owner) in {order.Kind.DICTIONARY, order.Kind.ORDERED}
-
-
 def _view(machine: Machine, owner: Items | Row, node: ast.Call, element: Value) -> Value:
     return order.passed_on(machine, one(owner), machine.lazy(LazyKind.VIEW, node, element))
 
 
 def _keys_of(machine: Machine, owner: Items | Row) -> Value:
-    return machine.keys.get(owner.site, OTHER) if isinstance(owner, Items) else OTHER
+    return machine.keys.get(owner.site, LIBRARY) if isinstance(owner, Items) else LIBRARY
 
 
 def _astype(machine: Machine, owner: Items | Row, arguments: Arguments, node: ast.Call) -> Value:
@@ -437,6 +442,9 @@ def _text(machine: Machine, owner: Literal | Text | Path, name: str, arguments: 
     raw = isinstance(owner, Literal) and owner.raw
     if name == "join":
         return _join(machine, owner, arguments, node)
+    if name == "translate":
+        machine.seen.breaks_at(node, ".translate() takes another table on Python 3", "replace(), one by one", "UK420")
+        return TEXT
     if name == "decode" and not raw:
         machine.seen.breaks_at(node, "text has no .decode() on Python 3", "drop it, or write b'...'", "UK420")
         return TEXT
@@ -446,7 +454,7 @@ def _text(machine: Machine, owner: Literal | Text | Path, name: str, arguments: 
         _path_split(machine, arguments, node)
     everything = arguments.everything()
     if name == "format" and isinstance(owner, Literal | Text):
-        return writing.by_braces(machine, owner, [everything], node)
+        return writing.by_braces(machine, owner, arguments, node)
     for atom in everything:
         if isinstance(atom, Data) and isinstance(owner, Literal | Text):
             operations.pair(machine, atom, owner, node, f".{name}()")

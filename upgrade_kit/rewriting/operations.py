@@ -9,6 +9,7 @@ from upgrade_kit.rewriting import objects, order, patterns, writing
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
+    LIBRARY,
     NOTHING,
     NUMBER,
     OTHER,
@@ -209,6 +210,8 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
                 not_a_list(machine, node, "a second way through it finds nothing")
             return machine.elements(atom)
         case Items(site):
+            if order.is_dictionary(machine, atom):
+                return machine.keys.get(site, LIBRARY)
             return machine.elements(atom) | machine.keys.get(site, NOTHING)
         case Row() | Lazy():
             return machine.elements(atom)
@@ -227,6 +230,8 @@ def iterate(machine: Machine, atom: Atom, node: ast.AST) -> Value:
             return frozenset({Literal(character, raw=False) for character in set(text[:8])} | {Text()})
         case Instance():
             return objects.iterated(machine, atom, node)
+        case Thing("META" | "REFS" | "TOLS"):
+            return TEXT
         case Thing(kind):
             written_differently(machine, node, atom, "goes through it")
             thing = machine.rules.things.get(kind)
@@ -357,7 +362,7 @@ def _shape_of_cut(machine: Machine, atom: Data, node: ast.AST) -> Shape:
         return Shape.CHUNK
     if atom.shape is Shape.CHAR:
         return Shape.TOKEN
-    if atom.shape in (Shape.LINE, *TRIMMED) and atom.flavour is not Flavour.BYTES:
+    if atom.shape in (Shape.LINE, Shape.CELL, Shape.PART, *TRIMMED) and atom.flavour is not Flavour.BYTES:
         trims = _trims_one(node)
         if _cuts_the_line_end(node) or (trims and atom.shape in TRIMMED):
             machine.want(Want.TEXT, atom, node, "cuts the line end off by its length", "UK408")
@@ -438,17 +443,17 @@ def _by_key(machine: Machine, atom: Items | Other | Thing, key: Value, node: ast
         if order.kind_of(machine, atom) is order.Kind.LIST:
             order.needs_order(machine, one(atom), node, "takes one by its place")
         first = isinstance(node.slice, ast.Constant) and node.slice.value == 0
-        return before_the_last(machine.elements(atom)) if first else machine.elements(atom)
+        return before_the_last(machine.elements(atom), Shape.PART) if first else machine.elements(atom)
     if isinstance(atom, Thing):
         thing = machine.rules.things.get(atom.kind)
         return returned(machine, thing.elements if thing else "other", node)
     return OTHER
 
 
-def before_the_last(value: Value) -> Value:
+def before_the_last(value: Value, shape: Shape = Shape.TOKEN) -> Value:
     """Return fields as those that are not the last one of their line."""
     return frozenset(
-        Data(atom.flavour, Shape.PART) if isinstance(atom, Data) and atom.shape is Shape.FIELD else atom
+        Data(atom.flavour, shape) if isinstance(atom, Data) and atom.shape in (Shape.FIELD, Shape.CELL) else atom
         for atom in value
     )
 
@@ -512,7 +517,8 @@ def store(machine: Machine, owner: Atom, key: Value, value: Value, node: ast.AST
             if order.kind_of(machine, owner) is order.Kind.LIST:
                 order.put_in(machine, owner)
             machine.put(site, value)
-            machine.put_keys(site, frozenset(part for part in key if not isinstance(part, Number)))
+            keys = key if order.is_dictionary(machine, owner) else NOTHING
+            machine.put_keys(site, keys | frozenset(part for part in key if not isinstance(part, Number)))
         case Lazy():
             not_a_list(machine, node, "storing into it")
         case Thing("namespace"):

@@ -59,6 +59,11 @@ def kind_of(machine: Machine, atom: Items) -> Kind:
     return machine.order.kinds.get(atom.site, Kind.LIST)
 
 
+def is_dictionary(machine: Machine, atom: Items) -> bool:
+    """Return whether a container has keys."""
+    return machine.order.kinds.get(atom.site) in {Kind.DICTIONARY, Kind.ORDERED}
+
+
 def is_by_chance(machine: Machine, atom: Atom) -> bool:
     """Return whether going through this is in an order of chance."""
     match atom:
@@ -67,6 +72,8 @@ def is_by_chance(machine: Machine, atom: Atom) -> bool:
             return unordered or site in machine.order.by_chance
         case Lazy(_, site):
             return site in machine.order.by_chance
+        case Thing("META" | "REFS" | "TOLS"):
+            return True
         case _:
             return False
 
@@ -174,6 +181,23 @@ def needs_order_inside(machine: Machine, value: Value, node: ast.AST, what: str)
 # -- loops -------------------------------------------------------------------------------------------------
 
 
+def count_loads(nodes: Iterable[ast.AST]) -> Counter[str]:
+    """Return how often each name is read, but for the variables of comprehensions inside these."""
+    counted: Counter[str] = Counter()
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                counted[name] += 1
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                own = {n.id for each in node.generators for n in ast.walk(each.target) if isinstance(n, ast.Name)}
+                inside = Counter(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in own)
+                inside.subtract(n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name))
+                counted.subtract(inside)
+            case _:
+                continue
+    return counted
+
+
 def key_name(target: ast.expr) -> str | None:
     """Return the name that holds the key, another one in each round: ``k`` of ``for k in d``, ``for k, v in ...``."""
     match target:
@@ -198,7 +222,7 @@ class _Body:
         self._loop = loop
         self._nodes = list(_inside(loop))
         self._key = key_name(loop.target)
-        loads = Counter(n.id for n in self._nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+        loads = count_loads(self._nodes)
         self._loads = loads
         stores = [n for n in self._nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
         early = _read_early(loop.body, {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)})

@@ -193,6 +193,8 @@ def whole_of_split(text: Data) -> Shape:
     """Return how much of the file a piece of text is that was split at an expression."""
     if text.shape is Shape.TOKEN:
         return Shape.TOKEN
+    if text.shape in (Shape.LINE, Shape.CELL):
+        return Shape.CELL
     return Shape.FIELD if text.shape in operations.TRIMMED else Shape.PART
 
 

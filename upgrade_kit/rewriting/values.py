@@ -26,6 +26,7 @@ class Shape(Enum):
     LINE = "line"  # cut at a line end
     PART = "part"  # split at something written; may still hold a line end
     TRIMMED = "trimmed"  # its line feed was taken off alone: a carriage return may be left on Python 2
+    CELL = "cell"  # split off a line: the last cell holds the line end
     FIELD = "field"  # split off something trimmed: the last field may end in a carriage return on Python 2
     TOKEN = "token"  # noqa: S105 - a piece that was stripped or split
     CHAR = "char"  # one element: text on Python 2, a number where the data is bytes
@@ -108,10 +109,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A string written in the procedure; ``raw`` for ``b'...'``."""
+    """A string written in the procedure; ``raw`` for ``b'...'``, ``unicode`` for ``u'...'``."""
 
     text: str
     raw: bool
+    unicode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,14 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """A function with its first arguments: ``functools.partial``."""
+
+    function: Atom
+    given: tuple[frozenset[Atom], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """A compiled regular expression; ``text`` is ``None`` where it is not known."""
 
@@ -246,6 +256,7 @@ Atom = (
     | Bound
     | Decorated
     | Super
+    | Partial
     | Pattern
     | Match
     | Named

@@ -8,6 +8,7 @@ import string
 from collections.abc import Iterator
 
 from upgrade_kit.rewriting import objects, operations
+from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
@@ -31,6 +32,7 @@ from upgrade_kit.rewriting.values import (
 )
 
 LOOSE_THINGS = frozenset({"optional value", "tolerance", "JSON value", "library object", "object", "pickled object"})
+DEEPEST = 4  # a list in a list in a list
 _PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?(.)", re.DOTALL)
 
 
@@ -44,6 +46,10 @@ def written(machine: Machine, atom: Atom, node: ast.AST, *, as_repr: bool = Fals
             return one(operations.WRITTEN) if as_repr else TEXT
         case Number() | Position() | Other():
             return one(operations.WRITTEN)
+        case Text() | Literal(unicode=True) if as_repr:
+            return one(operations.WRITTEN)
+        case Items() | Row() | Lazy() if _shows_unicode(machine, atom):
+            return one(operations.WRITTEN)
         case Data() | Literal():
             return TEXT if as_repr else one(atom)
         case Thing("exception"):
@@ -54,6 +60,20 @@ def written(machine: Machine, atom: Atom, node: ast.AST, *, as_repr: bool = Fals
             return one(operations.WRITTEN)
         case _:
             return TEXT
+
+
+def _shows_unicode(machine: Machine, atom: Atom, depth: int = 0) -> bool:
+    """Return whether a list as text may show ``u'...'`` on Python 2."""
+    inside: Value = machine.elements(atom) if isinstance(atom, Items | Lazy | Row) else NOTHING
+    if isinstance(atom, Items):
+        inside |= machine.keys.get(atom.site, NOTHING)
+    return depth < DEEPEST and any(
+        isinstance(each, Text | Other)
+        or (isinstance(each, Literal) and each.unicode)
+        or (isinstance(each, Thing) and each.kind in operations.PLAIN_THINGS)
+        or _shows_unicode(machine, each, depth + 1)
+        for each in inside
+    )
 
 
 def by_percent(machine: Machine, pattern: Literal | Text, value: Atom, node: ast.AST) -> Value:
@@ -79,14 +99,24 @@ def by_percent(machine: Machine, pattern: Literal | Text, value: Atom, node: ast
     return result
 
 
-def by_braces(machine: Machine, pattern: Literal | Text, parts: list[Value], node: ast.AST) -> Value:
+def by_braces(machine: Machine, pattern: Literal | Text, arguments: Arguments, node: ast.AST) -> Value:
     """Return what ``pattern.format(...)`` gives."""
-    if isinstance(pattern, Literal) and not any(_loose_fields(pattern.text)):
-        for part in parts:
-            for atom in part:
-                operations.as_text(machine, atom, node)
-        return TEXT
-    return _all_written(machine, parts, node, TEXT)
+    for atom in arguments.everything():
+        operations.as_text(machine, atom, node)
+    if not isinstance(pattern, Literal):
+        return _all_written(machine, [arguments.everything()], node, TEXT)
+    result = TEXT
+    for number, name in enumerate(_loose_fields(pattern.text)):
+        if name is None:
+            continue
+        part = arguments.everything()
+        place = str(number) if name == "" else name
+        if place.isdigit() and int(place) < len(arguments.positional):
+            part = arguments.positional[int(place)]
+        elif place in arguments.named:
+            part = arguments.named[place]
+        result |= _all_written(machine, [part], node, NOTHING)
+    return result
 
 
 def by_specification(machine: Machine, value: Value, specification: Value, node: ast.AST) -> Value:
@@ -120,14 +150,14 @@ def _letters(pattern: str) -> list[str] | None:
     return letters
 
 
-def _loose_fields(pattern: str) -> Iterator[bool]:
-    """Say of each field of a ``{}`` pattern whether it leaves the digits of a number open."""
+def _loose_fields(pattern: str) -> Iterator[str | None]:
+    """Give the name of each field of a ``{}`` pattern that leaves the digits of a number open, None for others."""
     try:
         for _, field, specification, conversion in string.Formatter().parse(pattern):
             if field is not None:
-                yield bool(conversion) or _is_loose(specification or "")
+                yield field if conversion or _is_loose(specification or "") else None
     except ValueError:
-        yield True
+        yield "?"
 
 
 def _is_loose(specification: str) -> bool:
