@@ -85,6 +85,19 @@ def of_length(lines: int, *, seed: int = 4) -> str:
     return _text(_OF_BYTES[1], Random(seed), lines, only_python_2=False)  # noqa: S311 - the same data each time
 
 
+def in_a_try(lines: int, *, seed: int = 5) -> str:
+    """Return one procedure that is to be rewritten and stands in a ``try`` but for its first and last lines."""
+    body: list[str] = []
+    random, names = Random(seed), ["value"]  # noqa: S311 - the same data each time
+    steps = [step for step in _STEPS if '"""' not in step]
+    while len(body) < lines - 6:
+        body += _filled(random.choice(steps), random, names).split("\n")
+    inside = "".join(f"    {line}\n" for line in body)
+    return f"{_OF_BYTES[1]}\ntry:\n{inside}except (ValueError, KeyError):\n    value = 0.0\nresult = value\n".replace(
+        "{a}", "4"
+    ).replace("{f}", "1.5")
+
+
 def _procedures(size: int, random: Random, opening: Callable[[int, Random], str], *, python2: int) -> list[str]:
     texts: dict[str, None] = {}
     while len(texts) < size:

@@ -238,3 +238,17 @@ def test_every_real_upload_test_gets_its_truth(real: Path) -> None:
 
     assert len(rows) == len(truth)
     assert wrong == {}
+
+
+def test_a_long_table_of_names_is_followed() -> None:
+    leaves = ", ".join(f"'leaf {number}'" for number in range(120))
+    source = f"import struct\nleaves = [{leaves}]\nresult = struct.unpack('<i', FILE.read(4))[0]\n"
+
+    assert rewrite_procedure(source).outcome is Outcome.REWRITE
+
+
+def test_what_would_take_minutes_is_for_a_person() -> None:
+    answer = rewrite_procedure("result = FILE.read()\n" + "x = 1\n" * 300_000)
+
+    assert answer.outcome is Outcome.REVIEW
+    assert answer.reason == "it is too long to be analysed"

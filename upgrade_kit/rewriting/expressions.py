@@ -250,11 +250,16 @@ def _constant(_: Machine, node: ast.Constant) -> Value:
     return NUMBER
 
 
+_SPECIAL = frozenset({Unbound(), Context("FILE"), Context("BIN_FILE")})
+
+
 def _name(machine: Machine, node: ast.Name) -> Value:
     home = machine.home(node.id)
     value = home.names.get(node.id, NOTHING)
     if home is machine.module and node.id not in home.names:
         return calls.outside_name(machine, node)
+    if value.isdisjoint(_SPECIAL):  # most are, and this costs a tenth of asking for each
+        return value
     if Unbound() in value:
         machine.seen.breaks_at(
             node,
@@ -488,9 +493,9 @@ def _list(machine: Machine, node: ast.List | ast.Set | ast.Tuple) -> Value:
     element = NOTHING
     for item in node.elts:
         if isinstance(item, ast.Starred):
-            element |= go_through(machine, evaluate(machine, item.value), item)
+            element = machine.limited(element | go_through(machine, evaluate(machine, item.value), item))
         else:
-            element |= evaluate(machine, item)
+            element = machine.limited(element | evaluate(machine, item))
     if isinstance(node, ast.Set):
         for atom in element:
             operations.as_key(machine, atom, node)
@@ -506,8 +511,8 @@ def _dict(machine: Machine, node: ast.Dict) -> Value:
             continue
         for atom in evaluate(machine, key):
             operations.as_key(machine, atom, key)
-            keys |= one(atom)
-        held |= evaluate(machine, item)
+            keys = machine.limited(keys | {atom})
+        held = machine.limited(held | evaluate(machine, item))
     machine.put_keys(id(node), keys)
     return order.made(machine, machine.items(node, held), order.Kind.DICTIONARY)
 

@@ -12,6 +12,7 @@ from typing import Any
 from upgrade_kit.rewriting.runtime_text import Places, executed
 
 TARGET_GRAMMAR = (3, 6)
+MOST_CHARACTERS = 1_500_000  # some 40,000 lines; what is longer would take more than a few seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ class Unparsable:
 
 @dataclass(frozen=True, slots=True)
 class TooDeep:
-    """It is nested so deeply that it cannot be analysed, whatever Python makes of it."""
+    """It is nested so deeply, or so long, that it cannot be analysed, whatever Python makes of it."""
+
+    what: str = "it is nested too deeply to be analysed"
 
 
 Dialect = Python3 | Python2Only | Unparsable | TooDeep
@@ -56,6 +59,8 @@ def parse(source: str) -> Dialect:
     Python 3 is asked with the grammar of 3.6 and also has to compile the tree (a ``return`` outside a function
     parses and does not compile). Python 2 is asked through fissix, whose grammar is lib2to3's.
     """
+    if len(source) > MOST_CHARACTERS:
+        return TooDeep("it is too long to be analysed")
     try:
         return _parsed(source)
     except RecursionError:  # of Python's own parser, or of fissix, which calls itself for each level

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from upgrade_kit.rewriting.readers import Rules
 from upgrade_kit.rewriting.values import (
     NOTHING,
     OTHER,
+    TEXT,
     Atom,
     BinStream,
     Bound,
@@ -26,6 +28,7 @@ from upgrade_kit.rewriting.values import (
     Items,
     Lazy,
     LazyKind,
+    Literal,
     Method,
     Named,
     Partial,
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from upgrade_kit.rewriting.objects import ClassOf
 
 LARGEST_VALUE = 24  # atoms in one value; beyond it the analysis says that it cannot follow
+FEW_WORDS = 4
+_WORDS = re.compile(r"[0-9A-Za-z][0-9A-Za-z .,/()-]*")
 
 
 class TooComplexError(Exception):
@@ -233,14 +238,17 @@ class Machine:
             self.heap_changes += 1
 
     def limited(self, value: Value) -> Value:
-        """Return the value, if it is small enough to be followed.
+        """Return the value, made small enough to be followed: of many words, a few and "some text".
 
         Raises:
-            TooComplexError: it is not.
+            TooComplexError: it holds too much besides words.
         """
-        if len(value) > LARGEST_VALUE:
+        if len(value) <= LARGEST_VALUE:
+            return value
+        few = _fewer_words(value)
+        if len(few) > LARGEST_VALUE:
             raise TooComplexError
-        return value
+        return few
 
     def elements(self, atom: Items | Lazy | Row) -> Value:
         """Return what a container holds; of a dictionary its values."""
@@ -306,6 +314,18 @@ class Machine:
         """Note a use of the file that the analysis does not know, and go on with something unknown."""
         self.seen.want(Want.REVIEW, node, what, "UK490")
         return OTHER
+
+
+def _fewer_words(value: Value) -> Value:
+    """Return a value in which the words of a table (names of leaves, machines, sites) became some of them and text.
+
+    What begins with a digit and what does not is kept for both, since some uses tell them apart. Texts with other
+    signs in them (a format, a line end, a letter outside ASCII) may mean something, and stay.
+    """
+    words = {atom for atom in value if isinstance(atom, Literal) and not atom.raw and _WORDS.fullmatch(atom.text)}
+    numbered = sorted((atom for atom in words if atom.text[0].isdigit()), key=lambda atom: atom.text)
+    named = sorted((atom for atom in words if not atom.text[0].isdigit()), key=lambda atom: atom.text)
+    return (value - words) | {*numbered[:FEW_WORDS], *named[:FEW_WORDS]} | TEXT
 
 
 def is_named(value: Value) -> str | None:

@@ -193,8 +193,8 @@ def _unfit(dialect: Python2Only | Unparsable | TooDeep) -> Iterator[Finding]:
                 "correct it in QATrack+'s admin",
                 "",
             )
-        case TooDeep():
-            yield finding(Severity.WARNING, 1, "it is nested too deeply to be analysed", "read it and decide", "UK490")
+        case TooDeep(what):
+            yield finding(Severity.WARNING, 1, what, "read it and decide", "UK490")
         case Python2Only(line, what):
             only = "only Python 2 can run this"
             hint = "write it so that Python 3 can run it, then run rewrite-calcs again"

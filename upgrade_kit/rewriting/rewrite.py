@@ -61,8 +61,8 @@ def _rewritten(source: str, slug: str, rules: Rules, *, python2: bool) -> Rewrit
                 Reads.UNKNOWN,
                 f"cannot be parsed as Python 2 or 3: {what} (line {line})",
             )
-        case TooDeep():
-            return _answer(source, Outcome.REVIEW, Reads.UNKNOWN, "it is nested too deeply to be analysed")
+        case TooDeep(what):
+            return _answer(source, Outcome.REVIEW, Reads.UNKNOWN, what)
         case Python2Only():
             return _from_python2(source, dialect, slug, rules, python2=python2)
         case Python3(tree):
