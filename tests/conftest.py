@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,3 +48,62 @@ def tsql_parses() -> Callable[[str], None]:
     from tests.sqlserver.grammar import check_tsql  # noqa: PLC0415 - only these tests need it
 
     return check_tsql
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder that this process cannot write to, even as root."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    if not hasattr(os, "geteuid"):
+        pytest.skip("rights of folders are not like this on this system")
+    if os.geteuid() != 0:
+        folder.chmod(0o500)
+        yield folder
+        folder.chmod(0o700)
+        return
+    _mount(folder, "ro,size=1m")
+    yield folder
+    _unmount(folder)
+
+
+@pytest.fixture
+def read_only_copy(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
+    """Copy a folder to a place where this process cannot write, even as root."""
+    folder = tmp_path / "read-only-copy"
+    folder.mkdir()
+    _mount(folder, "size=16m")
+
+    def copy(source: Path) -> Path:
+        shutil.copytree(source, folder / "copy")
+        subprocess.run([_program("mount"), "-o", "remount,ro", str(folder)], check=True)
+        return folder / "copy"
+
+    yield copy
+    _unmount(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MB."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    _mount(folder, "size=16m")
+    yield folder
+    _unmount(folder)
+
+
+def _program(name: str) -> str:
+    return shutil.which(name) or pytest.skip(f"there is no {name} here")
+
+
+def _mount(folder: Path, options: str) -> None:
+    command = [_program("mount"), "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root on Linux may mount")
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run([_program("umount"), str(folder)], capture_output=True, check=True)

@@ -1,13 +1,9 @@
-"""A small database like a site's, and folders that refuse."""
+"""A small database like a site's."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -59,62 +55,3 @@ def database(tmp_path: Path) -> Path:
 def large(tmp_path: Path) -> Path:
     """A database of some 10 MB: the copy takes several steps."""
     return _make_database(tmp_path / "large.sqlite3", padding=7000)
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that this process cannot write to, even as root."""
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    if not hasattr(os, "geteuid"):
-        pytest.skip("rights of folders are not like this on this system")
-    if os.geteuid() != 0:
-        folder.chmod(0o500)
-        yield folder
-        folder.chmod(0o700)
-        return
-    _mount(folder, "ro,size=1m")
-    yield folder
-    _unmount(folder)
-
-
-@pytest.fixture
-def read_only_copy(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
-    """Copy a folder to a place where this process cannot write, even as root."""
-    folder = tmp_path / "read-only-copy"
-    folder.mkdir()
-    _mount(folder, "size=16m")
-
-    def copy(source: Path) -> Path:
-        shutil.copytree(source, folder / "copy")
-        subprocess.run([_program("mount"), "-o", "remount,ro", str(folder)], check=True)
-        return folder / "copy"
-
-    yield copy
-    _unmount(folder)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 16 MB."""
-    folder = tmp_path / "small-disk"
-    folder.mkdir()
-    _mount(folder, "size=16m")
-    yield folder
-    _unmount(folder)
-
-
-def _program(name: str) -> str:
-    return shutil.which(name) or pytest.skip(f"there is no {name} here")
-
-
-def _mount(folder: Path, options: str) -> None:
-    command = [_program("mount"), "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root on Linux may mount")
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-
-
-def _unmount(folder: Path) -> None:
-    subprocess.run([_program("umount"), str(folder)], capture_output=True, check=True)

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from upgrade_kit.backup.create import create_backup
+from upgrade_kit.backup.listing import list_backups
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment.address import DatabaseAddress
-from upgrade_kit.deployment.connection import open_database
+from upgrade_kit.deployment.connection import Session, open_database
+from upgrade_kit.deployment.manifests import find_backups, read_manifest
+from upgrade_kit.errors import BackupError, DatabaseError, ProgramError, UpgradeKitError
+from upgrade_kit.model.backup import Backup, Standing
 
 Tests = list[tuple[int, str, str, str, str | None]]
 
@@ -19,8 +37,9 @@ SMALL: Tests = [
     (1, "epid", "EPID image (PIL)", "upload", "epid = PIL.Image.open(FILE).size[0]  \r\n"),
     (2, "total", "Total", "composite", "total = epid + 1 # 100 %s"),
     (3, "plain", "Just a number", "simple", None),
-    (4, "rows", "Rows \u00e9 \u4e2d", "upload", "a\tb\\n\\N'\"`;--\n\\.\n# \U0001f600"),
+    (4, "rows", "Rows \u00e9 \u4e2d", "upload", "a\tb\\n\\N'\"`;--\n\\.\n# \U0001f600),("),
 ]
+MOMENT = datetime(2026, 11, 23, 16, 15, tzinfo=UTC)
 
 
 class Server(Protocol):
@@ -35,12 +54,64 @@ class Server(Protocol):
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 def content(address: DatabaseAddress) -> dict[str, list[tuple[object, ...]]]:
     with open_database(address) as session:
-        return {table: session.select(table, *session.column_names(table)) for table in session.table_names()}
+        return {
+            table: sorted(session.fetch(f"SELECT * FROM {session.quote(table)}"), key=repr)
+            for table in session.table_names()
+        }
+
+
+def add_padding(server: Server, address: DatabaseAddress, rows: int) -> None:
+    """Add a table of a kilobyte a row that hardly compresses."""
+    text = "longtext" if server.vendor == "mysql" else "text"
+    noise = "SHA2(CONCAT(a.n, b.n, '%d'), 512)" if server.vendor == "mysql" else "md5(a.n || '-' || b.n || '-%d')"
+    wide = ", ".join(noise % number for number in range(8 if server.vendor == "mysql" else 32))
+    numbers = "(SELECT 0 AS n" + "".join(f" UNION ALL SELECT {number}" for number in range(1, 100)) + ")"
+    server.run(
+        f"CREATE TABLE padding (id integer NOT NULL PRIMARY KEY, content {text})",
+        f"INSERT INTO padding SELECT a.n * 100 + b.n, CONCAT({wide}) FROM {numbers} a CROSS JOIN {numbers} b "
+        f"WHERE a.n * 100 + b.n < {rows}",
+        address=address,
+    )
+
+
+@contextmanager
+def held(server: Server, address: DatabaseAddress, table: str = "qa_test") -> Iterator[Session]:
+    """Keep everybody else from a table."""
+    lock = (
+        f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"
+        if server.vendor == "postgresql"
+        else f"LOCK TABLES {table} WRITE"
+    )
+    with open_database(address, writable=True) as session:
+        if server.vendor == "postgresql":
+            session.execute("BEGIN")
+        session.execute(lock)
+        yield session
+        with suppress(DatabaseError):
+            session.execute("COMMIT" if server.vendor == "postgresql" else "UNLOCK TABLES")
+
+
+def waiting_for(seconds: float, happens: Callable[[], bool]) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if happens():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def command_lines() -> list[str]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+    return found
 
 
 @pytest.fixture
@@ -48,23 +119,450 @@ def site(server: Server) -> DatabaseAddress:
     return server.small_site(SMALL)
 
 
-def test_a_backup_is_made_and_proved(site: DatabaseAddress, tmp_path: Path) -> None:
-    backup = create_backup(site, to_dir=tmp_path / "to")
+@pytest.fixture
+def backup(site: DatabaseAddress, tmp_path: Path) -> Backup:
+    return create_backup(site, to_dir=tmp_path / "to")
+
+
+# --- made and proved ---------------------------------------------------------------------------------
+
+
+def test_a_backup_is_made_and_proved(backup: Backup, tmp_path: Path) -> None:
     assert verify_backup(backup.made.manifest).made == backup.made
-    assert dict(backup.made.content.rows)["qa_test"] == 4
     assert len(names(tmp_path / "to")) == 2
 
 
-def test_an_empty_database_gets_the_content(server: Server, site: DatabaseAddress, tmp_path: Path) -> None:
-    backup = create_backup(site, to_dir=tmp_path / "to")
+def test_the_manifest_tells_what_it_is(server: Server, site: DatabaseAddress, backup: Backup) -> None:
+    made = backup.made
+    assert (made.vendor, made.site_version, made.database) == (server.vendor, "0.3.0", site.shown)
+    assert made.format == {"postgresql": "pg_dump", "mysql": "mysqldump"}[server.vendor]
+    assert made.server.startswith({"postgresql": "PostgreSQL ", "mysql": "MariaDB "}[server.vendor])
+    assert dict(made.content.rows) == {"django_migrations": 80, "django_site": 0, "qa_test": 4}
+    assert set(dict(made.content.digests)) == {"django_migrations", "django_site", "qa_test"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such rights on Windows")
+def test_only_the_owner_may_read_it(backup: Backup) -> None:
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (backup.made.file, backup.made.manifest)] == [0o600, 0o600]
+
+
+def test_it_is_current_until_somebody_writes(server: Server, site: DatabaseAddress, backup: Backup) -> None:
+    folder = backup.made.file.parent
+    with open_database(site) as session:
+        assert find_backups([folder], session).current == (backup,)
+    server.run("UPDATE qa_test SET name = 'Another' WHERE id = 3", address=site)
+    with open_database(site) as session:
+        ((_, reason),) = find_backups([folder], session).stale
+    assert "other values in qa_test" in reason
+
+
+def test_list_compares_it_where_the_database_is_named(site: DatabaseAddress, backup: Backup) -> None:
+    folder = backup.made.file.parent
+    assert [one.standing for one in list_backups([folder], site)] == [Standing.CURRENT]
+    assert [one.standing for one in list_backups([folder])] == [Standing.NOT_COMPARED]
+
+
+def test_every_changed_byte_of_a_backup_is_found(backup: Backup) -> None:
+    data = bytearray(backup.made.file.read_bytes())
+    data[len(data) // 2] ^= 1
+    backup.made.file.write_bytes(data)
+    with pytest.raises(BackupError, match="SHA-256 differs"):
+        verify_backup(backup.made.manifest)
+
+
+def test_two_at_once_both_stay(site: DatabaseAddress, tmp_path: Path) -> None:
+    made: list[Backup] = []
+    threads = [
+        threading.Thread(target=lambda: made.append(create_backup(site, to_dir=tmp_path / "to", now=MOMENT)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({backup.made.file for backup in made}) == 2
+    assert len(names(tmp_path / "to")) == 4
+
+
+def test_progress_ends_at_the_whole(site: DatabaseAddress, tmp_path: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    create_backup(site, to_dir=tmp_path / "to", progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_what_is_written_meanwhile_is_in_neither_backup_nor_manifest_or_in_both(
+    server: Server, site: DatabaseAddress, tmp_path: Path
+) -> None:
+    add_padding(server, site, 500)
+    written: list[int] = []
+
+    def write_once(done: int, total: int | None) -> None:
+        if not written:
+            written.append(done)
+            server.run("INSERT INTO qa_test (id, name, slug, type) VALUES (50, 'x', 'x', 'simple')", address=site)
+
+    backup = create_backup(site, to_dir=tmp_path / "to", progress=write_once)
     target = server.new_database()
     restore_backup(backup.made.manifest, database=target)
+    assert written
+    assert len(content(target)["qa_test"]) == dict(backup.made.content.rows)["qa_test"]
+
+
+# --- restored ----------------------------------------------------------------------------------------
+
+
+def test_an_empty_database_gets_the_content(server: Server, site: DatabaseAddress, backup: Backup) -> None:
+    target = server.new_database()
+    proof = restore_backup(backup.made.manifest, database=target).proof
     assert content(target) == content(site)
+    assert "digests of the rows of 3 tables" in proof[-1]
 
 
-def test_replace_leaves_of_what_was_there_a_backup_alone(server: Server, site: DatabaseAddress, tmp_path: Path) -> None:
-    backup = create_backup(site, to_dir=tmp_path / "to")
+def test_data_is_never_overwritten_unasked(server: Server, backup: Backup, tmp_path: Path) -> None:
     target = server.small_site(SMALL[:1])
-    server.run("CREATE TABLE extra (id integer PRIMARY KEY)", address=target)
-    restore_backup(backup.made.manifest, database=target, replace=True)
+    before = content(target)
+    with pytest.raises(BackupError, match="holds data; nothing was changed"):
+        restore_backup(backup.made.manifest, database=target)
+    assert content(target) == before
+    assert len(names(tmp_path / "to")) == 2
+
+
+def test_replace_leaves_of_what_was_there_a_backup_alone(server: Server, site: DatabaseAddress, backup: Backup) -> None:
+    target = server.small_site(SMALL[:1])
+    server.run(
+        "CREATE TABLE extra (id integer PRIMARY KEY, test_id integer, FOREIGN KEY (test_id) REFERENCES qa_test (id))",
+        "CREATE VIEW seen AS SELECT id FROM qa_test",
+        address=target,
+    )
+    before = content(target)
+    proof = restore_backup(backup.made.manifest, database=target, replace=True).proof
     assert content(target) == content(site)
+    (kept,) = (path for path in backup.made.file.parent.glob("*.manifest.json") if path != backup.made.manifest)
+    assert any(kept.name in sentence for sentence in proof)
+    back = server.new_database()
+    restore_backup(kept, database=back)
+    assert content(back) == before
+
+
+def test_a_target_in_use_is_left_alone(server: Server, backup: Backup) -> None:
+    target = server.small_site(SMALL[:2])
+    before = content(target)
+    with open_database(target) as session, session.transaction():  # it reads, so it can still be backed up
+        session.count("django_site")
+        with pytest.raises(BackupError, match=r"nothing was changed.*(?i:lock)"):
+            restore_backup(backup.made.manifest, database=target, replace=True, lock_seconds=1)
+    assert content(target) == before
+
+
+@pytest.mark.parametrize("name", ["we\"ird `n'me", "\u0431\u0430\u0437\u0430 %s", "a=b host=nowhere", "-x --help"])
+def test_any_database_name_goes_there_and_back(server: Server, tmp_path: Path, name: str) -> None:
+    mark = "`" if server.vendor == "mysql" else '"'
+    quoted = mark + name.replace(mark, mark * 2) + mark
+    target = server.new_database()
+    server.run(f"CREATE DATABASE {quoted}")
+    try:
+        address = replace(target, name=name)
+        server.run("CREATE TABLE t (id integer PRIMARY KEY)", "INSERT INTO t VALUES (7)", address=address)
+        backup = create_backup(address, to_dir=tmp_path / name.replace('"', "") / "to")
+        restore_backup(backup.made.manifest, database=target)
+        assert content(target) == {"t": [(7,)]}
+        restore_backup(backup.made.manifest, database=address, replace=True)
+        assert content(address) == {"t": [(7,)]}
+    finally:
+        server.run(f"DROP DATABASE {quoted}")
+
+
+@pytest.mark.parametrize("password", ["p'a\"s\\ s#;=%:@/", "\u00e9\u4e2d", "$(id)`id`", " spaces "])
+def test_any_password_logs_in(server: Server, site: DatabaseAddress, tmp_path: Path, password: str) -> None:
+    login = "odd" if server.vendor == "postgresql" else "'odd'@'127.0.0.1'"
+    escaped = password.replace("'", "''")
+    if server.vendor == "mysql":
+        escaped = escaped.replace("\\", "\\\\")
+        server.run(f"CREATE USER {login} IDENTIFIED BY '{escaped}'", f"GRANT ALL ON {site.name}.* TO {login}")
+    else:
+        server.run(f"CREATE ROLE {login} LOGIN SUPERUSER PASSWORD '{escaped}'")
+    try:
+        backup = create_backup(server.address(site.name, user="odd", password=password), to_dir=tmp_path / "to")
+        assert password not in backup.made.manifest.read_text(encoding="utf-8")
+    finally:
+        server.run(f"DROP {'USER' if server.vendor == 'mysql' else 'ROLE'} {login}")
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
+ODD = st.sampled_from(
+    ["\\N", "\\.", "'", "''", "\\'", "),(", "a\r\nb", "\t", "\x1a", "\x7f", "\\", '"', "%s", "NULL", ""]
+)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(st.tuples(TEXTS | ODD, st.floats(allow_nan=False, allow_infinity=False) | st.none()), max_size=8))
+def test_whatever_the_rows_the_restored_content_is_the_same(
+    server: Server, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, float | None]]
+) -> None:
+    source, target = server.new_database(), server.new_database()
+    text = "longtext" if server.vendor == "mysql" else "text"
+    with open_database(source, writable=True) as session:
+        session.execute(f"CREATE TABLE t (id integer PRIMARY KEY, words {text}, number double precision)")
+        for number, row in enumerate(rows):
+            session.execute("INSERT INTO t VALUES (%s, %s, %s)", (number, *row))
+    backup = create_backup(source, to_dir=tmp_path_factory.mktemp("to"))
+    restore_backup(backup.made.manifest, database=target)
+    assert content(target) == content(source)
+    server.run(f"DROP DATABASE {source.name}", f"DROP DATABASE {target.name}")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["0.2.9.1", "0.3.0.20"])
+def test_a_real_database_comes_back_table_by_table(server: Server, real: Path, tmp_path: Path, name: str) -> None:
+    source = server.copy_of(real / f"{name}.sqlite3")
+    backup = create_backup(source, to_dir=tmp_path / "to")
+    target = server.new_database()
+    restore_backup(backup.made.manifest, database=target)
+    assert content(target) == content(source)
+    assert len(backup.made.content.digests) >= len(backup.made.content.rows) - 1
+
+
+# --- refusals: nothing may be left behind ------------------------------------------------------------
+
+
+def test_an_empty_database_is_refused(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="holds no tables"):
+        create_backup(server.new_database(), to_dir=tmp_path / "to")
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_wrong_password_is_told_and_not_shown(site: DatabaseAddress, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        create_backup(replace(site, password="hunter2"), to_dir=tmp_path / "to")
+    assert "hunter2" not in str(caught.value)
+    assert not (tmp_path / "to").exists()
+
+
+def test_missing_client_programs_are_told(site: DatabaseAddress, tmp_path: Path) -> None:
+    with pytest.raises(ProgramError, match="is not in") as caught:
+        create_backup(site, to_dir=tmp_path / "to", method="native", client_dir=tmp_path)
+    assert "--client-dir" in caught.value.hint
+    assert not (tmp_path / "to").exists()
+
+
+def test_missing_client_programs_say_nothing_of_a_backup(server: Server, backup: Backup, tmp_path: Path) -> None:
+    if server.vendor == "mysql":
+        verify_backup(backup.made.manifest, client_dir=tmp_path)  # the kit reads a dump by itself
+        return
+    with pytest.raises(ProgramError, match="pg_restore"):
+        verify_backup(backup.made.manifest, client_dir=tmp_path)
+    assert isinstance(read_manifest(backup.made.manifest), Backup)
+
+
+def test_a_login_that_may_not_read_a_table_leaves_nothing(
+    server: Server, site: DatabaseAddress, tmp_path: Path
+) -> None:
+    login = "blind" if server.vendor == "postgresql" else "'blind'@'127.0.0.1'"
+    create = "CREATE ROLE blind LOGIN PASSWORD 's3cret pw'" if server.vendor == "postgresql" else ""
+    server.run(create or f"CREATE USER {login} IDENTIFIED BY 's3cret pw'")
+    tables = ("django_migrations", "django_site")
+    server.run(*(f"GRANT SELECT ON {table} TO {login}" for table in tables), address=site)
+    if server.vendor == "mysql":  # it sees only what it may read
+        server.run(f"GRANT INSERT ON qa_test TO {login}", address=site)
+    try:
+        with pytest.raises(UpgradeKitError, match=r"(?i)denied|permission") as caught:
+            create_backup(server.address(site.name, user="blind"), to_dir=tmp_path / "to", method="native")
+        assert "right" in caught.value.hint
+        assert names(tmp_path / "to") == []
+    finally:
+        if server.vendor == "postgresql":
+            server.run("DROP OWNED BY blind", address=site)
+        server.run(f"DROP {'ROLE' if server.vendor == 'postgresql' else 'USER'} {login}")
+
+
+def test_a_locked_table_is_told(server: Server, site: DatabaseAddress, tmp_path: Path) -> None:
+    with held(server, site), pytest.raises(UpgradeKitError, match=r"(?i)lock|timeout") as caught:
+        create_backup(site, to_dir=tmp_path / "to", lock_seconds=0.5)
+    assert "top the" in caught.value.hint
+    assert names(tmp_path / "to") == []
+
+
+def test_a_connection_that_is_lost_in_the_middle_leaves_nothing(
+    server: Server, site: DatabaseAddress, tmp_path: Path
+) -> None:
+    add_padding(server, site, 9000)
+    dumping = (
+        f"SELECT pid FROM pg_stat_activity WHERE datname = '{site.name}' AND query LIKE 'COPY %'"
+        if server.vendor == "postgresql"
+        else f"SELECT id FROM information_schema.processlist WHERE db = '{site.name}' AND info LIKE '%SQL_NO_CACHE%'"
+    )
+    end = "SELECT pg_terminate_backend({})" if server.vendor == "postgresql" else "KILL {}"
+    ended: list[object] = []
+
+    def end_it() -> None:
+        with open_database(server.admin, writable=True) as session:
+
+            def found() -> bool:
+                for (number,) in session.fetch(dumping):
+                    with suppress(DatabaseError):
+                        session.execute(end.format(number))
+                        ended.append(number)
+                return bool(ended)
+
+            waiting_for(20, found)
+
+    for _ in range(5):  # the moment may be missed
+        thread = threading.Thread(target=end_it)
+        thread.start()
+        try:
+            create_backup(site, to_dir=tmp_path / "to")
+        except UpgradeKitError:
+            break
+        finally:
+            thread.join()
+    else:
+        pytest.fail("the dump was never hit")
+    assert not [name for name in names(tmp_path / "to") if name.endswith(".partial")]
+    assert len(names(tmp_path / "to")) % 2 == 0  # those of the attempts that were not hit
+
+
+def test_a_disk_that_fills_up_half_way_leaves_nothing(server: Server, site: DatabaseAddress, small_disk: Path) -> None:
+    add_padding(server, site, 9000)
+
+    def fill(done: int, total: int | None) -> None:
+        with suppress(OSError), (small_disk / "filler").open("ab") as file:
+            file.write(bytes(16_000_000))
+
+    with pytest.raises(BackupError, match=r"No space left|28"):
+        create_backup(site, to_dir=small_disk / "to", progress=fill)
+    assert names(small_disk / "to") == []
+
+
+def test_a_read_only_folder_is_refused(site: DatabaseAddress, read_only: Path) -> None:
+    with pytest.raises(BackupError) as caught:
+        create_backup(site, to_dir=read_only)
+    assert str(read_only) in caught.value.message
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_in_the_place_of_the_file_is_not_followed(site: DatabaseAddress, tmp_path: Path) -> None:
+    (tmp_path / "to").mkdir()
+    (tmp_path / "precious").write_text("mine", encoding="utf-8")
+    first = create_backup(site, to_dir=tmp_path / "elsewhere", now=MOMENT).made.file.name
+    for name in (first, f"{first}.partial"):
+        (tmp_path / "to" / name).symlink_to(tmp_path / "precious")
+    backup = create_backup(site, to_dir=tmp_path / "to", now=MOMENT)
+    assert backup.made.file.name != first
+    assert (tmp_path / "precious").read_text(encoding="utf-8") == "mine"
+
+
+# --- no password where it can be seen ----------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc here")
+def test_the_password_is_on_no_command_line_while_it_works(
+    server: Server, site: DatabaseAddress, tmp_path: Path
+) -> None:
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            seen.update(line for line in command_lines() if "dump" in line or "psql" in line or site.name in line)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        add_padding(server, site, 3000)
+        backup = create_backup(site, to_dir=tmp_path / "to")
+        restore_backup(backup.made.manifest, database=server.new_database())
+    finally:
+        done.set()
+        thread.join()
+    assert any("dump" in line for line in seen)
+    assert not [line for line in seen if site.password in line]
+    assert site.password not in backup.made.manifest.read_text(encoding="utf-8")
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from upgrade_kit.backup.create import create_backup
+from upgrade_kit.backup.restore import restore_backup
+from upgrade_kit.deployment.address import parse_database_url
+
+address = parse_database_url(sys.argv[1], base=Path.cwd(), password=os.environ["UPGRADE_KIT_PASSWORD"])
+print("ready", flush=True)
+{what}
+"""
+CREATE = "create_backup(address, to_dir=Path(sys.argv[2]))"
+RESTORE = "restore_backup(Path(sys.argv[2]), database=address, replace=True)"
+
+
+@contextmanager
+def child(what: str, address: DatabaseAddress, argument: Path) -> Iterator[subprocess.Popen[str]]:
+    code = textwrap.dedent(CHILD).format(what=what)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, address.shown, str(argument)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "UPGRADE_KIT_PASSWORD": address.password},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+@pytest.mark.parametrize("seconds", [0.2, 0.6])
+def test_killed_at_any_moment_there_is_all_of_a_backup_or_none(
+    server: Server, site: DatabaseAddress, tmp_path: Path, seconds: float
+) -> None:
+    add_padding(server, site, 5000)
+    with child(CREATE, site, tmp_path / "to") as process:
+        time.sleep(seconds)
+        process.kill()
+    whole = [name for name in names(tmp_path / "to") if not name.endswith(".partial")]
+    manifests = [name for name in whole if name.endswith(".manifest.json")]
+    for name in manifests:
+        verify_backup(tmp_path / "to" / name)
+    assert len(whole) - len(manifests) <= 1  # between the two renames there is a whole file without its manifest
+    assert waiting_for(30, lambda: not any(f"{site.name}" in line and "dump" in line for line in command_lines()))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are not like this on Windows")
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_an_interrupt_leaves_nothing_and_no_program_at_work(
+    server: Server, site: DatabaseAddress, tmp_path: Path, seconds: float
+) -> None:
+    add_padding(server, site, 5000)
+    with child(CREATE, site, tmp_path / "to") as process:
+        waiting_for(10, lambda: names(tmp_path / "to") != [])
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    left = names(tmp_path / "to")
+    assert left == [] or (process.returncode == 0 and len(left) == 2)
+    assert not any(site.name in line and "dump" in line for line in command_lines())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+@pytest.mark.parametrize("seconds", [1.0, 1.8])
+def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
+    server: Server, site: DatabaseAddress, tmp_path: Path, seconds: float
+) -> None:
+    add_padding(server, site, 5000)
+    backup = create_backup(site, to_dir=tmp_path / "to")
+    target = server.small_site(SMALL[:2])
+    before = content(target)
+    with child(RESTORE, target, backup.made.manifest) as process:
+        time.sleep(seconds)
+        process.kill()
+    if server.vendor == "postgresql":  # one transaction: all or nothing, once the server has noticed
+        assert waiting_for(30, lambda: len(content(target)["qa_test"]) in {2, 4})
+        assert content(target) in (before, content(site))
+        return
+    waiting_for(30, lambda: not any(target.name in line and "maria" in line for line in command_lines()))
+    kept = [path for path in (tmp_path / "to").glob("*.manifest.json") if path != backup.made.manifest]
+    if content(target) != before:  # it had begun, so what was there is in a verified backup
+        assert len(kept) == 1
+        assert isinstance(read_manifest(kept[0]), Backup)

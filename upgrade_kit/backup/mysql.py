@@ -66,6 +66,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
     """
     program, version = _dumper(session, options)
     loose = _tables_without_transactions(session)
+    _limit_waiting(session, options)
     with session.transaction():
         before = database_content(session)
     with _option_file(session.address) as login:
@@ -74,6 +75,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
             f"--defaults-file={login}",
             *_dump_options(session, version, loose),
             f"--result-file={partial.name}",
+            "--",
             session.address.name,
         ]
         with Running(
@@ -144,7 +146,10 @@ def restore(
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
         kept = keep() if occupied else None
-        _clear(session, options)
+        try:
+            _clear(session, options)
+        except DatabaseError as error:
+            raise BackupError(f"{target.shown}: nothing was changed: {error.message}", hint=error.hint) from error
         try:
             _load(made, client, target, options)
         except (BackupError, DatabaseError, KeyboardInterrupt) as error:
@@ -384,17 +389,26 @@ def _clear(session: Session, options: Options) -> None:
     """Drop all that the database holds; one that is in use is told before anything is dropped."""
     objects = _objects(session)
     session.execute("SET SESSION foreign_key_checks = 0")
-    with suppress(DatabaseError):  # before MySQL 5.5 there is no such limit
-        session.execute(f"SET SESSION lock_wait_timeout = {max(1, int(options.lock_seconds))}")
-    tables = [session.quote(name) for kind, name in objects if kind == "TABLE"]
+    _limit_waiting(session, options)
+    tables = [_in_backticks(name) for kind, name in objects if kind == "TABLE"]
     try:
         if tables:  # in one statement: all of them are waited for before the first is dropped
             session.execute(f"DROP TABLE {', '.join(tables)}")
         for kind, name in objects:
             if kind != "TABLE":
-                session.execute(f"DROP {kind} {session.quote(name)}")
+                session.execute(f"DROP {kind} {_in_backticks(name)}")
     finally:
         session.execute("SET SESSION foreign_key_checks = 1")
+
+
+def _limit_waiting(session: Session, options: Options) -> None:
+    with suppress(DatabaseError):  # before MySQL 5.5 there is no such limit
+        session.execute(f"SET SESSION lock_wait_timeout = {max(1, int(options.lock_seconds))}")
+
+
+def _in_backticks(name: str) -> str:
+    """Quote a name; the backend's own way forgets the backticks in it."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def _load(made: UnverifiedBackup, client: Path, target: DatabaseAddress, options: Options) -> None:
@@ -406,7 +420,7 @@ def _load(made: UnverifiedBackup, client: Path, target: DatabaseAddress, options
             "--max-allowed-packet=1G",
             "--binary-mode",
             "--batch",
-            target.name,
+            f"--database={target.name}",
         ]
         with Running(
             command,

@@ -29,9 +29,16 @@ _SHOWN_CHARACTERS = 600
 
 # (words in what the program said, what to do), the first that fits
 _HINTS: tuple[tuple[str, str], ...] = (
-    ("no space left|disk full|not enough space|quota", "Make room, or write elsewhere with --to-dir."),
+    (
+        "no space left|errno 28|errcode: 28|disk full|not enough space|quota",
+        "Make room, or write elsewhere with --to-dir.",
+    ),
     ("file too large", "The file system or a limit of this account refuses a file of that size: use another disk."),
-    ("lock timeout|lock wait|being accessed by other users|deadlock", "Stop the site, then try again."),
+    # pg_dump waits for a lock as long as a statement may take.
+    (
+        "lock timeout|statement timeout|lock wait|being accessed by other users|deadlock",
+        "Stop the site, then try again.",
+    ),
     (
         "permission denied|must be owner|must be superuser|access denied|command denied|not allowed",
         "Give this login the right to do that, or use one that has it.",
@@ -237,8 +244,9 @@ class Running:
             raise self._error()
 
     def _error(self) -> BackupError:
-        lines = [line for line in self._said if re.search(r"error|fatal", line, re.IGNORECASE)] or list(self._said)
-        said = " ".join(" ".join(lines).split())
+        lines = [line for line in self._said if not line.startswith("-- ")]  # mysqldump's account of its work
+        worst = [line for line in lines if re.search(r"error|fatal|errno", line, re.IGNORECASE)]
+        said = " ".join(" ".join(worst or lines).split())
         for secret in self._secrets:
             said = said.replace(secret, "***")
         if len(said) > _SHOWN_CHARACTERS:

@@ -703,6 +703,8 @@ def _introduce(session: Session) -> None:
             session.server = f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {version}"
             session.name = str(session.fetch("SELECT DATABASE()")[0][0])
             session.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}")
+            with suppress(DatabaseError):  # of whole tables; before MySQL 5.5 there is no such limit
+                session.execute(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
             if not session.writable:
                 with suppress(DatabaseError):  # MySQL before 5.6, MariaDB before 10.0: no such session
                     session.execute("SET SESSION TRANSACTION READ ONLY")
