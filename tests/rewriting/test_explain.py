@@ -160,8 +160,8 @@ class TestRuledOut:
         assert "LibCST" in against(story, Outcome.REVIEW)[-1]
 
     def test_what_is_gone_speaks_against_both(self) -> None:
-        story = explain_procedure("result = unicode(1)\n")
-        reason = ("line 1: unicode is gone on Python 3",)
+        story = explain_procedure("result = raw_input()\n")
+        reason = ("line 1: raw_input is gone on Python 3",)
         assert against(story, Outcome.UNCHANGED) == against(story, Outcome.REWRITE) == reason
 
     @pytest.mark.parametrize("source", [None, "", " \r\n"])

@@ -19,7 +19,7 @@ from upgrade_kit.model.rewrite import Outcome, Procedure
 from upgrade_kit.rewriting.plan import plan_rewrites
 
 BYTES = "result = len(FILE.read())\n"
-REVIEW = "import dicom\nresult = dicom.read_file(FILE).Rows\n"
+REVIEW = "import urllib2, dicom\nresult = dicom.read_file(FILE).Rows\n"
 
 
 def procedure(test_id: int, slug: str, source: str | None, kind: str = "upload") -> Procedure:

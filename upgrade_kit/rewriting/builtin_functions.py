@@ -293,6 +293,8 @@ def _in_step(machine: Machine, sources: Sequence[Value], node: ast.Call, value: 
 
 def _map(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     elements = tuple(_all_elements(machine, value, node) for value in arguments.positional[1:])
+    if Missing() in arguments.get(0):
+        machine.seen.breaks_at(node, "map() with None for a function is an error on Python 3", "list(x)", "UK424")
     if len(elements) > 1 and not _same_length(node.args[1:]):
         machine.seen.breaks_at(
             node,
@@ -347,7 +349,9 @@ def _next(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     return result
 
 
-def _print(_: Machine, __: Arguments, ___: ast.Call) -> Value:
+def _print(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    if any(isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE for atom in arguments.everything()):
+        operations.not_a_list(machine, node, "printing it calls no function")
     return NUMBER
 
 

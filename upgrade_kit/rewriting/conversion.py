@@ -3,10 +3,77 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from upgrade_kit.rewriting.edits import edited
+from upgrade_kit.model.rewrite import Outcome, Rewrite
+from upgrade_kit.rewriting.edits import Stage, edited
 from upgrade_kit.rewriting.grammar import Python3, parse
-from upgrade_kit.rewriting.python2_syntax import Converted, Kept, convert_syntax
+from upgrade_kit.rewriting.made import Converted, Kept, Made
+from upgrade_kit.rewriting.observations import Observations
+from upgrade_kit.rewriting.python2_names import convert_names
+from upgrade_kit.rewriting.python2_syntax import convert_syntax
+
+MOST_LOOKS = 12  # each at what the one before made visible
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A text on its way, and what the analysis says of it."""
+
+    stage: Stage
+    tree: ast.Module
+    answer: Rewrite
+    seen: Observations
+    made: tuple[Made, ...]
+
+
+Judge = Callable[[Stage, ast.Module], tuple[Rewrite, Observations]]
+
+
+def settle(first: Judged, judge: Judge) -> Judged:
+    """Return the text with what is gone written otherwise, where that leaves no doubt; else as it was.
+
+    Args:
+        first: the text as it was judged: something in it is gone on Python 3.
+        judge: judges a text after further edits.
+    """
+    reason = first.answer.reason
+    for streams in ("BytesIO", "StringIO"):
+        now = first
+        for _ in range(MOST_LOOKS):
+            later = _with_less_gone(now, judge, streams)
+            if later is None:
+                break
+            now = later
+            if now.answer.outcome is not Outcome.REVIEW:
+                return now
+        if not now.seen.breaks and reason == first.answer.reason:
+            reason = now.answer.reason  # what is gone could be written otherwise; this is what a person must decide
+    return replace(first, answer=replace(first.answer, reason=reason))
+
+
+def _with_less_gone(now: Judged, judge: Judge, streams: str) -> Judged | None:
+    """Return the text after what one look suggests, or None where it suggests nothing that helps."""
+    remedies = convert_names(now.stage.text, now.tree, now.seen, streams=streams)
+    if remedies.renamed.edits:
+        return _after(now, remedies.renamed, judge)
+    for remedy in remedies.lists:
+        later = _after(now, remedy, judge)
+        if later is not None and len(later.seen.breaks) < len(now.seen.breaks):
+            return later
+    return None
+
+
+def _after(now: Judged, remedy: Converted, judge: Judge) -> Judged | None:
+    stage = now.stage.and_then(remedy.edits)
+    dialect = parse(stage.text)
+    if not isinstance(dialect, Python3):
+        return None
+    places = now.stage.places
+    made = (*now.made, *(replace(one, line=places.line(one.line)) for one in remedy.made))
+    answer, seen = judge(stage, dialect.tree)
+    return Judged(stage, dialect.tree, answer, seen, tuple(sorted(dict.fromkeys(made), key=lambda one: one.line)))
 
 
 def converted(source: str, *, slug: str) -> tuple[Converted, ast.Module] | Kept:

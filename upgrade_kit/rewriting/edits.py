@@ -108,3 +108,25 @@ class PlacesAfter(Places):
         after, before = self._stretches[number]
         replaced = number % 2 == 1
         return self._before.line_and_column(before if replaced else before + offset - after)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A text on its way: as stored, and the edits that were decided so far."""
+
+    stored: str
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text after the edits so far."""
+        return edited(self.stored, self.edits)
+
+    def and_then(self, edits: tuple[Edit, ...]) -> Stage:
+        """Return the stage after further edits of ``text``."""
+        return Stage(self.stored, composed(self.stored, self.edits, edits))
+
+    @property
+    def places(self) -> PlacesAfter:
+        """Where things are in the text after, with the lines of the stored text."""
+        return PlacesAfter(self.stored, self.edits)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 
 from upgrade_kit.model.explanation import Explanation, Needs, RuledOut, Step, Use
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import Outcome, Procedure, Reads, Rewrite, Rule
-from upgrade_kit.rewriting.edits import PlacesAfter
 from upgrade_kit.rewriting.flow import observe
-from upgrade_kit.rewriting.grammar import Python2Only, Python3, parse
+from upgrade_kit.rewriting.grammar import Python2Only, parse
 from upgrade_kit.rewriting.observations import Observations, Want
 from upgrade_kit.rewriting.others import Neighbours, findings_of
 from upgrade_kit.rewriting.readers import Rules, procedure_rules
-from upgrade_kit.rewriting.rewrite import rewrite_procedure
+from upgrade_kit.rewriting.rewrite import judged_text, rewrite_procedure
 from upgrade_kit.rewriting.runtime_text import Places, split_lines
 
 MOST_REASONS = 12
@@ -53,7 +51,7 @@ def explain_procedure(
     seen: Observations | None = None
     steps: tuple[Step, ...] = ()
     uses: tuple[Use, ...] = ()
-    judged = _judged(text, slug, python2=python2)
+    judged = judged_text(text, slug=slug, rules=rules, python2=python2)
     if judged is not None:
         tree, places = judged
         seen = observe(tree, rules, slug=slug, tell=True)
@@ -103,23 +101,6 @@ def explain_other(
         findings=findings,
         rules=_rules(rules, [], findings),
     )
-
-
-def _judged(text: str, slug: str, *, python2: bool) -> tuple[ast.Module, Places] | None:
-    """Return the tree that the answer was found in, after the conversion from Python 2 where one was made."""
-    if not text.strip():
-        return None
-    match parse(text):
-        case Python3(tree):
-            return tree, Places(text)
-        case Python2Only() if python2:
-            from upgrade_kit.rewriting.conversion import converted  # noqa: PLC0415 - loads fissix
-            from upgrade_kit.rewriting.python2_syntax import Kept  # noqa: PLC0415
-
-            found = converted(text, slug=slug)
-            return None if isinstance(found, Kept) else (found[1], PlacesAfter(text, found[0].edits))
-        case _:
-            return None
 
 
 def _steps(seen: Observations, places: Places) -> Iterator[Step]:

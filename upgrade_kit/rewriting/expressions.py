@@ -29,6 +29,7 @@ from upgrade_kit.rewriting.values import (
     Items,
     Lazy,
     LazyKind,
+    Leaked,
     Literal,
     Missing,
     Named,
@@ -268,6 +269,9 @@ def _name(machine: Machine, node: ast.Name) -> Value:
             "UK420",
         )
         value -= {Unbound()}
+    if Leaked() in value:
+        operations.leaked(machine, node, node.id)
+        value -= {Leaked()}
     if Context("FILE") in value:
         machine.seen.uses[node] = None
         if len(value) > 1:
@@ -314,6 +318,7 @@ def _call(machine: Machine, node: ast.Call) -> Value:
         gone = machine.rules.gone_methods.get(node.func.attr)
         if gone is not None:
             machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
+            machine.seen.owners[node] = machine.seen.owners.get(node, NOTHING) | callees
     known = _method_of_something(machine, node, callees)
     if known is not None:
         return known
@@ -545,6 +550,8 @@ def _comprehension(machine: Machine, node: ast.ListComp | ast.SetComp | ast.Gene
             order.made(machine, machine.items(node, element), order.Kind.DICTIONARY)
         else:
             element = evaluate(machine, node.elt)
+    if isinstance(node, ast.ListComp):
+        _leak(machine, node)
     result = machine.items(node, element)
     if isinstance(node, ast.SetComp):
         return order.made(machine, result, order.Kind.SET)
@@ -575,6 +582,15 @@ def _becomes_number(node: ast.expr, name: str) -> bool:
         and call.args[0].id == name
         for call in ast.walk(node)
     )
+
+
+def _leak(machine: Machine, node: ast.ListComp) -> None:
+    """Let the variables of a list comprehension hold something else after it, as they do on Python 2."""
+    for name in sorted(_targets(node)):
+        frame = machine.frame
+        if frame.bound is not None:
+            frame.bound |= {name}
+        machine.bind(name, machine.home(name).names.get(name, NOTHING) | one(Leaked()))
 
 
 def _targets(node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> set[str]:

@@ -61,6 +61,8 @@ class Observations:
     def __init__(self) -> None:
         self.demands: dict[Demand, None] = {}
         self.breaks: dict[Break, None] = {}
+        self.broken_nodes: dict[ast.AST, None] = {}
+        self.owners: dict[ast.Call, frozenset[object]] = {}
         self.notes: dict[Break, None] = {}
         self.uses: dict[ast.Name, None] = {}
         self.names: dict[ast.Attribute, None] = {}
@@ -82,6 +84,7 @@ class Observations:
     def breaks_at(self, node: ast.AST, what: str, hint: str, rule: str) -> None:
         """Note something that the new version no longer has."""
         self.breaks[Break(getattr(node, "lineno", 2), what, hint, rule)] = None
+        self.broken_nodes[node] = None
 
     def notes_at(self, node: ast.AST, what: str, hint: str, rule: str) -> None:
         """Note something that a person should know and that changes no answer."""

@@ -64,6 +64,16 @@ STRIPPED = frozenset({".strip()", ".lstrip()", ".rstrip()"})
 MENDS_LINE_ENDS = STRIPPED | {".replace()"}
 
 
+def leaked(machine: Machine, node: ast.AST, name: str) -> None:
+    """Note that a list comprehension's variable is used after it."""
+    machine.seen.breaks_at(
+        node,
+        f"{name} is the variable of a list comprehension, which Python 3 keeps inside",
+        f"assign {name} before it is used here",
+        "UK424",
+    )
+
+
 def plain_text(text: str) -> bool:
     """Return whether a literal is what text files hold: printable ASCII, blanks and line feeds."""
     return all(" " <= character <= "~" or character in "\t\n" for character in text)

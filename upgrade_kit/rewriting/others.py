@@ -18,6 +18,7 @@ from upgrade_kit.rewriting.edits import PlacesAfter, edited
 from upgrade_kit.rewriting.findings import finding, shadowed, told
 from upgrade_kit.rewriting.flow import observe
 from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsable, parse
+from upgrade_kit.rewriting.made import Kept
 from upgrade_kit.rewriting.readers import Rules, procedure_rules
 from upgrade_kit.rewriting.runtime_text import Places, split_lines
 from upgrade_kit.rewriting.scopes import stored_names
@@ -203,8 +204,7 @@ def _unfit(dialect: Python2Only | Unparsable | TooDeep) -> Iterator[Finding]:
 
 def _look_at_python2(question: tuple[Procedure, frozenset[str]], dialect: Python2Only, rules: Rules) -> _Looked:
     """Look at what only Python 2 can run: the line as Python 3 wants it, and what else would break."""
-    from upgrade_kit.rewriting.conversion import converted  # noqa: PLC0415 - loads fissix, for texts that need it
-    from upgrade_kit.rewriting.python2_syntax import Kept  # noqa: PLC0415
+    from upgrade_kit.rewriting.conversion import converted  # noqa: PLC0415 - loads fissix
 
     procedure, supplied = question
     source = procedure.source or ""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from upgrade_kit.model.rewrite import Edit
 from upgrade_kit.rewriting.edits import edit_at
 from upgrade_kit.rewriting.grammar import has_future, is_bracketed, new_escapes, python2_tree
+from upgrade_kit.rewriting.made import Converted, Kept, Made
 from upgrade_kit.rewriting.runtime_text import PREFIX, Places, executed
 
 PRINT, EXCEPTIONS, LITERALS, OPERATORS, INDENTATION, PARAMETERS = (
@@ -27,31 +27,6 @@ PRINT, EXCEPTIONS, LITERALS, OPERATORS, INDENTATION, PARAMETERS = (
 )
 SCREEN = frozenset({"sys.stderr", "sys.stdout"})
 TAB = 8  # columns between the tab stops of Python 2
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One conversion, in words, and the line that an editor shows it at."""
-
-    line: int
-    what: str
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """The edits of the stored text, in order, and what they do; none where nothing is Python 2's alone."""
-
-    edits: tuple[Edit, ...]
-    made: tuple[Made, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A person must convert it, for this reason."""
-
-    line: int
-    what: str
 
 
 def convert_syntax(source: str, *, slug: str) -> Converted | Kept:

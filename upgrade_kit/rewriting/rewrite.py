@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.rewrite import Edit, Outcome, Reads, Rewrite
-from upgrade_kit.rewriting.edits import PlacesAfter, composed, edited
-from upgrade_kit.rewriting.findings import shadowed, told
+from upgrade_kit.rewriting.conversion import Judged, converted, settle
+from upgrade_kit.rewriting.edits import Stage, edited
+from upgrade_kit.rewriting.findings import finding, shadowed, told
 from upgrade_kit.rewriting.flow import observe
 from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsable, parse
+from upgrade_kit.rewriting.made import Kept, Made
 from upgrade_kit.rewriting.observations import Demand, Observations, Want
 from upgrade_kit.rewriting.readers import Rules, procedure_rules
 from upgrade_kit.rewriting.runtime_text import Places
@@ -42,92 +44,90 @@ def rewrite_procedure(
     """
     if source is None or not source.strip():
         return _unchanged(source, Reads.NOTHING, "it has no calculation procedure")
-    answer = _rewritten(source, slug, rules or procedure_rules(), python2=python2)
+    answer, _ = _answered(source, slug, rules or procedure_rules(), python2=python2)
     if answer.outcome is Outcome.REWRITE and answer.source is not None:
-        again = _rewritten(answer.source, slug, rules or procedure_rules(), python2=python2)
+        again, _ = _answered(answer.source, slug, rules or procedure_rules(), python2=python2)
         if again.outcome is not Outcome.UNCHANGED:
             reason = f"{answer.reason}; but the text after would be changed again"
             return replace(answer, outcome=Outcome.REVIEW, reason=reason, source=source, edits=())
     return answer
 
 
-def _rewritten(source: str, slug: str, rules: Rules, *, python2: bool) -> Rewrite:
+def judged_text(source: str, *, slug: str, rules: Rules, python2: bool) -> tuple[ast.Module, Places] | None:
+    """Return the tree in which the answer of ``rewrite_procedure`` was found, and where things are in it.
+
+    It is that of the text after the conversion from Python 2, where one was made, and before the rename of ``FILE``.
+    None where no tree was judged.
+    """
+    judged = _answered(source, slug, rules, python2=python2)[1] if source.strip() else None
+    return None if judged is None else (judged.tree, judged.stage.places)
+
+
+def _answered(source: str, slug: str, rules: Rules, *, python2: bool) -> tuple[Rewrite, Judged | None]:
     dialect = parse(source)
     match dialect:
         case Unparsable(line, what):
-            return _answer(
-                source,
-                Outcome.ERROR,
-                Reads.UNKNOWN,
-                f"cannot be parsed as Python 2 or 3: {what} (line {line})",
-            )
+            reason = f"cannot be parsed as Python 2 or 3: {what} (line {line})"
+            return _answer(source, Outcome.ERROR, Reads.UNKNOWN, reason), None
         case TooDeep(what):
-            return _answer(source, Outcome.REVIEW, Reads.UNKNOWN, what)
+            return _answer(source, Outcome.REVIEW, Reads.UNKNOWN, what), None
         case Python2Only():
             return _from_python2(source, dialect, slug, rules, python2=python2)
         case Python3(tree):
-            return _decide(Stage(source), tree, slug, rules)
+            judged = _settled(Stage(source), tree, slug, rules, (), python2=python2)
+            return judged.answer, judged
 
 
-def _from_python2(source: str, dialect: Python2Only, slug: str, rules: Rules, *, python2: bool) -> Rewrite:
+def _from_python2(
+    source: str, dialect: Python2Only, slug: str, rules: Rules, *, python2: bool
+) -> tuple[Rewrite, Judged | None]:
     """Convert what only Python 2 can parse, and judge the text after as every other."""
-    from upgrade_kit.rewriting.conversion import converted  # noqa: PLC0415 - for texts that change
-    from upgrade_kit.rewriting.python2_syntax import Kept  # noqa: PLC0415
-
     problem = f"only Python 2 can run it: {dialect.what} (line {dialect.line})"
-    finding = Finding(
-        severity=Severity.ERROR,
-        message=f"only Python 2 can run this: {dialect.what}",
-        hint="write it so that Python 3 can run it, then run rewrite-calcs again",
-        where=f"line {dialect.line}",
-        rule="UK420",
-    )
+    hint = "write it so that Python 3 can run it, then run rewrite-calcs again"
+    only = finding(Severity.ERROR, dialect.line, f"only Python 2 can run this: {dialect.what}", hint, "UK420")
     found = converted(source, slug=slug) if python2 else Kept(dialect.line, dialect.what)
     if isinstance(found, Kept):
         reads = Reads.UNKNOWN if "FILE" in source else Reads.NOTHING
         if found.what != dialect.what:
             problem += f"; the kit does not convert it: {found.what} (line {found.line})"
-        return _answer(source, Outcome.REVIEW, reads, problem, findings=(finding,))
+        return _answer(source, Outcome.REVIEW, reads, problem, findings=(only,)), None
     syntax, tree = found
-    stage = Stage(source, syntax.edits)
-    answer = _decide(stage, tree, slug, rules)
-    made = tuple(
-        Finding(
-            severity=Severity.INFO,
-            message=f"converted from Python 2: {made.what}",
-            hint="nothing is to be done; the change is in the diff",
-            where=f"line {made.line}",
-            rule=made.rule,
-        )
-        for made in syntax.made
-    )
+    judged = _settled(Stage(source, syntax.edits), tree, slug, rules, syntax.made, python2=True)
+    answer = judged.answer
     if answer.outcome is Outcome.REVIEW:
-        return replace(answer, reason=f"{problem}, and {answer.reason}", findings=(finding, *made, *answer.findings))
-    reason = f"{answer.reason}; converted from Python 2: {dialect.what} (line {dialect.line})"
-    return replace(answer, outcome=Outcome.REWRITE, reason=reason, findings=(*made, *answer.findings))
+        answer = replace(answer, reason=f"{problem}, and {answer.reason}", findings=(only, *answer.findings))
+    return answer, judged
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A text on its way: as stored, and the edits that were decided so far."""
+def _settled(
+    stage: Stage, tree: ast.Module, slug: str, rules: Rules, made: tuple[Made, ...], *, python2: bool
+) -> Judged:
+    """Judge a text; where only names that are gone stand in the way, judge it with what they are called now."""
 
-    stored: str
-    edits: tuple[Edit, ...] = ()
+    def judge(later: Stage, its_tree: ast.Module) -> tuple[Rewrite, Observations]:
+        return _decide(later, its_tree, slug, rules)
 
-    @property
-    def text(self) -> str:
-        """The text after the edits so far."""
-        return edited(self.stored, self.edits)
+    judged = Judged(stage, tree, *judge(stage, tree), made)
+    if python2 and judged.seen.breaks and judged.answer.outcome is Outcome.REVIEW:
+        judged = settle(judged, judge)
+    if not judged.made:
+        return judged
+    hint = "nothing is to be done; the change is in the diff"
+    conversions = tuple(
+        finding(Severity.INFO, one.line, f"converted from Python 2: {one.what}", hint, one.rule) for one in judged.made
+    )
+    answer, first = judged.answer, judged.made[0]
+    if answer.outcome is Outcome.REWRITE:
+        construct = first.what.partition(", ")[0]  # without how it is written now, which the finding tells
+        reason = f"{answer.reason}; converted from Python 2: {construct} (line {first.line})"
+        answer = replace(answer, reason=reason)
+    return replace(judged, answer=replace(answer, findings=(*conversions, *answer.findings)))
 
-    def and_then(self, edits: tuple[Edit, ...]) -> Stage:
-        """Return the stage after further edits of ``text``."""
-        return Stage(self.stored, composed(self.stored, self.edits, edits))
 
-
-def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
+def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> tuple[Rewrite, Observations]:
     source = stage.text
     seen = observe(tree, rules, slug=slug)
-    places = PlacesAfter(stage.stored, stage.edits)
+    places = stage.places
     findings = (*told(seen, places), *shadowed(seen, tree, places, composite=False))
     reads = _reads(seen)
     doubts = seen.wanted(Want.REVIEW)
@@ -140,9 +140,9 @@ def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
     edits = _edits(seen, places, wants_bytes or doubts) if not wants_text and not seen.rebound else ()
     problem = _problem(seen, wants_bytes, wants_text, doubts, places)
     if problem is None and not wants_bytes:
-        return _stays(stage, reads, _why_unchanged(seen, reads, places), findings)
+        return _stays(stage, reads, _why_unchanged(seen, reads, places), findings), seen
     if problem is None and not edits:
-        return _stays(stage, reads, "it reads bytes and takes them from BIN_FILE already", findings)
+        return _stays(stage, reads, "it reads bytes and takes them from BIN_FILE already", findings), seen
     if edits:
         doubt = _doubt(source, tree, edits)
         if doubt is not None:
@@ -150,7 +150,8 @@ def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> Rewrite:
             edits = ()
     outcome = Outcome.REWRITE if problem is None else Outcome.REVIEW
     reason = problem or _said(wants_bytes[0], places)
-    return _answer(stage.stored, outcome, reads, reason, edits=stage.and_then(edits).edits, findings=findings)
+    answer = _answer(stage.stored, outcome, reads, reason, edits=stage.and_then(edits).edits, findings=findings)
+    return answer, seen
 
 
 def _stays(stage: Stage, reads: Reads, reason: str, findings: tuple[Finding, ...]) -> Rewrite:

@@ -98,6 +98,11 @@ class Unbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaked:
+    """The last value of a list comprehension's variable: Python 3 keeps it inside."""
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """A place in what was read: another number in the file than in the text, where line ends differ."""
 
@@ -244,6 +249,7 @@ Atom = (
     | Number
     | Missing
     | Unbound
+    | Leaked
     | Position
     | Text
     | Literal
