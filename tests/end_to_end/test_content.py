@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
@@ -37,6 +38,9 @@ TYPES = {
     "mysql": {Kind.AUTO: "integer", Kind.INTEGER: "bigint", Kind.FLOAT: "double precision",
               Kind.DECIMAL: "numeric(10, 2)", Kind.BOOLEAN: "bool", Kind.TEXT: "longtext", Kind.DATE: "date",
               Kind.DATETIME: "datetime(6)", Kind.DURATION: "bigint"},
+    "microsoft": {Kind.AUTO: "int", Kind.INTEGER: "bigint", Kind.FLOAT: "float",
+                  Kind.DECIMAL: "numeric(10, 2)", Kind.BOOLEAN: "bit", Kind.TEXT: "nvarchar(max)", Kind.DATE: "date",
+                  Kind.DATETIME: "datetime2(7)", Kind.DURATION: "bigint"},
 }  # fmt: skip
 
 
@@ -46,10 +50,16 @@ class Server(Protocol):
     def new_database(self) -> DatabaseAddress: ...
 
 
+@pytest.fixture
+def server(every_server: Server) -> Server:
+    return every_server
+
+
 Data = dict[str, list[tuple[object, ...]]]
 
 DAYS = st.dates()
 MOMENTS = st.datetimes(min_value=datetime(1000, 1, 1), max_value=datetime(9999, 12, 31))  # noqa: DTZ001 - naive is UTC
+FREETDS_BEGINS = date(1600, 3, 1)  # earlier days it sends wrong, by one or more (1.3.17)
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 VALUES: dict[Kind, st.SearchStrategy[object]] = {
     Kind.INTEGER: st.integers(-(2**63), 2**63 - 1),
@@ -64,8 +74,11 @@ VALUES: dict[Kind, st.SearchStrategy[object]] = {
 }
 
 
-def rows(fields: Sequence[Field]) -> st.SearchStrategy[list[tuple[object, ...]]]:
-    values = [st.none() | VALUES[field.kind] for field in fields if not field.key]
+def rows(fields: Sequence[Field], *, freetds: bool) -> st.SearchStrategy[list[tuple[object, ...]]]:
+    def sendable(value: object) -> bool:
+        return not freetds or not isinstance(value, date) or date(value.year, value.month, value.day) >= FREETDS_BEGINS
+
+    values = [st.none() | VALUES[field.kind].filter(sendable) for field in fields if not field.key]
     return st.lists(st.tuples(*values), max_size=5)
 
 
@@ -134,8 +147,10 @@ def test_the_same_rows_have_the_same_digests_as_on_sqlite(server: Server, tmp_pa
         with open_database(address, writable=True) as session:
             create(session)
 
+    freetds = ("driver", "FreeTDS") in there.options
+
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.fixed_dictionaries({shape.table: rows(shape.fields) for shape in WANTED}))
+    @given(st.fixed_dictionaries({shape.table: rows(shape.fields, freetds=freetds) for shape in WANTED}))
     def same(data: Data) -> None:
         for address in (here, there):
             with open_database(address, writable=True) as session:
@@ -151,6 +166,8 @@ def test_the_same_rows_have_the_same_digests_as_on_sqlite(server: Server, tmp_pa
 def test_dates_that_python_has_none_for_are_kept_and_told(server: Server) -> None:
     """MySQL's zero date would come as NULL, PostgreSQL's infinity as an error."""
     address = server.new_database()
+    if server.vendor == "microsoft":
+        pytest.skip("SQL Server has no date that Python has none for")
     odd = {"postgresql": ("infinity", "0044-03-15 BC"), "mysql": ("0000-00-00 00:00:00", "0000-00-00")}
     moment, day = odd[server.vendor]
     with open_database(address, writable=True) as session:
@@ -175,13 +192,14 @@ def test_dates_that_python_has_none_for_are_kept_and_told(server: Server) -> Non
 
 def test_what_no_rule_knows_is_described_by_every_server(server: Server) -> None:
     address = server.new_database()
-    blob = "bytea" if server.vendor == "postgresql" else "longblob"
+    blob = {"postgresql": "bytea", "mysql": "longblob", "microsoft": "varbinary(max)"}[server.vendor]
+    abc = "0x616263" if server.vendor == "microsoft" else "'abc'"
     with open_database(address, writable=True) as session:
         session.execute(
             "CREATE TABLE extra_thing (code varchar(10) PRIMARY KEY, n bigint, f double precision, "
             f"d numeric(8, 3), t text, b {blob}, day date)"
         )
-        session.execute("INSERT INTO extra_thing VALUES ('a', 1, 0.5, 1.250, 'x', 'abc', '2018-05-14')")
+        session.execute(f"INSERT INTO extra_thing VALUES ('a', 1, 0.5, 1.250, 'x', {abc}, '2018-05-14')")
         session.execute("CREATE TABLE two_keys (a integer, b integer, PRIMARY KEY (a, b))")
         session.execute("INSERT INTO two_keys VALUES (1, 2)")
     with open_database(address) as session, session.transaction():
@@ -191,7 +209,7 @@ def test_what_no_rule_knows_is_described_by_every_server(server: Server) -> None
             reader = Rows(session, shape)
             lines += [line for batch in session.batches(reader.sql) for line in reader.lines(batch)]
     # MySQL's description has one type for texts and blobs.
-    binary = b"YWJj" if server.vendor == "postgresql" else b"abc"
+    binary = b"abc" if server.vendor == "mysql" else b"YWJj"
     assert lines == [
         b'{"model":"table.extra_thing","pk":"a","fields":'
         b'{"b":"' + binary + b'","d":"1.25","day":"2018-05-14","f":0.5,"n":1,"t":"x"}}',
@@ -203,7 +221,8 @@ def test_closing_in_the_middle_leaves_the_session_usable(server: Server) -> None
     address = server.new_database()
     with open_database(address, writable=True) as session:
         session.execute("CREATE TABLE many (a integer PRIMARY KEY)")
-        session.execute("INSERT INTO many VALUES " + ", ".join(f"({number})" for number in range(3000)))
+        for start in range(0, 3000, 1000):  # the most that SQL Server takes at once
+            session.execute("INSERT INTO many VALUES " + ", ".join(f"({start + number})" for number in range(1000)))
     with open_database(address) as session, session.transaction():
         with closing(session.batches("SELECT a FROM many ORDER BY a")) as batches:  # type: ignore[type-var]
             first = next(batches)

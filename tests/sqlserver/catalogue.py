@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 from tests.sqlserver.datatypes import SqlType
+from tests.sqlserver.script import Rows
 from tests.sqlserver.translation import COLLATION, Column, Table, quoted
 
 DBO = 1
@@ -136,6 +137,70 @@ def fill(connection: sqlite3.Connection, tables: Iterable[Table], *, database: s
 
 
 Row = tuple[str, dict[str, object]]
+
+
+_ODBC = {
+    "tinyint": -6,
+    "smallint": 5,
+    "int": 4,
+    "bigint": -5,
+    "bit": -7,
+    "real": 7,
+    "float": 6,
+    "smallmoney": 3,
+    "money": 3,
+    "decimal": 3,
+    "numeric": 2,
+    "uniqueidentifier": -11,
+    "date": 91,
+    "time": -154,
+    "datetime2": 93,
+    "datetimeoffset": -155,
+    "smalldatetime": 93,
+    "datetime": 93,
+    "varchar": 12,
+    "char": 1,
+    "text": -1,
+    "nvarchar": -9,
+    "nchar": -8,
+    "ntext": -10,
+    "varbinary": -3,
+    "binary": -2,
+    "image": -4,
+    "sql_variant": -150,
+    "xml": -152,
+}
+# What sp_columns, which FreeTDS calls, tells clients of before 2008 of: they get texts.
+_LATER_TYPES = ("date", "time", "datetime2", "datetimeoffset")
+
+
+def columns_procedure(tables: Iterable[Table], wanted: str, *, modern: bool) -> Rows:
+    """Answer sp_columns, or where ``modern`` sp_columns_100, for a table."""
+    names = (
+        *(("TABLE_QUALIFIER", "sysname"), ("TABLE_OWNER", "sysname"), ("TABLE_NAME", "sysname")),
+        *(("COLUMN_NAME", "sysname"), ("DATA_TYPE", "smallint"), ("TYPE_NAME", "sysname"), ("PRECISION", "int")),
+        *(("LENGTH", "int"), ("SCALE", "smallint"), ("RADIX", "smallint"), ("NULLABLE", "smallint")),
+        *(("REMARKS", "varchar(254)"), ("COLUMN_DEF", "nvarchar(4000)"), ("SQL_DATA_TYPE", "smallint")),
+        *(("SQL_DATETIME_SUB", "smallint"), ("CHAR_OCTET_LENGTH", "int"), ("ORDINAL_POSITION", "int")),
+        *(("IS_NULLABLE", "varchar(254)"), ("SS_DATA_TYPE", "tinyint")),
+    )
+    found = []
+    for table in tables:
+        if table.name.lower() != wanted.replace("\\_", "_").lower():
+            continue
+        for place, column in enumerate(table.columns, 1):
+            kind = column.type
+            code = -9 if kind.name in _LATER_TYPES and not modern else _ODBC[kind.name]
+            texts = kind.name.endswith(("char", "text", "binary"))
+            exact = kind.name in {"decimal", "numeric"}
+            size = max(kind.length, 0) if texts else kind.precision if exact else _TYPES[kind.name][2]
+            scale = kind.scale if exact or kind.name in {"time", "datetime2"} else 0
+            kind_name = kind.name + (" identity" if column.identity else "")
+            head = (None, "dbo", table.name, column.name, code, kind_name, size, size, None if texts else scale, 10)
+            null = int(column.nullable)
+            tail = (null, None, None, code, None, None, place, "YES" if null else "NO", _TYPES[kind.name][0])
+            found.append((*head, *tail))
+    return Rows(*names, rows=found)
 
 
 def _rows(

@@ -370,7 +370,15 @@ class _Connection:
         output.end(self._status)
 
     def _calls(self, data: bytes) -> None:
-        calls = list(protocol.read_calls(data))
+        try:
+            calls = list(protocol.read_calls(data))
+        except (OverflowError, UnicodeDecodeError) as error:  # a value that its type does not have
+            output = _Output(self, protocol.DONE)
+            self._parts(
+                [Failure(8023, f"The supplied value is not a valid instance of its data type: {error}")], output
+            )
+            output.end(self._status)
+            return
         for place, call in enumerate(calls):
             output = _Output(self, protocol.DONE_IN_PROCEDURE)
             handle = self._call(call, output)

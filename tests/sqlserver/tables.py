@@ -163,6 +163,11 @@ class Session:
             if request.how in {"begin", "commit", "rollback"}:
                 self._transact(request.how)
                 return
+            if found := re.fullmatch(r"(?:\[sys\]\.)?sp_columns(_90|_100)?", request.how):
+                named = dict(zip(request.names, request.parameters, strict=True))
+                wanted = str(named.get("@table_name", request.parameters[0]))
+                yield catalogue.columns_procedure(self._all_tables(), wanted, modern=found[1] == "_100")
+                return
             for statement in translation.split(request.sql):
                 yield from self._statement(statement, request)
         except ServerError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.sqlserver.clients import find_driver
 from tests.sqlserver.script import Break, Count, Failure, Hang, Info, Rows, Script, Wait, on
 from tests.sqlserver.server import Logins, SqlServer
 
@@ -92,6 +93,20 @@ def test_a_statement_that_is_prepared_once_is_recorded_each_time(odbc_driver: st
         cursor.executemany("UPDATE t SET a = ?", [(3,), (4,)])
     assert [one.parameters for one in server.runs] == [(number,) for number in range(5)]
     assert set(server.statements) == {"UPDATE t SET a = @P1"}
+
+
+def test_a_value_that_its_type_does_not_have_is_an_error() -> None:
+    """FreeTDS sends days before March 1600 wrong, and the first ones as days before there were any."""
+    driver, reason = find_driver("FreeTDS")
+    if not driver:
+        pytest.skip(reason)
+    with server_with(Count()) as server, connected(server, driver) as connection:
+        with pytest.raises(pyodbc.Error, match="8023"):
+            connection.execute("UPDATE t SET a = ?", date(1, 1, 1))
+        connection.execute("UPDATE t SET a = ?", date(1599, 1, 1))
+        assert server.runs[-1].parameters != (date(1599, 1, 1),)
+        connection.execute("UPDATE t SET a = ?", date(1600, 3, 1))
+        assert server.runs[-1].parameters == (date(1600, 3, 1),)
 
 
 def test_an_unscripted_statement_is_an_error_that_names_it(odbc_driver: str) -> None:

@@ -188,6 +188,18 @@ def test_the_catalogue_knows_the_tables(connection: Connection) -> None:
     assert rows_of(connection.execute(names)) == [("qa_test",)]
 
 
+def test_a_table_is_described_to_the_driver(connection: Connection, odbc_driver: str) -> None:
+    described = [(row[3], row[4], row[6], row[10]) for row in connection.cursor().columns(table="qa_test")]
+    later = pyodbc.SQL_WVARCHAR if "FreeTDS" in odbc_driver else pyodbc.SQL_TYPE_TIMESTAMP
+    assert described[:5] == [
+        ("id", pyodbc.SQL_INTEGER, 10, 0),
+        ("slug", pyodbc.SQL_WVARCHAR, 10, 0),
+        ("procedure", pyodbc.SQL_WVARCHAR, 0, 1),
+        ("value", pyodbc.SQL_NUMERIC, 10, 1),
+        ("made", later, 27, 1),
+    ]
+
+
 def test_the_first_rows_come_first(connection: Connection) -> None:
     for number in range(5):
         connection.execute("INSERT INTO qa_test (slug) VALUES (?)", f"s{number}")

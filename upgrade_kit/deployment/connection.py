@@ -49,6 +49,20 @@ _DRIVER_MODULES = {
     "mysql": ("MySQLdb",),
     "microsoft": ("pyodbc", "mssql"),
 }
+_SQL_SERVER_FIELDS = {
+    **dict.fromkeys(("tinyint", "smallint"), "SmallIntegerField"),
+    "int": "IntegerField",
+    "bigint": "BigIntegerField",
+    "bit": "BooleanField",
+    **dict.fromkeys(("float", "real"), "FloatField"),
+    **dict.fromkeys(("decimal", "numeric", "money", "smallmoney"), "DecimalField"),
+    "date": "DateField",
+    **dict.fromkeys(("datetime", "datetime2", "smalldatetime", "datetimeoffset"), "DateTimeField"),
+    "time": "TimeField",
+    **dict.fromkeys(("char", "varchar", "nchar", "nvarchar"), "CharField"),
+    **dict.fromkeys(("text", "ntext", "xml", "uniqueidentifier"), "TextField"),
+    **dict.fromkeys(("binary", "varbinary", "image", "timestamp"), "BinaryField"),
+}
 _cursor_numbers = count(1)
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "microsoft": "SQL Server"}
 
@@ -312,6 +326,8 @@ class Session:
                 ColumnDescription(name=str(row[1]), type=_known_type(types, str(row[2])), key=bool(row[5]))
                 for row in rows
             )
+        if self.vendor == "microsoft":
+            return self._described_by_the_catalogue(table)
         with self._told(), self._wrapper.cursor() as cursor:
             keys = introspection.get_primary_key_columns(cursor, table) or []
             found = []
@@ -322,6 +338,33 @@ class Session:
                     kind = ""
                 found.append(ColumnDescription(name=str(info.name), type=kind, key=info.name in keys))
             return tuple(found)
+
+    def _described_by_the_catalogue(self, table: str) -> tuple[ColumnDescription, ...]:
+        """Ask SQL Server's standard views: FreeTDS describes dates as texts, and Django's backend asks that driver."""
+        columns = self.fetch(
+            "SELECT COLUMN_NAME, DATA_TYPE, COLUMNPROPERTY(OBJECT_ID(%s), COLUMN_NAME, 'IsIdentity') "
+            "FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = SCHEMA_NAME() AND TABLE_NAME = %s "
+            "ORDER BY ORDINAL_POSITION",
+            (self.quote(table), table),
+        )
+        if not columns:
+            raise DatabaseError(f"{self.address.shown}: there is no table {table}, or it may not be described.")
+        keys = self.fetch(
+            "SELECT k.COLUMN_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE k "
+            "JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS c "
+            "ON c.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
+            "WHERE c.CONSTRAINT_TYPE = 'PRIMARY KEY' AND k.TABLE_SCHEMA = SCHEMA_NAME() AND k.TABLE_NAME = %s",
+            (table,),
+        )
+        key = {row[0] for row in keys}
+        return tuple(
+            ColumnDescription(
+                name=str(name),
+                type="AutoField" if identity == 1 else _SQL_SERVER_FIELDS.get(str(kind).lower(), ""),
+                key=name in key,
+            )
+            for name, kind, identity in columns
+        )
 
     def count(self, table: str) -> int:
         """Count a table's rows.
