@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.main import main
+from upgrade_kit.deployment.sample import build_sample_site
+from upgrade_kit.planning.graph import VersionGraph
 
 
 @pytest.fixture
@@ -110,6 +114,9 @@ def test_restore_with_replace_tells_the_kept_name(
         pytest.param(["restore", "x.manifest.json"], id="restore without a target"),
         pytest.param(["--replace", "--database", "sqlite:///x"], id="replace without restore"),
         pytest.param(["one", "two"], id="two sites"),
+        pytest.param(["verify", "one", "two"], id="two manifests"),
+        pytest.param(["list", "--replace"], id="replace with list"),
+        pytest.param(["--uploads-to", "x", "--database", "sqlite:///x"], id="uploads-to without restore"),
         pytest.param(["--database", "nonsense"], id="no URL"),
         pytest.param(["--method", "tape"], id="no method"),
     ],
@@ -142,3 +149,97 @@ def test_what_cannot_be_done_is_exit_status_3_and_writes_nothing(
     assert captured.err.startswith("upgrade-kit: ")
     assert "hunter2" not in captured.err
     assert list(tmp_path.iterdir()) == []
+
+
+# --- uploads -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sample site, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    build_sample_site(tmp_path / "qatrackplus", VersionGraph.load().resolve("0.2.9.1"))
+    return tmp_path / "qatrackplus"
+
+
+def made_in(folder: Path) -> list[str]:
+    return sorted("".join(path.suffixes[-2:]) for path in (folder / "upgrade-kit-backups").iterdir())
+
+
+def test_the_uploads_of_a_site_go_with_its_database(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "qatrackplus"]) == Exit.DONE
+    assert any(name.endswith(".zip") for name in made_in(site.parent))
+    out = capsys.readouterr().out
+    assert "All 1 uploaded files (12 bytes) were read back" in out
+    assert "It holds the database alone" not in out
+    assert "--uploads-to" in out
+
+
+def test_no_uploads_leaves_them_out_and_says_so(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "qatrackplus", "--no-uploads"]) == Exit.DONE
+    assert not any(name.endswith(".zip") for name in made_in(site.parent))
+    out = capsys.readouterr().out
+    assert "not in this backup: --no-uploads was typed" in out
+    assert "It holds the database alone" in out
+
+
+def test_a_site_without_an_uploads_folder_is_backed_up_and_says_so(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(site / "qatrack" / "media")
+    assert main(["backup", "qatrackplus", "--format", "json"]) == Exit.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert document["uploads"] is None
+    assert "there is no folder" in document["proof"][-1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_uploads_that_could_not_be_copied_are_named(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "qatrack" / "media" / "uploads" / "elsewhere").symlink_to("nowhere")
+    assert main(["backup", "qatrackplus"]) == Exit.DONE
+    out = capsys.readouterr().out
+    assert "NOT in the backup" in out
+    assert "  elsewhere: a link, not followed\n" in out
+
+
+def test_uploads_are_unpacked_where_it_is_said(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["backup", "qatrackplus"])
+    (manifest,) = (site.parent / "upgrade-kit-backups").glob("*.manifest.json")
+    assert main(["backup", "restore", str(manifest), "--uploads-to", "back"]) == Exit.DONE
+    assert (site.parent / "back" / "1" / "profile.txt").read_text(encoding="utf-8") == "1 2.5\n2 2.4\n"
+    assert "1 uploaded files were unpacked" in capsys.readouterr().out.replace("\n    ", " ")
+
+
+# --- list --------------------------------------------------------------------------------------------
+
+
+def test_list_tells_what_there_is(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "list"]) == Exit.DONE
+    out = capsys.readouterr().out
+    assert out.startswith("1 backup in ")
+    assert "standing  current\n" in out
+    assert str(manifest) in out
+
+
+def test_list_in_json(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "list", str(manifest.parent), "--format", "json"]) == Exit.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert (document["schema"], document["command"]) == (1, "backup list")
+    (one,) = document["backups"]
+    assert (one["standing"], one["manifest"], one["vendor"]) == ("current", str(manifest), "sqlite")
+
+
+def test_list_of_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["backup", "list"]) == Exit.DONE
+    assert capsys.readouterr().out.startswith("No backups in ")
+
+
+def test_list_of_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "list", str(tmp_path / "gone")]) == Exit.FAILED
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_missing_client_programs_are_one_line(tmp_path: Path, manifest: Path) -> None:
+    # An SQLite backup needs none.
+    assert main(["backup", "verify", str(manifest), "--client-dir", str(tmp_path)]) == Exit.DONE

@@ -266,9 +266,9 @@ def _copy(
     info.external_attr = 0o600 << 16
     digest, size, failed = hashlib.sha256(), 0, ""
     with archive.open(info, "w", force_zip64=True) as target:
-        while True:
+        while size < status.st_size:  # a file that grows faster than it is read would have no end
             try:
-                piece = source.read(_CHUNK)
+                piece = source.read(min(_CHUNK, status.st_size - size))
             except OSError as error:
                 failed = error.strerror or str(error)
                 break

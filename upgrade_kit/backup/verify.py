@@ -54,7 +54,7 @@ def verify_backup(
     except ProgramError:  # it says nothing of the backup
         raise
     except BackupError:
-        if isinstance(known, Backup) and (made.on_server or made.file.exists()):
+        if isinstance(known, Backup) and _is_whole(made):
             with suppress(BackupError):  # what is wrong with the backup is the thing to tell
                 write_manifest(made)
         raise
@@ -80,6 +80,13 @@ def prove(made: UnverifiedBackup, database: DatabaseAddress | None, options: Opt
         _compare_bytes(made)
         proof.append(f"Size {made.size_bytes} bytes and SHA-256 agree with the manifest.")
     return (*proof, *method.prove(made, database, options))
+
+
+def _is_whole(made: UnverifiedBackup) -> bool:
+    """Tell whether all files of a backup are there: one that lies elsewhere may be in good order."""
+    files = [] if made.on_server else [made.file]
+    files += [made.uploads.file] if made.uploads else []
+    return all(file.exists() for file in files)
 
 
 def _compare_bytes(made: UnverifiedBackup) -> None:
