@@ -27,6 +27,7 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
+    Method,
     Missing,
     Named,
     Number,
@@ -247,7 +248,10 @@ def _by_key(machine: Machine, arguments: Arguments, held: Value, node: ast.Call,
         comparisons.compare_all(machine, held, node)
         return
     order.needs_order(machine, arguments.get(0), node, ties)
-    comparisons.compare_all(machine, calls.apply(machine, keys, (held,), node), node)
+    made = calls.apply(machine, keys, (held,), node)
+    if any(isinstance(atom, Method) and atom.name == "get" for atom in keys):
+        made -= NONE  # max(d, key=d.get): each key has its value
+    comparisons.compare_all(machine, made, node)
 
 
 def _sum(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:

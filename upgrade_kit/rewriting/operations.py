@@ -643,9 +643,9 @@ def _binary_plain(machine: Machine, first: Atom, second: Atom, node: ast.BinOp) 
                 machine.seen.breaks_at(
                     node, "b'...' and text cannot be joined on Python 3", "one kind of both", "UK424"
                 )
-            if len(left) + len(right) <= LONGEST_LITERAL and raw == other_raw:
+            if len(left) + len(right) <= LONGEST_LITERAL and raw == other_raw and not machine.loop_depth:
                 return one(Literal(left + right, raw))
-            return one(Literal("", raw=True)) if raw or other_raw else TEXT
+            return one(Literal("", raw=True)) if raw or other_raw else TEXT  # in a loop it may grow for ever
         case (Literal(), Number() | Other()) if isinstance(node.op, ast.Mult):
             return one(first)
         case (Number(), Literal()) if isinstance(node.op, ast.Mult):
@@ -687,7 +687,7 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
         case "parts":
             return machine.items(node, data(Flavour.TEXT, Shape.PART))
         case "view":
-            view = machine.lazy(LazyKind.VIEW, node, OTHER)
+            view = machine.lazy(LazyKind.VIEW, node, LIBRARY)
             order.scramble(machine, view)
             return view
         case "bytes":

@@ -31,7 +31,12 @@ from upgrade_kit.rewriting.values import (
     one,
 )
 
-LOOSE_THINGS = frozenset({"optional value", "tolerance", "JSON value", "library object", "object", "pickled object"})
+LOOSE_THINGS = frozenset(
+    {
+        *("optional value", "tolerance", "JSON value", "library object", "pickled object"),
+        *("DICOM dataset", "DICOM element", "DICOM sequence", "DICOM values", "raw DICOM element"),
+    }
+)
 DEEPEST = 4  # a list in a list in a list
 _PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?(.)", re.DOTALL)
 
