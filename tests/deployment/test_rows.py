@@ -72,6 +72,7 @@ def read(tmp_path: Path) -> Read:
         (Kind.FLOAT, 2**53 + 1, 2**53 + 1),
         (Kind.BOOLEAN, 0, False),
         (Kind.BOOLEAN, 1, True),
+        (Kind.BOOLEAN, "False", False),
         (Kind.TEXT, "", ""),
         (Kind.TEXT, 'a\x00b\n"\\\u2028\u00e9\u4e2d\U0001f600\x7f', 'a\x00b\n"\\\u2028\u00e9\u4e2d\U0001f600\x7f'),
         (Kind.DATE, "2018-05-14", "2018-05-14"),
@@ -104,25 +105,32 @@ def test_a_value_is_written_as_dumpdata_writes_it(read: Read, kind: Kind, stored
 @pytest.mark.parametrize(
     ("kind", "stored", "what"),
     [
-        (Kind.BOOLEAN, "hidden", "is neither true nor false"),
-        (Kind.BOOLEAN, 2, "is neither true nor false"),
-        (Kind.DATETIME, "2018-05-14", "is no date and time"),
-        (Kind.DATETIME, "0000-00-00 00:00:00 ", "is no date and time"),
-        (Kind.DATETIME, 1526285700, "is no date and time"),
-        (Kind.DATE, "2018-05-14 00:00:00", "is no date"),
-        (Kind.TIME, "24h", "is no time of day"),
-        (Kind.DURATION, "08:00:00.5", "is no duration"),
-        (Kind.DURATION, 1.5, "is no duration"),
-        (Kind.DECIMAL, 12.505, "the field cannot hold"),
-        (Kind.DECIMAL, "a lot", "the field cannot hold"),
-        (Kind.DECIMAL, 1e26, "the field cannot hold"),
-        (Kind.BINARY, "text", "is not binary"),
+        (Kind.BOOLEAN, "hidden", "neither true nor false"),
+        (Kind.BOOLEAN, 2, "neither true nor false"),
+        (Kind.DATETIME, "2018-05-14", "not a date and time"),
+        (Kind.DATETIME, "0000-00-00 00:00:00 ", "not a date and time"),
+        (Kind.DATETIME, 1526285700, "not a date and time"),
+        (Kind.DATE, "2018-05-14 00:00:00", "not a date"),
+        (Kind.TIME, "24h", "not a time of day"),
+        (Kind.DURATION, "08:00:00.5", "not a duration"),
+        (Kind.DURATION, 1.5, "not a duration"),
+        (Kind.DECIMAL, 12.505, "too long for the field"),
+        (Kind.DECIMAL, "a lot", "too long for the field"),
+        (Kind.DECIMAL, 1e26, "too long for the field"),
+        (Kind.BINARY, "text", "not binary"),
     ],
 )
 def test_a_value_of_another_kind_is_kept_and_told(read: Read, kind: Kind, stored: object, what: str) -> None:
     values, told = read(kind, None, stored, None, *[stored] * 8, places=2)
     assert values == [None, stored, None, *[stored] * 8]
-    assert told == (f"qa_thing.value_id: 9 values that {what}, kept as it is (first in row 2)",)
+    assert told == (f"qa_thing.value_id: 9 values {what}, kept as found (first in row 2)",)
+
+
+def test_the_text_true_is_false_as_the_application_has_it_and_told(read: Read) -> None:
+    values, told = read(Kind.BOOLEAN, 1, "True", "False")
+    assert values == [True, False, False]
+    (note,) = told
+    assert note.startswith("qa_thing.value_id: 1 value True, a text, which the application takes for false; so it")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +159,7 @@ def test_bytes_that_are_no_utf8_are_kept_and_told_and_rows_before_them_are_read_
     values, told = read(Kind.TEXT, *["\u00e9"] * 10, b"caf\xe9 \xff", "after")
     assert values == [*["\u00e9"] * 10, "caf\udce9 \udcff", "after"]
     assert values[10].encode("utf-8", "surrogateescape") == b"caf\xe9 \xff"
-    assert told == ("qa_thing.value: 1 value with bytes that are no UTF-8, kept as lone surrogates (first in row 11)",)
+    assert told == ("qa_thing.value: 1 value not in UTF-8, kept as lone surrogates (first in row 11)",)
 
 
 def test_binary_in_a_text_column_is_kept_and_told(tmp_path: Path) -> None:

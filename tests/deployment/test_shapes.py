@@ -138,13 +138,13 @@ def test_what_sqlite_keeps_for_itself_is_no_table(tmp_path: Path) -> None:
 
 
 def test_a_fresh_database_has_what_the_rules_say() -> None:
-    assert len(shapes_of(Version("0.3.0")).tables) == 65
+    assert len(shapes_of(Version("0.3.0")).tables) == 66
     assert shapes_of(Version("9.9")).tables == ()
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("name", "more"), [("0.2.8", 0), ("0.2.9.1", 0), ("0.3.0", 1), ("0.3.0.20", 1)])
-def test_the_rules_fit_the_real_databases(real: Path, tmp_path: Path, name: str, more: int) -> None:
+@pytest.mark.parametrize("name", ["0.2.8", "0.2.9.1", "0.3.0", "0.3.0.20"])
+def test_the_rules_fit_the_real_databases(real: Path, tmp_path: Path, name: str) -> None:
     file = shutil.copy(real / f"{name}.sqlite3", tmp_path / "site.sqlite3")
     with open_database(DatabaseAddress(vendor="sqlite", name=str(file))) as session:
         found = read_shapes(session)
@@ -153,6 +153,18 @@ def test_the_rules_fit_the_real_databases(real: Path, tmp_path: Path, name: str,
         }
         assert tables == {table for table in session.table_names() if not table.startswith("sqlite_")}
     assert found.notes == ()
-    assert [shape.model for shape in found.tables[len(shapes_of(found.version or Version("0")).tables) :]] == [
-        "south.migrationhistory"
-    ] * more
+    assert found.tables == shapes_of(found.version or Version("0")).tables
+
+
+def test_where_no_history_tells_the_version_the_tables_do(tmp_path: Path) -> None:
+    assert shapes(tmp_path, *MODALITY, version=None).version == Version("0.2.8")
+    assert shapes(tmp_path, "CREATE TABLE units_site (id integer PRIMARY KEY, name text)", version=None).version == (
+        Version("0.3.0")
+    )
+
+
+def test_a_table_that_a_site_may_lack_is_not_missed(tmp_path: Path) -> None:
+    found = shapes(tmp_path, "CREATE TABLE units_site (id integer PRIMARY KEY, name text)", version="0.3.0")
+    text = " ".join(found.notes)
+    assert "django_session" in text
+    assert "south_migrationhistory" not in text

@@ -184,8 +184,8 @@ def test_dates_that_python_has_none_for_are_kept_and_told(server: Server) -> Non
             lines += [line for batch in session.batches(reader.sql) for line in reader.lines(batch)]
             told += reader.told
     assert told == [
-        "units_unit.install_date: 1 value that is no date, kept as it is (first in row 8)",
-        "qa_testinstance.created: 1 value that is no date and time, kept as it is (first in row 7)",
+        "units_unit.install_date: 1 value not a date, kept as found (first in row 8)",
+        "qa_testinstance.created: 1 value not a date and time, kept as found (first in row 7)",
     ]
     assert any(f'"created":"{moment}'.encode() in line for line in lines)
 

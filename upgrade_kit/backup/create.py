@@ -46,6 +46,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
     drill: bool = False,
     client_dir: Path | None = None,
     uploads: Path | Unobserved | None = None,
+    compress: bool = False,
 ) -> Backup:
     """Copy a database while it is in use, prove the copy, and write its manifest.
 
@@ -69,6 +70,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
             looked for.
         uploads: the folder of uploaded files that goes with the database, or why it is not known, which the
             proof then says.
+        compress: write a JSON dump as gzip; then the method is ``json``.
 
     Raises:
         UsageError: the URL or the method is none.
@@ -78,6 +80,10 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
     address = parse_database_url(database, base=Path.cwd()) if isinstance(database, str) else database
     if method not in METHODS:
         raise UsageError(f"there is no backup method {method!r}", hint=f"The methods are: {', '.join(METHODS)}.")
+    if compress:
+        if method == "native":
+            raise UsageError("a native backup is not compressed", hint="Leave compression out, or use --method json.")
+        method = "json"
     folder = Path(to_dir)
     options = Options(
         progress=progress,
@@ -85,6 +91,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
         server_folder=server_folder,
         drill=drill,
         client_dir=client_dir,
+        compress=compress,
     )
     if isinstance(uploads, Path):
         _refuse_inside(folder, uploads)

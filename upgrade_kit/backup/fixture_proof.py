@@ -23,7 +23,7 @@ from upgrade_kit.deployment.rows import ContentDigest, object_line
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Content, UnverifiedBackup
 from upgrade_kit.model.content import TableContent
-from upgrade_kit.model.shape import NO_MODEL, Field, Kind, Models, Shapes, TableShape
+from upgrade_kit.model.shape import NO_MODEL, Field, Kind, Models, Shapes, TableShape, pairs_model
 from upgrade_kit.planning.models import load_models
 
 _MAKE_ANOTHER = "Do not rely on it. Make another with: upgrade-kit backup --method json"
@@ -73,11 +73,17 @@ def fixture_content(made: UnverifiedBackup, *, progress: Progress | None = None)
         BackupError: the dump is not whole.
     """
     tables = {shape.model: shape for shape in _shapes_by_rules(made)}
+    loose = {pairs_model(shape, pairs): pairs for shape in tables.values() for pairs in shape.lists}
     digests: dict[str, ContentDigest] = {}
     shape: TableShape | None = None
     lines: list[bytes] = []
     digest = ContentDigest("")
     for done, item in enumerate(read_fixture(made.file), 1):
+        if item.model in loose:
+            pairs = loose[item.model]
+            pair = [item.fields[column.removesuffix("_id")] for column in (pairs.source, pairs.target)]
+            digests.setdefault(pairs.table, ContentDigest(pairs.table)).add_pairs([(pair[0], pair[1])])
+            continue
         if shape is None or shape.model != item.model or len(lines) >= _BATCH:
             digest.add_lines(lines)
             lines.clear()
@@ -228,11 +234,18 @@ def fixture_shapes(made: UnverifiedBackup) -> Shapes:
         if keys.get(item.model) is None:
             keys[item.model] = _KINDS.get(type(item.pk))
     ruled = {shape.model: shape for shape in _best_fitting(made, wanted)}
+    loose = {pairs_model(shape, pairs) for shape in ruled.values() for pairs in shape.lists}
     tables = [
         _fitted(ruled[model], names) if model in ruled else _unruled(model, names, key=keys[model])
         for model, names in wanted.items()
+        if model not in loose
     ]
-    empty = [shape for model, shape in ruled.items() if model not in wanted]
+    there = {name for name, _ in made.content.rows}
+    empty = [
+        replace(shape, lists=tuple(pairs for pairs in shape.lists if pairs.table in there))
+        for model, shape in ruled.items()
+        if model not in wanted and shape.table in there
+    ]
     return Shapes(version=_version(made), tables=(*tables, *empty))
 
 
@@ -274,9 +287,9 @@ def _shapes_by_rules(made: UnverifiedBackup) -> tuple[TableShape, ...]:
     """Return the shapes of the version whose tables are nearest to those that the manifest names."""
     tables, version = {name for name, _ in made.content.rows}, _version(made)
 
-    def distance(models: Models) -> tuple[int, bool, Version]:
+    def distance(models: Models) -> tuple[int, int, bool, Version]:
         known = {name for shape in models.tables for name in (shape.table, *(pairs.table for pairs in shape.lists))}
-        return len(known ^ tables), models.version != version, models.version
+        return len(tables - known), len(known - tables), models.version != version, models.version
 
     return min(load_models(), key=distance).tables
 

@@ -13,7 +13,7 @@ from upgrade_kit.backup.fixture_reader import FixtureObject
 from upgrade_kit.backup.method import Progress
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.errors import BackupError, DatabaseError
-from upgrade_kit.model.shape import Field, Kind, ListField, Shapes, TableShape
+from upgrade_kit.model.shape import Field, Kind, ListField, Shapes, TableShape, pairs_model
 
 Value: TypeAlias = Any  # what JSON holds, then what a driver takes
 
@@ -41,8 +41,13 @@ def load(
         DatabaseError: with the server's own words.
     """
     tables = {shape.model: _Table(session, shape) for shape in shapes.tables}
+    loose = {pairs_model(shape, pairs): (shape.model, pairs) for shape in shapes.tables for pairs in shape.lists}
     present: _Table | None = None
     for done, item in enumerate(objects, 1):
+        if item.model in loose:
+            model, pairs = loose[item.model]
+            tables[model].add_pair(pairs, item.fields)
+            continue
         if present is None or present.model != item.model:
             if present is not None:
                 present.flush()
@@ -102,6 +107,13 @@ class _Table:
                     self._insert(pairs.table, (pairs.source, pairs.target), waiting)
         if len(self._rows) >= _ROWS:
             self.flush()
+
+    def add_pair(self, pairs: ListField, fields: dict[str, object]) -> None:
+        """Add a pair that belongs to no object."""
+        waiting = self._pairs[pairs]
+        waiting.append((fields[pairs.source.removesuffix("_id")], fields[pairs.target.removesuffix("_id")]))
+        if len(waiting) >= _ROWS:
+            self._insert(pairs.table, (pairs.source, pairs.target), waiting)
 
     def flush(self) -> None:
         self._insert(self._shape.table, self._columns, self._rows)

@@ -38,6 +38,7 @@ class Options:
         drill: restore the backup under another name, compare what that holds, and remove it again.
         client_dir: the folder of the server's client programs; by default they are looked for.
         silence_seconds: how long a client program may show no sign of life.
+        compress: write a JSON dump as gzip.
     """
 
     progress: Progress | None = None
@@ -46,6 +47,7 @@ class Options:
     drill: bool = False
     client_dir: Path | None = None
     silence_seconds: float = 900.0
+    compress: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,10 @@ def method_of(form: str) -> Method:
             from upgrade_kit.backup import sqlserver  # noqa: PLC0415 - as above
 
             return sqlserver
+        case "django-json":
+            from upgrade_kit.backup import fixture  # noqa: PLC0415 - as above
+
+            return fixture
         case _:
             raise BackupError(
                 f"this version of upgrade-kit neither makes nor reads backups of the form {form}",

@@ -25,8 +25,8 @@ from upgrade_kit.report.backup import listed_document, render_created, render_li
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
-_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--to-dir DIR] [--no-uploads]
-                          [--drill] [options]
+_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--gzip] [--to-dir DIR]
+                          [--no-uploads] [--drill] [options]
        upgrade-kit backup verify MANIFEST [--database URL] [--drill] [options]
        upgrade-kit backup restore MANIFEST [--database URL [--replace]] [--uploads-to DIR] [options]
        upgrade-kit backup list [DIR ...] [--database URL] [options]"""
@@ -49,6 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="native: the database's own way; json: a Django fixture; auto: native where it can be used, else json "
         "(default: %(default)s)",
     )
+    parser.add_argument("--gzip", action="store_true", help="write the JSON dump as .json.gz; implies --method json")
     parser.add_argument("--to-dir", metavar="DIR", default=BACKUPS, help="where the backup goes (default: %(default)s)")
     parser.add_argument(
         "--no-uploads", action="store_true", help="leave the site's uploaded files (media/uploads) out of the backup"
@@ -133,6 +134,7 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             drill=arguments.drill,
             client_dir=_client_dir(arguments),
             uploads=_uploads(site, arguments),
+            compress=arguments.gzip,
         )
     return _answer(backup, render_created, arguments, streams)
 

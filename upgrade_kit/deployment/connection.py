@@ -64,6 +64,10 @@ _SQL_SERVER_FIELDS = {
     **dict.fromkeys(("binary", "varbinary", "image", "timestamp"), "BinaryField"),
 }
 _cursor_numbers = count(1)
+_LOCKED = (
+    "The database does not allow snapshot isolation, so what was read stayed locked until the end: "
+    "whoever wrote meanwhile had to wait."
+)
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "microsoft": "SQL Server"}
 
 
@@ -95,6 +99,8 @@ class Session:
         file: the database's file where it is one.
         read_only: True where the vendor enforces it. False on SQL Server even when opened for
             reading: a login is what limits writing there, and ``ApplicationIntent`` is but a hint.
+        sees_one_moment: whether a reading transaction sees one moment of the database without keeping others
+            from writing.
     """
 
     def __init__(self, wrapper: Untyped, address: DatabaseAddress, *, writable: bool) -> None:
@@ -104,6 +110,7 @@ class Session:
         self.file = Path(address.name) if address.vendor == "sqlite" else None
         self.writable = writable
         self.read_only = False
+        self.sees_one_moment = self.vendor != "microsoft"  # there it is asked
         self.server = ""
         self.name = address.name
 
@@ -402,6 +409,43 @@ class Session:
             with suppress(DatabaseError):
                 self._end("ROLLBACK")
             raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[tuple[str, ...]]:
+        """Hold a reading transaction in which every table is seen as it was at one moment.
+
+        Yields:
+            What a person should know of how this vendor does it here, one sentence each; mostly nothing.
+
+        Raises:
+            DatabaseError: it cannot begin.
+        """
+        match self.vendor:
+            case "microsoft" if not self.sees_one_moment:
+                self.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                try:
+                    with self.transaction():
+                        yield (_LOCKED,)
+                finally:
+                    with suppress(DatabaseError):  # a lost connection has no level any more
+                        self.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            case "mysql":
+                with self.transaction():
+                    self.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+                    yield self._without_transactions()
+            case _:
+                with self.transaction():
+                    yield ()
+
+    def _without_transactions(self) -> tuple[str, ...]:
+        rows = self.fetch(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
+            "AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY table_name"
+        )
+        if not rows:
+            return ()
+        names = ", ".join(str(row[0]) for row in rows)
+        return (f"These tables know no transactions, so each is as it was when it was read: {names}.",)
 
     def _begin(self) -> None:
         if self.vendor == "sqlite":
@@ -771,6 +815,7 @@ def _read_snapshots(session: Session) -> None:
         state = session.fetch("SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()")
         if state and state[0][0] == 1:
             session.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+            session.sees_one_moment = True
 
 
 # --- Errors ------------------------------------------------------------------------------------------

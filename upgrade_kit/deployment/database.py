@@ -40,7 +40,7 @@ def read_database(address: DatabaseAddress, releases: tuple[Release, ...]) -> Da
             server=session.server,
             name=session.name,
             file=session.file,
-            size_bytes=_fact(_size_bytes, session),
+            size_bytes=_fact(database_size, session),
             read_only=session.read_only,
             tables=tables,
             schema=_fact(read_schema, session, tables, releases),
@@ -136,7 +136,12 @@ def _require(tables: Collection[str], *names: str) -> None:
             raise DatabaseError(f"there is no table {name}.")
 
 
-def _size_bytes(session: Session) -> int:
+def database_size(session: Session) -> int:
+    """Return the bytes that the database takes on its server's disk.
+
+    Raises:
+        DatabaseError: the server does not tell.
+    """
     match session.vendor:
         case "sqlite":
             try:

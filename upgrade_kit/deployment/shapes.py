@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from packaging.version import Version
 
@@ -56,8 +57,9 @@ def read_shapes(session: Session, version: Version | None = None) -> Shapes:
         here = [shape for shape in models.tables if shape.table in tables]
         found.extend(_fitted(session, shape, tables, notes, models.version) for shape in here)
         if here and len(here) < len(models.tables):
-            absent = [shape.table for shape in models.tables if shape.table not in tables]
-            notes.append(f"No table {_listed(absent)}, which {models.version} has.")
+            absent = [shape.table for shape in models.tables if shape.table not in tables and shape.dumped]
+            if absent:
+                notes.append(f"No table {_listed(absent)}, which {models.version} has.")
     known = {shape.table for shape in found} | {pairs.table for shape in found for pairs in shape.lists}
     labels = _labels(session, tables)
     others = (table for table in tables if table not in known)
@@ -80,12 +82,16 @@ def _models(session: Session, tables: Collection[str], version: Version | None) 
     if version is None:
         schema = read_schema(session, tables, VersionGraph.load().releases)
         version = schema.towards or schema.version
-    for models in known:
-        if models.version == version:
-            return models
-    # Of a schema that no rule knows, the newest rules that are not younger are the nearest.
-    older = [models for models in known if version is not None and models.version <= version] or known
-    return older[-1] if older else None
+    if version is None:
+        return min(known, key=lambda models: _distance(models, tables), default=None)
+    older = [models for models in known if models.version <= version]
+    return older[-1] if older else next(iter(known), None)
+
+
+def _distance(models: Models, tables: Collection[str]) -> tuple[int, int]:
+    """Return how many tables here the rules do not know, and how many that they know are not here."""
+    known = {name for shape in models.tables for name in (shape.table, *(pairs.table for pairs in shape.lists))}
+    return len(set(tables) - known), len(known - set(tables))
 
 
 def _fitted(
@@ -104,7 +110,7 @@ def _fitted(
         taken = {field.name for field in fields} | {pairs.name for pairs in shape.lists}
         fields.extend(_field(described[name], taken=taken) for name in more if name in described)
     lists = tuple(pairs for pairs in shape.lists if _has_pairs(session, pairs, tables, notes, version))
-    return TableShape(model=shape.model, table=shape.table, fields=tuple(fields), lists=lists)
+    return replace(shape, fields=tuple(fields), lists=lists)
 
 
 def _has_pairs(session: Session, pairs: ListField, tables: Collection[str], notes: list[str], version: Version) -> bool:

@@ -83,12 +83,17 @@ class TableShape:
         table: the table's name.
         fields: its columns, the primary key first where there is one.
         lists: its many-to-many fields.
+        permissions: the permissions that the application makes for the model.
+        dumped: whether the application has the model, and dumpdata writes it; False for what only the table is
+            left of, which a database may lack.
     """
 
     model: str
     table: str
     fields: tuple[Field, ...]
     lists: tuple[ListField, ...] = ()
+    permissions: tuple[str, ...] = ()
+    dumped: bool = True
 
     @property
     def key(self) -> Field | None:
@@ -101,7 +106,27 @@ class TableShape:
         return not self.model.startswith(NO_MODEL)
 
 
+def pairs_model(owner: TableShape, pairs: ListField) -> str:
+    """Return what Django calls the model that it makes for a table of pairs (``"auth.user_groups"``)."""
+    return f"{owner.model}_{pairs.name}"
+
+
 NO_MODEL = "table."  # how the label of a table begins that is no model's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshRow:
+    """A row that a database holds which the application has just made.
+
+    Attributes:
+        model: the model.
+        pk: its primary key.
+        unique: ``(field, value)`` of what no other row may have too.
+    """
+
+    model: str
+    pk: int
+    unique: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +137,13 @@ class Models:
         version: QATrack+'s.
         tables: in the order in which that version's dumpdata writes them; objects come after those they point
             to, as far as that is possible.
+        fresh: what a fresh database holds beside content types, permissions and migrations.
         origin: the rules file.
     """
 
     version: Version
     tables: tuple[TableShape, ...]
+    fresh: tuple[FreshRow, ...] = ()
     origin: str
 
 

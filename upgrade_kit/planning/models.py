@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.shape import Field, Kind, ListField, Models, TableShape
+from upgrade_kit.model.shape import Field, FreshRow, Kind, ListField, Models, TableShape
 from upgrade_kit.planning.rulebook import rule_folders
 
 _FIELD_KEYS = {
@@ -25,8 +25,9 @@ _FIELD_KEYS = {
     "places": int,
 }
 _LIST_KEYS = {"name": str, "table": str, "source": str, "target": str, "to": str, "order": list}
-_MODEL_KEYS = {"model": str, "table": str, "fields": list, "lists": list}
-_FILE_KEYS = {"version": str, "source": str, "models": list}
+_MODEL_KEYS = {"model": str, "table": str, "fields": list, "lists": list, "permissions": list, "dumped": bool}
+_FRESH_KEYS = {"model": str, "pk": int, "unique": dict}
+_FILE_KEYS = {"version": str, "source": str, "models": list, "fresh": list}
 
 
 def load_models(folders: Iterable[Path] | None = None) -> tuple[Models, ...]:
@@ -76,7 +77,11 @@ def _read(file: Path) -> Models:
         names = [getattr(table, name) for table in tables]
         if twice := next((each for each in names if names.count(each) > 1), None):
             raise RulesError(where, f"models.{name}", f"{twice!r} is described twice")
-    return Models(version=version, tables=tables, origin=where)
+    fresh = tuple(
+        _fresh(item, known, where, f"fresh[{index}]")
+        for index, item in enumerate(_tables(values, "fresh", where, "") if "fresh" in values else ())
+    )
+    return Models(version=version, tables=tables, fresh=fresh, origin=where)
 
 
 def _table(item: Mapping[str, object], where: str, key: str) -> TableShape:
@@ -89,7 +94,27 @@ def _table(item: Mapping[str, object], where: str, key: str) -> TableShape:
         _list(field, where, f"{key}.lists[{index}]")
         for index, field in enumerate(_tables(item, "lists", where, f"{key}.") if "lists" in item else ())
     )
-    return TableShape(model=str(item["model"]), table=str(item["table"]), fields=fields, lists=lists)
+    model = str(item["model"])
+    name = model.rpartition(".")[2]
+    usual = [f"{what}_{name}" for what in ("add", "change", "delete")]
+    permissions = _texts(item, "permissions", usual, where, key)
+    return TableShape(
+        model=model,
+        table=str(item["table"]),
+        fields=fields,
+        lists=lists,
+        permissions=permissions,
+        dumped=bool(item.get("dumped", True)),
+    )
+
+
+def _fresh(item: Mapping[str, object], known: set[str], where: str, key: str) -> FreshRow:
+    _check(item, _FRESH_KEYS, ("model", "pk"), where, key)
+    if item["model"] not in known:
+        raise RulesError(where, f"{key}.model", f"{item['model']!r} is not described")
+    unique = item.get("unique", {})
+    pairs = tuple((str(name), str(value)) for name, value in unique.items()) if isinstance(unique, dict) else ()
+    return FreshRow(model=str(item["model"]), pk=int(str(item["pk"])), unique=pairs)
 
 
 def _field(item: Mapping[str, object], where: str, key: str) -> Field:
@@ -116,11 +141,16 @@ def _number(value: object) -> int | None:
 
 def _list(item: Mapping[str, object], where: str, key: str) -> ListField:
     _check(item, _LIST_KEYS, ("name", "table", "source", "target", "to"), where, key)
-    order = item.get("order", [])
-    if not isinstance(order, list) or not all(isinstance(path, str) for path in order):
-        raise RulesError(where, f"{key}.order", "must be an array of strings")
+    order = _texts(item, "order", [], where, key)
     name, table, source, target, to = (str(item[key]) for key in ("name", "table", "source", "target", "to"))
-    return ListField(name=name, table=table, source=source, target=target, to=to, order=tuple(order))
+    return ListField(name=name, table=table, source=source, target=target, to=to, order=order)
+
+
+def _texts(item: Mapping[str, object], name: str, default: list[str], where: str, key: str) -> tuple[str, ...]:
+    value = item.get(name, default)
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise RulesError(where, f"{key}.{name}", "must be an array of strings")
+    return tuple(value)
 
 
 def _check_table(table: TableShape, known: set[str], where: str, key: str) -> None:
