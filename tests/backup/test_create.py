@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -198,9 +199,22 @@ def test_a_database_that_gets_locked_half_way_is_told(large: Path, tmp_path: Pat
     assert names(tmp_path / "to") == []
 
 
-def test_the_json_method_is_told_to_be_missing(database: Path, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="json"):
-        create_backup(address(database), to_dir=tmp_path / "to", method="json")
+def test_the_json_method_makes_a_dump(database: Path, tmp_path: Path) -> None:
+    made = create_backup(address(database), to_dir=tmp_path / "to", method="json").made
+    assert (made.method, made.format, made.file.suffix) == ("json", "django-json", ".json")
+    models = [item["model"] for item in json.loads(made.file.read_bytes())]
+    assert models == ["qa.test", "qa.test", "qa.test", "migrations.migration"]
+
+
+def test_a_compressed_dump_ends_as_loaddata_knows_it(database: Path, tmp_path: Path) -> None:
+    made = create_backup(address(database), to_dir=tmp_path / "to", compress=True).made
+    assert (made.method, made.file.name[-8:]) == ("json", ".json.gz")
+    assert len(json.loads(gzip.decompress(made.file.read_bytes()))) == 4
+
+
+def test_a_native_backup_is_not_compressed(database: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not compressed"):
+        create_backup(address(database), to_dir=tmp_path / "to", method="native", compress=True)
 
 
 def test_an_unknown_method_is_a_usage_error(database: Path, tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def _one_form(texts: Sequence[str]) -> tuple[bytes, bytes, list[int]] | None:
     """Return the texts with those of another form than most replaced, that form, and the places of the others."""
     lengths = list(map(len, texts))
     form = _FORM.get(max(set(lengths), key=lengths.count), b"")
+    if not form:
+        return None
     usual = form[:-1].decode()
     others = [
         place
