@@ -28,7 +28,7 @@ from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.manifests import find_backups, read_manifest
-from upgrade_kit.errors import BackupError, DatabaseError, ProgramError, UpgradeKitError
+from upgrade_kit.errors import BackupError, DatabaseError, ProgramError, UpgradeKitError, UsageError
 from upgrade_kit.model.backup import Backup, Standing
 
 Tests = list[tuple[int, str, str, str, str | None]]
@@ -206,6 +206,27 @@ def test_what_is_written_meanwhile_is_in_neither_backup_nor_manifest_or_in_both(
     restore_backup(backup.made.manifest, database=target)
     assert written
     assert len(content(target)["qa_test"]) == dict(backup.made.content.rows)["qa_test"]
+
+
+def databases(server: Server) -> set[str]:
+    with open_database(server.admin) as session:
+        sql = "SELECT datname FROM pg_database" if server.vendor == "postgresql" else "SHOW DATABASES"
+        return {str(row[0]) for row in session.fetch(sql)}
+
+
+def test_a_drill_restores_under_another_name_and_leaves_nothing(
+    server: Server, site: DatabaseAddress, tmp_path: Path
+) -> None:
+    before = databases(server)
+    backup = create_backup(site, to_dir=tmp_path / "to", drill=True)
+    assert any("Restored under another name" in sentence for sentence in backup.proof)
+    assert databases(server) == before
+
+
+def test_a_drill_without_a_server_says_nothing_of_the_backup(backup: Backup) -> None:
+    with pytest.raises(UsageError, match="needs a server"):
+        verify_backup(backup.made.manifest, drill=True)
+    assert isinstance(read_manifest(backup.made.manifest), Backup)
 
 
 # --- restored ----------------------------------------------------------------------------------------
@@ -566,3 +587,133 @@ def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
     if content(target) != before:  # it had begun, so what was there is in a verified backup
         assert len(kept) == 1
         assert isinstance(read_manifest(kept[0]), Backup)
+
+
+# --- what is one server's own ------------------------------------------------------------------------
+
+ALL_OF_POSTGRESQL = (
+    "CREATE SCHEMA aside",
+    "CREATE TYPE aside.mood AS ENUM ('ok', 'fail')",
+    "CREATE DOMAIN positive AS integer CHECK (VALUE > 0)",
+    "CREATE TABLE aside.notes (id serial PRIMARY KEY, mood aside.mood, number positive)",
+    "INSERT INTO aside.notes (mood, number) VALUES ('fail', 1)",
+    "CREATE FUNCTION twice(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1 * 2 -- COPY public.x (a) FROM stdin;'",
+    "CREATE AGGREGATE total (integer) (sfunc = int4pl, stype = integer)",
+    "CREATE VIEW doubled AS SELECT twice(id) AS id FROM qa_test",
+    "CREATE MATERIALIZED VIEW kept AS SELECT id FROM qa_test",
+    "CREATE SEQUENCE tickets START 42",
+    "SELECT lo_from_bytea(4711, 'a large object')",
+)
+
+
+@pytest.mark.postgresql
+def test_all_that_postgresql_can_hold_comes_back_over_itself(postgresql: Server, tmp_path: Path) -> None:
+    source, target = postgresql.small_site(SMALL), postgresql.small_site(SMALL[:1])
+    postgresql.run(*ALL_OF_POSTGRESQL, address=source)
+    postgresql.run(*ALL_OF_POSTGRESQL, "INSERT INTO aside.notes (mood) VALUES ('ok')", address=target)
+    backup = create_backup(source, to_dir=tmp_path / "to")
+    restore_backup(backup.made.manifest, database=target, replace=True)
+    with open_database(target) as session:
+        assert session.fetch("SELECT mood::text, number::integer FROM aside.notes") == [("fail", 1)]
+        assert session.fetch("SELECT sum(id) FROM doubled") == [(20,)]
+        assert session.fetch("SELECT total(id) FROM kept") == [(10,)]
+        assert session.fetch("SELECT last_value FROM tickets") == [(42,)]
+        assert session.fetch("SELECT convert_from(lo_get(4711), 'UTF8')") == [("a large object",)]
+
+
+@pytest.mark.postgresql
+def test_owners_and_rights_come_back_where_the_login_may_set_them(postgresql: Server, tmp_path: Path) -> None:
+    site = postgresql.small_site(SMALL)
+    postgresql.run("CREATE ROLE \"the site\" LOGIN PASSWORD 's3cret pw'", "CREATE ROLE reporting", address=site)
+    try:
+        postgresql.run('ALTER TABLE qa_test OWNER TO "the site"', "GRANT SELECT ON qa_test TO reporting", address=site)
+        backup = create_backup(site, to_dir=tmp_path / "to")
+        asked = (
+            "SELECT tableowner, has_table_privilege('reporting', 'qa_test', 'SELECT') FROM pg_tables "
+            "WHERE tablename = 'qa_test'"
+        )
+        whole = postgresql.new_database()
+        proof = restore_backup(backup.made.manifest, database=whole).proof
+        with open_database(whole) as session:
+            assert session.fetch(asked) == [("the site", True)]
+        assert not any("belongs to" in sentence for sentence in proof)
+
+        own = postgresql.new_database()
+        postgresql.run('GRANT ALL ON SCHEMA public TO "the site"', address=own)
+        proof = restore_backup(backup.made.manifest, database=replace(own, user="the site")).proof
+        with open_database(own) as session:
+            assert session.fetch(asked) == [("the site", False)]
+        assert any("the site is no member of qa" in sentence for sentence in proof)
+        for database in (whole, own):
+            postgresql.run(f"DROP DATABASE {database.name}")
+    finally:
+        postgresql.run('DROP OWNED BY "the site"', "DROP OWNED BY reporting", address=site)
+        postgresql.run('DROP ROLE "the site"', "DROP ROLE reporting")
+
+
+@pytest.mark.postgresql
+def test_a_client_that_is_older_than_the_server_is_refused(postgresql: Server, tmp_path: Path) -> None:
+    if os.name == "nt":
+        pytest.skip("a script is no program on Windows")
+    old = tmp_path / "old" / "pg_dump"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n", encoding="utf-8")
+    old.chmod(0o755)
+    with pytest.raises(ProgramError, match=r"of version 9, older than the server \(PostgreSQL"):
+        create_backup(postgresql.small_site(SMALL), to_dir=tmp_path / "to", method="native", client_dir=old.parent)
+
+
+ALL_OF_MARIADB = (
+    "CREATE TABLE log (id integer AUTO_INCREMENT PRIMARY KEY, data longblob, word varchar(20) COLLATE utf8mb4_bin)",
+    "CREATE TRIGGER noted AFTER INSERT ON django_site FOR EACH ROW INSERT INTO `log` (`word`) VALUES ('site')",
+    "CREATE VIEW doubled AS SELECT id * 2 AS id FROM qa_test",
+    "CREATE FUNCTION twice(n integer) RETURNS integer DETERMINISTIC RETURN n * 2",
+    "CREATE PROCEDURE nothing() BEGIN\nINSERT INTO `log` (`word`) VALUES ('x');\nEND",
+    "CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM log",
+    "INSERT INTO log (data, word) VALUES (0x00FF0A0D275C, 'a')",
+)
+
+
+@pytest.mark.mariadb
+def test_all_that_mariadb_can_hold_comes_back_over_itself(mariadb: Server, tmp_path: Path) -> None:
+    source, target = mariadb.small_site(SMALL), mariadb.small_site(SMALL[:1])
+    mariadb.run(*ALL_OF_MARIADB, address=source)
+    mariadb.run(*ALL_OF_MARIADB, "INSERT INTO log (word) VALUES ('b')", address=target)
+    backup = create_backup(source, to_dir=tmp_path / "to")
+    restore_backup(backup.made.manifest, database=target, replace=True)
+    with open_database(target, writable=True) as session:
+        assert session.fetch("SELECT data, word FROM log") == [(b"\x00\xff\n\r'\\", "a")]
+        assert [int(str(row[0])) for row in session.fetch("SELECT SUM(twice(id)) FROM doubled")] == [40]
+        session.execute("INSERT INTO django_site VALUES (1)")
+        assert session.count("log") == 2
+        assert session.fetch("SELECT event_name FROM information_schema.events WHERE event_schema = DATABASE()") != []
+
+
+@pytest.mark.mariadb
+def test_tables_without_transactions_are_kept_from_changing_and_told(mariadb: Server, tmp_path: Path) -> None:
+    site = mariadb.small_site(SMALL)
+    mariadb.run("ALTER TABLE qa_test ENGINE=MyISAM", address=site)
+    backup = create_backup(site, to_dir=tmp_path / "to")
+    assert any("without transactions (qa_test)" in sentence for sentence in backup.proof)
+    target = mariadb.new_database()
+    restore_backup(backup.made.manifest, database=target)
+    assert content(target) == content(site)
+
+
+@pytest.mark.mariadb
+def test_a_restore_that_fails_half_way_puts_back_what_was_there(mariadb: Server, tmp_path: Path) -> None:
+    site, target, empty = mariadb.small_site(SMALL), mariadb.small_site(SMALL[:1]), mariadb.new_database()
+    mariadb.run("INSERT INTO qa_test VALUES (9, 'z', 'z', 'simple', REPEAT('x', 3000000))", address=site)
+    backup = create_backup(site, to_dir=tmp_path / "to")
+    before = content(target)
+    mariadb.run("SET GLOBAL max_allowed_packet = 1048576")
+    try:
+        with pytest.raises(BackupError, match="what was there has been put back") as caught:
+            restore_backup(backup.made.manifest, database=target, replace=True)
+        assert "max_allowed_packet" in caught.value.hint
+        assert content(target) == before
+        with pytest.raises(BackupError, match="it is empty, as it was"):
+            restore_backup(backup.made.manifest, database=empty)
+        assert content(empty) == {}
+    finally:
+        mariadb.run("SET GLOBAL max_allowed_packet = 16777216")

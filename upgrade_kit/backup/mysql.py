@@ -14,6 +14,7 @@ from upgrade_kit.backup.dumped import DumpedContent
 from upgrade_kit.backup.method import Options, Progress, Written, kept_sentence
 from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.programs import Login, Running, find_program
+from upgrade_kit.backup.server_drill import drill
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.database import as_text
@@ -110,7 +111,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
     return Written(content=content, notes=(f"Made by {version}.", compared, *([held] if loose else [])))
 
 
-def prove(made: UnverifiedBackup, _database: DatabaseAddress | None, options: Options) -> tuple[str, ...]:
+def prove(made: UnverifiedBackup, database: DatabaseAddress | None, options: Options) -> tuple[str, ...]:
     """Read the dump statement by statement, and count and digest its rows."""
     with file_errors(made.file):
         seen = _read(made.file, made.size_bytes, options.progress)
@@ -121,7 +122,12 @@ def prove(made: UnverifiedBackup, _database: DatabaseAddress | None, options: Op
         "The dump is complete, and every row of it can be read.",
         f"Rows counted in {len(rows)} tables ({sum(number for _, number in rows)} rows in all) agree.",
         "Migration history and calculation procedures agree.",
+        *((drill(made, database, options, create=_create, restore=restore),) if options.drill else ()),
     )
+
+
+def _create(session: Session, name: str) -> None:
+    session.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
 
 
 def restore(

@@ -12,6 +12,7 @@ from pathlib import Path
 from upgrade_kit.backup.dumped import DumpedContent
 from upgrade_kit.backup.method import Options, Written, kept_sentence
 from upgrade_kit.backup.programs import Login, Running, beside, find_program
+from upgrade_kit.backup.server_drill import drill
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.fingerprint import database_content
@@ -121,7 +122,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
     )
 
 
-def prove(made: UnverifiedBackup, _database: DatabaseAddress | None, options: Options) -> tuple[str, ...]:
+def prove(made: UnverifiedBackup, database: DatabaseAddress | None, options: Options) -> tuple[str, ...]:
     """Let pg_restore decode the whole archive, and count and digest the rows that come out of it."""
     pg_restore = _pg_restore(options)
     schema = _read_schema(made, pg_restore, options)
@@ -133,6 +134,18 @@ def prove(made: UnverifiedBackup, _database: DatabaseAddress | None, options: Op
         f"pg_restore decodes the whole archive: {schema.objects} objects and the data of {len(seen.rows)} tables.",
         f"Rows counted in {len(rows)} tables ({sum(number for _, number in rows)} rows in all) agree.",
         "Migration history and calculation procedures agree.",
+        *((drill(made, database, options, create=_create, restore=restore),) if options.drill else ()),
+    )
+
+
+def _create(session: Session, name: str) -> None:
+    """Create an empty database of the same encoding and order of letters as the one that the session is in."""
+    encoding, collate, ctype = session.fetch(
+        "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_catalog.pg_database "
+        "WHERE datname = current_database()"
+    )[0]
+    session.execute(
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE '{collate}' LC_CTYPE '{ctype}'"
     )
 
 

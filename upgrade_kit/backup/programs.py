@@ -45,8 +45,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     ("password|authentication|no pg_hba", "Check user and password; the password may come from UPGRADE_KIT_PASSWORD."),
     ("max_allowed_packet|bigger than", "Raise max_allowed_packet on the server (1G), then try again."),
+    # How MariaDB and MySQL end a connection that sends more than that.
+    ("gone away", "Check that the server runs, and raise its max_allowed_packet (1G); then try again."),
     (
-        "terminat|server closed|gone away|lost connection|connection|can't connect|broken pipe",
+        "terminat|server closed|lost connection|connection|can't connect|broken pipe",
         "Check that the server runs and can be reached, then try again.",
     ),
     ("does not exist", "Create on the server what is named there, then try again."),

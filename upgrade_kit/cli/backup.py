@@ -157,7 +157,7 @@ def _client_dir(arguments: Namespace) -> Path | None:
 
 def _verify(arguments: Namespace, streams: Streams) -> Exit:
     manifest = _manifest(arguments)
-    database = arguments.database or _server_of(manifest)
+    database = arguments.database or _server_of(manifest, drill=arguments.drill)
     address = None if database is None else parse_database_url(database, base=Path.cwd(), password=streams.password())
     with _shown("Verifying", arguments, streams) as step:
         backup = verify_backup(
@@ -166,11 +166,11 @@ def _verify(arguments: Namespace, streams: Streams) -> Exit:
     return _answer(backup, render_verified, arguments, streams)
 
 
-def _server_of(manifest: Path) -> str | None:
-    """Return the database of a backup that only its server can read."""
+def _server_of(manifest: Path, *, drill: bool) -> str | None:
+    """Return the database of a backup that only its server can read, or that is to be drilled on its server."""
     known = read_manifest(manifest)
     made = known.made if isinstance(known, Backup) else known
-    return made.database if made.on_server else None
+    return made.database if made.on_server or (drill and made.vendor != "sqlite") else None
 
 
 def _restore(arguments: Namespace, streams: Streams) -> Exit:
