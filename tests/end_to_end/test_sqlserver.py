@@ -49,7 +49,7 @@ GREETING = [
     "SET LOCK_TIMEOUT 10000",
 ]
 SNAPSHOT = [
-    "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()",
+    "SELECT d.snapshot_isolation_state FROM sys.databases d WHERE d.database_id = DB_ID()",
     "SET TRANSACTION ISOLATION LEVEL SNAPSHOT",
 ]
 

@@ -812,7 +812,7 @@ def _introduce(session: Session) -> None:
 def _read_snapshots(session: Session) -> None:
     """Let each transaction see one moment of a SQL Server database, where the database allows that."""
     with suppress(DatabaseError):  # as above
-        state = session.fetch("SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()")
+        state = session.fetch("SELECT d.snapshot_isolation_state FROM sys.databases d WHERE d.database_id = DB_ID()")
         if state and state[0][0] == 1:
             session.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
             session.sees_one_moment = True
