@@ -17,7 +17,6 @@ from upgrade_kit.rewriting.rewrite import rewrite_procedure
         pytest.param("result = 'a' + str(1.5 / 7)\n", "12 digits", id="joined"),
         pytest.param("result = str(1.5 / 7)[:4]\n", "takes a part", id="cut off"),
         pytest.param("result = len(str(1.5 / 7))\n", "its length", id="its length"),
-        pytest.param("result = str(range(3))\n", "no list", id="a range as text"),
         pytest.param(
             "import json\nresult = str([json.load(FILE)['name']])\n",
             "12 digits",

@@ -387,7 +387,10 @@ def _sort(machine: Machine, owner: Items | Row, arguments: Arguments, node: ast.
 
 
 def _view(machine: Machine, owner: Items | Row, node: ast.Call, element: Value) -> Value:
-    return order.passed_on(machine, one(owner), machine.lazy(LazyKind.VIEW, node, element))
+    view = machine.lazy(LazyKind.VIEW, node, element)
+    if not isinstance(owner, Items) or order.kind_of(machine, owner) is not order.Kind.ORDERED:
+        order.scramble(machine, view)
+    return order.passed_on(machine, one(owner), view)
 
 
 def _keys_of(machine: Machine, owner: Items | Row) -> Value:

@@ -664,7 +664,7 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
     """Return the value that a rule's ``returns`` word stands for.
 
     The words: ``number``, ``whole of numpy``, ``text``, ``texts``, ``part``, ``parts``, ``cells``,
-    ``rows of text``, ``view``, ``bytes``, ``list of bytes``, ``bytes stream``,
+    ``rows of text``, ``records``, ``view``, ``bytes``, ``list of bytes``, ``bytes stream``,
     ``text stream``, ``same`` (the data that was given), ``list of same``, ``thing KIND``, ``other``.
     """
     kind, _, rest = word.partition(" ")
@@ -682,6 +682,11 @@ def returned(machine: Machine, word: str, node: ast.AST, *, given: Data | None =
         case "rows of text":
             machine.put(-id(node), data(Flavour.TEXT, Shape.TOKEN))
             return machine.items(node, one(Items(-id(node))))
+        case "records":
+            record = one(Items(-id(node)))
+            machine.put(-id(node), data(Flavour.TEXT, Shape.TOKEN))
+            machine.put_keys(-id(node), data(Flavour.TEXT, Shape.TOKEN))
+            return machine.items(node, order.made(machine, record, order.Kind.DICTIONARY))
         case "part":
             return data(Flavour.TEXT, Shape.PART)
         case "parts":

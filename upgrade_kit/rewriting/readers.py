@@ -26,6 +26,7 @@ RETURNS = frozenset(
         "parts",
         "cells",
         "rows of text",
+        "records",
         "view",
         "bytes",
         "list of bytes",
