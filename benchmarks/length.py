@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from statistics import median
+from time import process_time
 
 from benchmarks.measuring import Way, in_turn
 from benchmarks.procedures import in_a_try, of_length
@@ -24,7 +25,7 @@ def run(size: int, runs: int) -> Iterator[str]:
     yield "Texts that are made to be hard, once each; they need only end within seconds"
     for title, text in _hard(size):
         said = []
-        ((seconds,),) = in_turn([Way(name=title, work=_noting(text, said))], 1)
+        ((seconds,),) = in_turn([Way(name=title, work=_noting(text, said))], 1, process_time)
         yield f"  {title:<44} {seconds:9.4f} s   {said[0]}"
 
 
@@ -35,7 +36,7 @@ def _longer(made: Callable[[int], str], size: int, runs: int) -> Iterator[str]:
         Way(name=f"{length} lines", work=_noting(made(length), said))
         for length, said in zip(lengths, answers, strict=True)
     ]
-    a_line = [median(taken) / length for taken, length in zip(in_turn(ways, runs), lengths, strict=True)]
+    a_line = [median(taken) / length for taken, length in zip(in_turn(ways, runs, process_time), lengths, strict=True)]
     unit = a_line[lengths.index(UNIT)]
     for length, seconds, said in zip(lengths, a_line, answers, strict=True):
         yield (

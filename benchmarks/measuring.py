@@ -36,21 +36,27 @@ def machine() -> str:
     )
 
 
-def in_turn(ways: Sequence[Way], runs: int) -> list[list[float]]:
-    """Return the seconds of each run of each way. The ways take turns: A B C, A B C, ..."""
+def in_turn(ways: Sequence[Way], runs: int, clock: Callable[[], float] = perf_counter) -> list[list[float]]:
+    """Return the seconds of each run of each way. The ways take turns: A B C, A B C, ...
+
+    Args:
+        ways: what is measured.
+        runs: how often each has its turn.
+        clock: ``time.process_time`` where all work is done in this process: others on the machine count less.
+    """
     seconds: list[list[float]] = [[] for _ in ways]
     for run in range(runs):
         for way, taken in zip(ways, seconds, strict=True):
             gc.collect()  # nobody pays for what another has left behind
-            start = perf_counter()
+            start = clock()
             way.work(run)
-            taken.append(perf_counter() - start)
+            taken.append(clock() - start)
     return seconds
 
 
-def compared(ways: Sequence[Way], runs: int) -> Iterator[str]:
+def compared(ways: Sequence[Way], runs: int, clock: Callable[[], float] = perf_counter) -> Iterator[str]:
     """Yield a line for each way: the median of its seconds, and of its ratios to the first, run by run."""
-    seconds = in_turn(ways, runs)
+    seconds = in_turn(ways, runs, clock)
     for way, taken in zip(ways, seconds, strict=True):
         ratios = [mine / first for mine, first in zip(taken, seconds[0], strict=True)]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from time import process_time
 
 import libcst as cst
 from fissix.pgen2.parse import ParseError
@@ -16,7 +17,7 @@ from benchmarks.procedures import mixed, uploads
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
 
 SIZE = 10_000
-AIM = "at least 5"
+AIMS = ("at least 10", "at least 5")
 
 
 class RenameFile(VisitorBasedCodemodCommand):
@@ -42,9 +43,9 @@ def run(size: int, runs: int) -> Iterator[str]:
     ):
         lines = [text.count("\n") for text in texts]
         yield f"{size} procedures of {min(lines)} to {max(lines)} lines, {sum(lines)} lines in all; {title}"
-        yield f"  (seconds are those of one run, which is one part in {runs} of them)"
+        yield f"  (seconds of the processor in one run, which is one part in {runs} of them)"
         outcomes: Counter[str] = Counter()
-        yield from compared(_ways(texts, runs, outcomes), runs)
+        yield from compared(_ways(texts, runs, outcomes), runs, process_time)
         yield f"  upgrade-kit said: {', '.join(f'{word} {n}' for word, n in sorted(outcomes.items()))}"
 
 
@@ -79,7 +80,7 @@ def _ways(texts: list[str], runs: int, outcomes: Counter[str]) -> list[Way]:
     rewrite_procedure(texts[0])  # the rules are read once in a process, and LibCST imported
     return [
         Way(name="upgrade-kit rewrite_procedure", work=for_each(kit)),
-        Way(name="LibCST codemod, naive rename with scopes", work=for_each(codemod), aim=AIM),
-        Way(name=f"2to3 (fissix), one pass, its {len(usual)} usual fixers", work=for_each(tool(usual))),
+        Way(name="LibCST codemod, naive rename with scopes", work=for_each(codemod), aim=AIMS[0]),
+        Way(name=f"2to3 (fissix), one pass, its {len(usual)} usual fixers", work=for_each(tool(usual)), aim=AIMS[1]),
         Way(name="2to3 (fissix), one pass, one fixer (fix_ne)", work=for_each(tool(["fissix.fixes.fix_ne"]))),
     ]
