@@ -85,8 +85,23 @@ WIRES = (
     "{v} = {o} if META['unit_number'] else {o}",
     "for {v}_x in [{o}]:\n    {v} = {v}_x",
     "{v} = [x for x in [{o}]][0]",
+    "while True:\n    {v} = {o}\n    break",
+    "{v} = dict(a={o})['a']",
+    "{v} = ({o},)[0]",
+    "{v} = [{o}].pop()",
+    "{v}_all = []\n{v}_all.append({o})\n{v} = {v}_all[-1]",
+    "def {v}_f(*given, **named):\n    return given[0]\n{v} = {v}_f({o}, a=1)",
+    "def {v}_f(x):\n    def inner():\n        return x\n    return inner\n{v} = {v}_f({o})()",
+    "def {v}_f(x):\n    yield x\n{v} = list({v}_f({o}))[0]",
+    "def {v}_f(x):\n    if META['unit_number']:\n        return x\n    return x\n{v} = {v}_f({o})",
+    "try:\n    {v} = {o}\nexcept ValueError:\n    raise",
 )
-OUTERMOST = ("def {v}_f():\n    return {o}\n{v} = {v}_f()", "def {v}_f(x={o}):\n    return x\n{v} = {v}_f()")
+OUTERMOST = (
+    "def {v}_f():\n    global {v}\n    {v} = {o}\n{v}_f()",
+    "def {v}_f():\n    return {o}\n{v} = {v}_f()",
+    "def {v}_f(x={o}):\n    return x\n{v} = {v}_f()",
+    "class {v}_C(object):\n    pass\n{v}_C.held = {o}\n{v} = {v}_C.held",
+)
 DECOYS = (
     "# FILE is read here, not BIN_FILE",
     "note = 'FILE.read() gives text'",
