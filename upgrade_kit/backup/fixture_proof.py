@@ -229,8 +229,10 @@ def fixture_shapes(made: UnverifiedBackup) -> Shapes:
     for item in read_fixture(made.file):
         names = wanted.setdefault(item.model, {})
         for name, value in item.fields.items():
-            if names.get(name) is None:
-                names[name] = _KINDS.get(type(value))
+            kind = None if value is None else _KINDS.get(type(value), Kind.ANY)
+            known = names.setdefault(name, kind)
+            if known is not kind and kind is not None:
+                names[name] = kind if known is None else Kind.ANY
         if keys.get(item.model) is None:
             keys[item.model] = _KINDS.get(type(item.pk))
     ruled = {shape.model: shape for shape in _best_fitting(made, wanted)}

@@ -267,7 +267,8 @@ def reset_sequences(session: Session, shapes: Shapes) -> None:
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?Z").fullmatch
 _DURATION = re.compile(r"(?:(-?\d+) )?(\d\d):(\d\d):(\d\d)(?:\.(\d{6}))?").fullmatch
-_ODD_FLOATS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_INFINITIES = {"Infinity": float("inf"), "-Infinity": float("-inf")}
+_ODD_FLOATS = {"NaN": float("nan"), **_INFINITIES}  # SQLite would store NULL for NaN, and keeps it as a text
 
 Convert: TypeAlias = Callable[[Value], Value]
 
@@ -289,7 +290,7 @@ def _converter(field: Field, vendor: str) -> Convert | None:
         case Kind.BINARY:
             return _to_bytes
         case Kind.FLOAT:
-            return _to_float
+            return partial(_to_float, _ODD_FLOATS if vendor != "sqlite" else _INFINITIES)
         case Kind.TEXT:
             return _to_text
         case _:
@@ -328,8 +329,8 @@ def _to_bytes(value: Value) -> Value:
     return b64decode(value) if isinstance(value, str) else _to_any(value)
 
 
-def _to_float(value: Value) -> Value:
-    return _ODD_FLOATS.get(value, value) if isinstance(value, str) else _to_any(value)
+def _to_float(odd: dict[str, float], value: Value) -> Value:
+    return odd.get(value, value) if isinstance(value, str) else _to_any(value)
 
 
 def _to_text(value: Value) -> Value:
