@@ -212,7 +212,12 @@ ANYTHING = st.one_of(
 ROWS = st.lists(st.tuples(ANYTHING, ANYTHING, ANYTHING, ANYTHING, ANYTHING), max_size=6)
 
 
-@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(rows=ROWS)
 def test_whatever_the_rows_what_is_restored_has_their_digests(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, ...]]

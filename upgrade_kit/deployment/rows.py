@@ -46,7 +46,9 @@ class Rows:
         self.shape = shape
         self.source = session.quote(shape.table)
         self._key = shape.key
-        self._fields = (*(field for field in shape.fields if not field.key), *filter(None, [self._key]))
+        # In the order of their names: what is digested must not depend on which version's rules were at hand.
+        others = sorted((field for field in shape.fields if not field.key), key=lambda field: field.name)
+        self._fields = (*others, *filter(None, [self._key]))
         self.columns = tuple(session.column(shape.table, field.column) for field in self._fields)
         self._digest = ContentDigest(shape.table)
         self._any_type = session.vendor == "sqlite"  # where a text column may hold a number, or bytes
