@@ -346,3 +346,16 @@ def test_processes_that_share_the_work_give_the_same_answer(upgraded: Path, caps
 def test_no_process_at_all_is_a_wrong_request(upgraded: Path, capsys: pytest.CaptureFixture[str], jobs: str) -> None:
     assert main(["rewrite-calcs", "site", "--jobs", jobs]) == 2
     assert jobs in capsys.readouterr().err
+
+
+def test_what_only_python_2_can_run_is_left_alone_when_asked(
+    upgraded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["rewrite-calcs", "site", "--no-python2", "--format", "json"])
+
+    old = next(p for p in answer(capsys)["procedures"] if p["slug"] == "old_print")
+    assert (old["outcome"], old["edits"], old["diff"]) == ("review", [], "")
+    assert old["before_sha256"] == old["after_sha256"]
+
+    main(["rewrite-calcs", "site", "--no-python2"])
+    assert "upgrade-kit rewrite-calcs site --no-python2 --apply" in capsys.readouterr().out

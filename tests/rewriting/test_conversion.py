@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from upgrade_kit.model.rewrite import Outcome
 from upgrade_kit.rewriting.edits import edited
+from upgrade_kit.rewriting.grammar import Python3, parse
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
 
 
@@ -98,3 +101,120 @@ def test_left_alone_when_asked() -> None:
     assert rewrite.source is source
     assert rewrite.reason == "only Python 2 can run it: print as a statement (line 1)"
     assert rewrite.findings[0].rule == "UK420"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(
+            "def f((a, (b, c)), d=(1, 2)):\r\n    'doc'\r\n    x = a\r\n    return x\r\nresult = f((1, (2, 3)))\r\n",
+            "def f(a_b_c, d=(1, 2)):\r\n    'doc'\r\n    a, (b, c) = a_b_c; x = a\r\n    return x\r\n"
+            "result = f((1, (2, 3)))\r\n",
+            id="a tuple in a tuple, behind a docstring",
+        ),
+        pytest.param("def f((a)): return a\nresult = f(1)\n", "def f(a): return a\nresult = f(1)\n", id="one name"),
+        pytest.param(
+            "a_b = 1\ndef f((a, b)): return b\nresult = f((1, 2))\n",
+            "a_b = 1\ndef f(a_b_): a, b = a_b_; return b\nresult = f((1, 2))\n",
+            id="the name is taken",
+        ),
+        pytest.param(
+            "xs = [3, 4]\nresult = map(lambda (i, x): i * x, enumerate(xs))\n",
+            "xs = [3, 4]\nresult = list(map(lambda i_x: i_x[0] * i_x[1], enumerate(xs)))\n",
+            id="pairs in a lambda, and a list",
+        ),
+        pytest.param(
+            "d = {}\nresult = sorted(d.items(), key=lambda (k, v): dict(v=k)['v'])[0]\n",
+            "d = {}\nresult = sorted(d.items(), key=lambda k_v: dict(v=k_v[0])['v'])[0]\n",
+            id="a keyword is no use of the name",
+        ),
+    ],
+)
+def test_tuples_as_parameters(before: str, after: str) -> None:
+    rewrite = rewrite_procedure(before, slug="r")
+
+    assert rewrite.source == after, rewrite.reason
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("f = lambda (a, b): a\nresult = f(x)\n", id="called with who knows what"),
+        pytest.param("d = {}\nresult = map(lambda (a, b): [a for a in b], d.items())\n", id="bound again inside"),
+        pytest.param("def f((a, b)):\n    if a:\n        return b\nresult = f((1, 2))\n", id="before a block"),
+    ],
+)
+def test_tuples_that_are_left_to_a_person(source: str) -> None:
+    rewrite = rewrite_procedure(source, slug="r")
+
+    assert rewrite.outcome is Outcome.REVIEW
+    assert rewrite.source is source
+
+
+# -- texts of many kinds ---------------------------------------------------------------------------------------
+
+VALUES = (
+    "n",
+    "0755",
+    "10L",
+    "'a'",
+    "ur'b'",
+    "'C:\\Users'",
+    "`n`",
+    "d['a']",
+    "len(FILE.read())",
+    "(1, 2)",
+    "[x for x in 1, 2]",
+)
+SIMPLE = (
+    "print {0}",
+    "print {0}, {1},",
+    "print ({0}) % {1}",
+    "print >>sys.stderr, {0}",
+    "n = {0} <> {1}",
+    "xs = range({0}) + map(str, {1})",
+    "n = d.has_key({0})",
+    "for k, v in d.iteritems(): n = k",
+    "raise ValueError, {0}",
+    "exec {0}",
+    "n = xrange({0})",
+    "result = {0}  # é \u00a0 `x`",
+)
+
+
+@st.composite
+def procedures(draw: st.DrawFn) -> str:
+    newline = draw(st.sampled_from(["\n", "\r\n"]))
+    lines = ["import sys", "n, d, result = 1, {'a': 1}, 0"]
+    for _ in range(draw(st.integers(1, 6))):
+        value = st.sampled_from(VALUES)
+        line = draw(st.sampled_from(SIMPLE)).format(draw(value), draw(value))
+        match draw(st.integers(0, 3)):
+            case 0:
+                lines += ["if n:", f"        {line}", "\tn = 2", f"        {line} "]
+            case 1:
+                lines += ["try:", f"    {line}", "except (ValueError, TypeError), e:\t", "    print e"]
+            case _:
+                lines.append(line)
+    return newline.join(lines) + draw(st.sampled_from(["", newline, f"  {newline}", f"{newline}# end"]))
+
+
+@given(procedures())
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_converted_parses_and_nothing_else_is_touched(source: str) -> None:
+    rewrite = rewrite_procedure(source, slug="r")
+
+    assert rewrite.source == edited(source, rewrite.edits)
+    end = 0
+    for edit in rewrite.edits:
+        assert edit.offset >= end
+        assert source[edit.offset :].startswith(edit.before)
+        assert edit.before != edit.after
+        end = edit.offset + len(edit.before)
+    if rewrite.outcome is Outcome.REWRITE:
+        assert rewrite.source is not None
+        assert isinstance(parse(rewrite.source), Python3)
+        again = rewrite_procedure(rewrite.source, slug="r")
+        assert again.outcome is Outcome.UNCHANGED
+        assert again.source is rewrite.source
+        assert rewrite.source.count("\n") - rewrite.source.count("\r\n") == source.count("\n") - source.count("\r\n")

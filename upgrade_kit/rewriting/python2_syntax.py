@@ -285,7 +285,72 @@ class _Converter:
                 return
 
     def _parameter(self, node: Any) -> None:  # noqa: ANN401
-        raise self._keep(node, f"the parameter {_short(self._text(node))} is a tuple")
+        """Write ``def f((a, b)): ...`` as ``def f(a_b): a, b = a_b; ...``."""
+        if node.parent.type in {self._symbols.tfplist, self._symbols.vfplist, node.type}:
+            return  # a tuple in a tuple is unpacked with it
+        inside = node.children[1]
+        if inside.type == self._token.NAME:  # def f((a)): brackets that say nothing
+            self._say(node, "a parameter in brackets, written without", PARAMETERS)
+            for bracket in (node.children[0], node.children[2]):
+                self._replace(self._start(bracket), self._end(bracket), "", PARAMETERS)
+            return
+        names = [leaf.value for leaf in node.leaves() if leaf.type == self._token.NAME]
+        together = "_".join(names)
+        while self._names[together]:
+            together += "_"
+        self._names[together] += 1
+        self._say(node, "a tuple as a parameter, unpacked inside", PARAMETERS)
+        self._replace(self._start(node), self._end(node), together, PARAMETERS)
+        if node.type == self._symbols.tfpdef:
+            self._unpack_in_function(node, f"{self._text(inside)} = {together}")
+        else:
+            self._unpack_in_lambda(node, names, together)
+
+    def _unpack_in_function(self, node: Any, unpacking: str) -> None:  # noqa: ANN401
+        function = node
+        while function.type != self._symbols.funcdef:
+            function = function.parent
+        statements = [function.children[-1]]
+        if statements[0].type == self._symbols.suite:
+            passed = {self._token.NEWLINE, self._token.INDENT, self._token.DEDENT}
+            statements = [child for child in statements[0].children if child.type not in passed]
+        text = next(statements[0].leaves()).type == self._token.STRING
+        first = statements[1] if text and len(statements) > 1 else statements[0]
+        if first.type != self._symbols.simple_stmt or re.search(r"[\r\n#\\]", unpacking):
+            raise self._keep(node, f"the parameter {_short(self._text(node))} is a tuple")
+        self._replace(self._start(first), self._start(first), f"{unpacking}; ", PARAMETERS)
+
+    def _unpack_in_lambda(self, node: Any, names: list[str], together: str) -> None:  # noqa: ANN401
+        """Write ``lambda (k, v): v`` as ``lambda k_v: k_v[1]``, where it is called with pairs and nothing else."""
+        function = node
+        while function.type not in {self._symbols.lambdef, self._symbols.old_lambdef}:
+            function = function.parent
+        body = function.children[-1]
+        leaves = list(body.leaves())
+        nested = any(leaf.value in {"lambda", "for"} for leaf in leaves)
+        flat = len(node.children[1].children) == 2 * len(names) - 1
+        if nested or not flat or len(names) != 2 or not self._takes_pairs(function):  # noqa: PLR2004 - a pair
+            raise self._keep(node, f"the parameter {_short(self._text(node))} is a tuple")
+        for before, leaf, after in zip(["", *(x.value for x in leaves)], leaves, [*leaves[1:], None], strict=False):
+            is_keyword = after is not None and after.value == "=" and leaf.parent.type == self._symbols.argument
+            if leaf.type == self._token.NAME and leaf.value in names and before != "." and not is_keyword:
+                self._replace(self._start(leaf), self._end(leaf), f"{together}[{names.index(leaf.value)}]", PARAMETERS)
+
+    def _takes_pairs(self, function: Any) -> bool:  # noqa: ANN401
+        """Return whether a lambda is handed, beside pairs, to what calls it with each of them."""
+        handed = function if function.parent.type != self._symbols.argument else function.parent
+        call = handed.parent
+        if call.type != self._symbols.arglist:
+            return False
+        whole = call.parent.parent
+        given = [self._text(child) for child in call.children if child is not handed]
+        return (
+            whole.type == self._symbols.power
+            and self._text(whole.children[0]) in {"sorted", "max", "min", "map", "filter"}
+            and whole.children[1] is call.parent
+            and any(_PAIRS.fullmatch(text) for text in given)
+            and len(given) == 2  # noqa: PLR2004 - the pairs and the comma
+        )
 
     def _leaf(self, leaf: Any) -> None:  # noqa: ANN401
         value = leaf.value
@@ -376,6 +441,7 @@ class _Converter:
                 yield leaf, self._source[line:start]
 
 
+_PAIRS = re.compile(r"[A-Za-z_][\w.]*\.(iter|view)?items\(\)|enumerate\([A-Za-z_]\w*\)", re.ASCII)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _BEYOND = re.compile(r"[^\x00-\x7f]|\\x[89a-fA-F]|\\[23][0-7][0-7]|^[uU]\w?['\"].*\\[uUN]", re.DOTALL)
 LONGEST_QUOTE = 40
