@@ -92,6 +92,19 @@ def test_what_is_not_provably_the_same_is_left_to_a_person(source: str, words: s
     assert rewrite.source == source
 
 
+def test_the_variable_of_a_list_comprehension_is_followed_although_something_else_stores_it() -> None:
+    rewrite = rewrite_procedure("i = 3\nrows = [i for i in FILE]\nresult = len(rows) + int(i)\n", slug="r")
+
+    assert rewrite.outcome is Outcome.REVIEW
+    assert rewrite.reason == "i is the variable of a list comprehension, which Python 3 keeps inside (line 3)"
+
+
+def test_stored_anew_after_a_list_comprehension_it_is_the_same_on_both() -> None:
+    source = "rows = [int(i) for i in FILE]\nfor i in rows:\n    result = i\n"
+
+    assert rewrite_procedure(source, slug="r").outcome is Outcome.UNCHANGED
+
+
 def test_left_alone_when_asked() -> None:
     source = "print 'x'\nresult = len(FILE.read())\n"
 

@@ -251,7 +251,7 @@ def _constant(_: Machine, node: ast.Constant) -> Value:
     return NUMBER
 
 
-_SPECIAL = frozenset({Unbound(), Context("FILE"), Context("BIN_FILE")})
+_SPECIAL = frozenset({Unbound(), Leaked(), Context("FILE"), Context("BIN_FILE")})
 
 
 def _name(machine: Machine, node: ast.Name) -> Value:
