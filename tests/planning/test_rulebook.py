@@ -28,6 +28,12 @@ source = "install guide"
 [engine_replacements]
 old_engine = "new.engine"
 
+[engine_options]
+"new.engine" = ["driver"]
+
+[settings_gone]
+OLD_NAME = "NEW_NAME"
+
 [migrations]
 qa = ["0001_initial", "0002_more"]
 
@@ -96,6 +102,8 @@ def test_a_version_file_becomes_a_release(tmp_path: Path) -> None:
         migrations=(("qa", ("0001_initial", "0002_more")),),
         later_migrations=((Version("1.0.1"), "qa", "0003_later"),),
         source="install guide",
+        settings_gone=(("OLD_NAME", "NEW_NAME"),),
+        engine_options=(("new.engine", ("driver",)),),
     )
 
 
@@ -211,6 +219,8 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
             "not a table",
             id="a table too deep",
         ),
+        pytest.param('["driver"]', '"driver"', "engine_options.new.engine", "not a string", id="a text for options"),
+        pytest.param('"NEW_NAME"', "1", "settings_gone.OLD_NAME", "not an integer", id="a number for a name"),
     ],
 )
 def test_a_wrong_version_file_is_told_by_file_key_and_reason(

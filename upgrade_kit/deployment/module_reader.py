@@ -29,7 +29,7 @@ from upgrade_kit.deployment.static_values import (
     same,
 )
 from upgrade_kit.errors import SiteError
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.deployment import ImportKind, SettingsImport, Unobserved
 
 FILE_LIMIT = 50
 _IMPORT_ERRORS = frozenset(("BaseException", "Exception", "ImportError", "ModuleNotFoundError"))
@@ -52,6 +52,7 @@ class SiteReader:
         files: the files that were read, in order.
         python2_only: ``file:line`` where Python 3 stops, of those that only Python 2 can parse.
         notes: what a person should know, one sentence each.
+        imports: what files other than the application's own settings import, in order.
     """
 
     def __init__(self, root: Path, *, implicit_relative: bool) -> None:
@@ -59,6 +60,7 @@ class SiteReader:
         self.files: list[Path] = []
         self.python2_only: list[str] = []
         self.notes: list[str] = []
+        self.imports: list[SettingsImport] = []
         self._implicit_relative = implicit_relative
         self._modules: dict[Path, SiteModule] = {}
 
@@ -117,6 +119,13 @@ class SiteReader:
                     return file
         return None
 
+    def only_beside(self, name: str, level: int) -> bool:
+        """Return whether an import finds its file only as Python 2 does: beside the importing file."""
+        if level or not name:
+            return False
+        first = self.root / name.partition(".")[0]
+        return not (first.is_dir() or first.with_name(f"{first.name}.py").is_file())
+
     def must_have(self, name: str, level: int) -> bool:
         """Return whether an import can only mean a file of the site."""
         return bool(level) or name in _OWN_FILES or name.partition(".")[0] == "qatrack"
@@ -136,6 +145,8 @@ class _FileReader:
         self._names = module.names  # one dict for good: who imports this file meanwhile looks into it
         self._evaluator = Evaluator(module.names, site.root, self._place)
         self._names["__file__"] = Binding(str(path), "")
+        self._perhaps = 0  # how many ways are open that may not be taken, or in which an import may fail
+        self._caught = 0  # how many of them catch an import that fails
 
     def run(self, tree: ast.Module) -> None:
         if not self._block(tree.body):
@@ -241,22 +252,31 @@ class _FileReader:
 
     def _branch(self, statements: list[ast.stmt]) -> Names | None:
         """Follow one of two ways and return the names at its end, or ``None`` where it stops before."""
+        self._perhaps += 1
         try:
             reached = self._block(statements)
         except ImportFailsError:
             self._evaluator.doubts += 1
             return None
+        finally:
+            self._perhaps -= 1
         return dict(self._names) if reached else None
 
     def _try(self, node: ast.Try) -> bool:
         before, doubts = copy_names(self._names), self._evaluator.doubts
         failure: ImportFailsError | None = None
+        catches = any(map(_catches_imports, node.handlers))
+        self._perhaps += catches
+        self._caught += catches
         try:
             reached = self._block(node.body)
         except ImportFailsError as error:
             failure, reached = error, False
-            if not any(map(_catches_imports, node.handlers)):
+            if not catches:
                 raise
+        finally:
+            self._perhaps -= catches
+            self._caught -= catches
         self._note_swallowed_imports(node, failure)
         at_failure = dict(self._names)
         doubtful = self._evaluator.doubts > doubts
@@ -422,6 +442,7 @@ class _FileReader:
     def _import(self, alias: ast.alias, node: ast.Import) -> None:
         file = self._site.find(alias.name, 0, self._path)
         if file is not None and (alias.asname or "." not in alias.name):
+            self._note_own(alias.name, 0, node)
             self._names[alias.asname or alias.name] = Binding(self._site.module(file), self._place(node))
             return
         if file is None:
@@ -433,11 +454,14 @@ class _FileReader:
         source = node.module or ""
         file = self._site.find(source, node.level, self._path) if source else None
         module = None if file is None else self._site.module(file)
+        if file is not None:
+            self._note_own(source, node.level, node)
         for alias in node.names:
             found: Binding | None = module.names.get(alias.name) if module else None
             if found is None:
                 inner = self._site.find(f"{source}.{alias.name}".strip("."), node.level, self._path)
                 if inner is not None:
+                    self._note_own(f"{source}.{alias.name}".strip("."), node.level, node)
                     found = Binding(self._site.module(inner), self._place(node))
             if found is None and module is not None:
                 reason = self._evaluator.unknown(f"{alias.name} is not set in {source}", node)
@@ -456,6 +480,7 @@ class _FileReader:
             for name in [name for name in self._names if name != "__file__"]:
                 self._names[name] = Binding(reason, self._place(node))
             return
+        self._note_own(source, node.level, node)
         module = self._site.module(file)
         listed = module.names.get("__all__")
         public = [name for name in module.names if not name.startswith("_")]
@@ -472,9 +497,25 @@ class _FileReader:
         """
         if self._site.must_have(name, level):
             raise ImportFailsError(f"{self._place(node)} imports {name or 'a file'}, which is not there")
-        if name.partition(".")[0] not in _ALWAYS_THERE:
+        first = name.partition(".")[0]
+        if first in _PYTHON2_MODULES:
+            self._note(name, ImportKind.PYTHON2, node)
+        if first not in _ALWAYS_THERE:
             self._evaluator.doubts += 1
             self._module.foreign.append((self._place(node), name))
+            self._note(name, ImportKind.FOREIGN, node)
+
+    def _note_own(self, name: str, level: int, node: ast.stmt) -> None:
+        beside = self._site.only_beside(name, level)
+        self._note("." * level + name, ImportKind.BESIDE if beside else ImportKind.OWN, node)
+
+    def _note(self, name: str, kind: ImportKind, node: ast.stmt) -> None:
+        if self._caught and kind in {ImportKind.PYTHON2, ImportKind.FOREIGN}:
+            return  # the file itself says what to do without it
+        if self._path != self._site.root / "qatrack" / "settings.py":  # the target brings its own
+            self._site.imports.append(
+                SettingsImport(module=name, kind=kind, where=self._place(node), certain=not self._perhaps)
+            )
 
 
 def _takes(owner: Value, key: Value) -> bool:

@@ -117,6 +117,8 @@ _LOCAL_SETTINGS = """DATABASES = {{
     }}
 }}
 ALLOWED_HOSTS = ['127.0.0.1']
+TIME_ZONE = 'Europe/Vienna'
+SECRET_KEY = 'the key of the sample site, which keeps no secret'
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 
@@ -88,6 +89,11 @@ def _told(
         media_root=_folder(names, "MEDIA_ROOT", root),
         python2_only=tuple(reader.python2_only),
         notes=tuple(map(hide.sentence, (*reader.notes, *_notes(root, reader.files, default)))),
+        set_by_site=_set_by_site(names),
+        imports=tuple(reader.imports),
+        has_published_key=_has_published_key(names),
+        has_known_zone=_has_known_zone(names),
+        open_to_all=_open_to_all(root, names, default),
     )
     if isinstance(address, Unobserved):
         address = hide.reason(address)
@@ -102,6 +108,57 @@ def _is_python2(root: Path) -> bool:
     declared = declared_version(root)
     version = declared[0] if not isinstance(declared, Unobserved) else None
     return version is None or version < Version("0.3.dev0")
+
+
+# Secrets: where they are, and who may read them
+
+# The SHA-256 of the SECRET_KEY in qatrack/settings.py, the same from 0.2.5 to 3.1.1.4.
+_PUBLISHED_KEY_SHA256 = "1a13ae4ed7dd0d456d1e9a3ac684bf5e7547104d695efeb6a97dc56203fe5d0d"
+_PUBLISHED_WORDS = frozenset(("your_password_here",))  # EMAIL_HOST_PASSWORD as it comes
+_PASSWORD_NAME = re.compile(r"PASS|PWD|SECRET_KEY|(?:^|_)PW(?:$|_)", re.IGNORECASE)
+
+
+def _has_published_key(names: Names) -> bool | Unobserved:
+    bound = names.get("SECRET_KEY")
+    if bound is None:
+        return True  # the target's own settings.py has it
+    if isinstance(bound.value, Unobserved):
+        return Unobserved(f"SECRET_KEY is computed when the settings are imported ({bound.where})")
+    return isinstance(bound.value, str) and _is_published_key(bound.value)
+
+
+def _is_published_key(text: str) -> bool:
+    from hashlib import sha256  # noqa: PLC0415 - only where a site has settings
+
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == _PUBLISHED_KEY_SHA256
+
+
+def _open_to_all(
+    root: Path, names: Names, default: Mapping[str, Value] | Unobserved
+) -> tuple[tuple[str, tuple[str, ...]], ...] | Unobserved:
+    """Return the files with a secret in them that anybody on this machine may read."""
+    if os.name != "posix":
+        return Unobserved("who may read a file is not looked at on Windows", asked=False)
+    holders: dict[str, list[str]] = {}
+    for name, bound in names.items():
+        value = default.get("PASSWORD") if name == "DATABASES" and not isinstance(default, Unobserved) else bound.value
+        if name != "DATABASES" and not (name.isupper() and _PASSWORD_NAME.search(name)):
+            continue
+        if isinstance(value, str) and value and value not in _PUBLISHED_WORDS and not _is_published_key(value):
+            shown = f"{name}['default']['PASSWORD']" if name == "DATABASES" else name
+            holders.setdefault(bound.where.rpartition(":")[0], []).append(shown)
+    try:
+        return tuple((file, tuple(held)) for file, held in holders.items() if file and _anybody_reads(root / file))
+    except OSError as error:
+        return Unobserved(f"the permissions of {error.filename} cannot be read: {error.strerror}")
+
+
+def _anybody_reads(file: Path) -> bool:
+    """Return whether the file's mode, and that of each folder on the way to it, lets everybody read it."""
+    path = file.resolve()
+    return bool(path.stat().st_mode & stat.S_IROTH) and all(
+        folder.stat().st_mode & stat.S_IXOTH for folder in path.parents
+    )
 
 
 # What may be shown
@@ -208,6 +265,18 @@ def _unknown_values(names: Names, hide: _Hider) -> tuple[tuple[str, Unobserved],
             case _:
                 pass
     return tuple(unknown)
+
+
+def _set_by_site(names: Names) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, bound.where)
+        for name, bound in names.items()
+        if name.isupper()
+        and bound.where
+        and not bound.where.startswith("qatrack/settings.py:")
+        # Set in settings.py, and then put in doubt by a line of another file.
+        and not (isinstance(bound.value, Unobserved) and bound.value.reason.startswith("may be "))
+    )
 
 
 # The database
@@ -338,6 +407,29 @@ def _driver_options(default: Mapping[str, Value], vendor: str) -> tuple[tuple[st
         for key, value in options.items()
         if key in _DRIVER_OPTIONS[vendor] and isinstance(value, str | int)
     )
+
+
+# The time zone
+
+
+def _has_known_zone(names: Names) -> bool | Unobserved:
+    bound = names.get("TIME_ZONE")
+    if bound is None or not isinstance(bound.value, str):
+        return Unobserved("TIME_ZONE is no text", asked=False)
+    known = _is_zone(bound.value)
+    if not known and not _is_zone("UTC"):
+        return Unobserved("this machine has no time zone data; to get them, type: python -m pip install tzdata")
+    return known
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only where a site has settings
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # no name at all, the name of a folder, not there
+        return False
+    return True
 
 
 # Folders and notes

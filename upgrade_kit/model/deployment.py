@@ -27,6 +27,9 @@ class Unobserved:
     asked: bool = True
 
 
+_NOT_ASKED = Unobserved("nobody asked for it", asked=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
     """The application's code in the site's folder.
@@ -63,6 +66,32 @@ class DatabaseSettings:
     where: str
 
 
+class ImportKind(StrEnum):
+    """Where the settings find what they import, beside Python's and Django's own."""
+
+    OWN = "own"  # a file of the site that both versions of Python find
+    BESIDE = "beside"  # a file in the same folder, which only Python 2 finds without a dot
+    PYTHON2 = "python2"  # a module that Python 3 has no more
+    FOREIGN = "foreign"  # a module that has to be installed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsImport:
+    """One import in a settings file that the site wrote.
+
+    Attributes:
+        module: what is imported.
+        kind: where it is found.
+        where: ``"file:line"``.
+        certain: whether it happens always, and nothing catches its failure in that file.
+    """
+
+    module: str
+    kind: ImportKind
+    where: str
+    certain: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """``settings.py`` and ``local_settings.py``, parsed and never imported.
@@ -75,6 +104,12 @@ class Settings:
         media_root: ``MEDIA_ROOT``.
         python2_only: ``"file:line"`` of files that only Python 2 can parse.
         notes: what a person should know of the files themselves, one sentence each.
+        set_by_site: ``(name, "file:line")`` of what other files set than the application's own ``settings.py``.
+        imports: what the site's own settings files import, but for what comes with Python and Django.
+        has_published_key: whether ``SECRET_KEY`` is the one that QATrack+ came with, or is left to it.
+        has_known_zone: whether this machine's time zone data have ``TIME_ZONE``, where that is a text.
+        open_to_all: ``(file, names)`` of files that every user of the machine may read, with the names of the secrets
+            in them.
     """
 
     files: tuple[Path, ...]
@@ -84,6 +119,11 @@ class Settings:
     media_root: Path | Unobserved
     python2_only: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    set_by_site: tuple[tuple[str, str], ...] = ()
+    imports: tuple[SettingsImport, ...] = ()
+    has_published_key: bool | Unobserved = _NOT_ASKED
+    has_known_zone: bool | Unobserved = _NOT_ASKED
+    open_to_all: tuple[tuple[str, tuple[str, ...]], ...] | Unobserved = _NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

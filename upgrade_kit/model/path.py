@@ -60,6 +60,8 @@ class Release:
         migrations: ``(app, names)`` pairs, in order; every migration of QATrack+'s own apps at this version.
         later_migrations: ``(first version, app, name)`` of what releases within the node added.
         source: document and section.
+        settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
+        engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -76,6 +78,8 @@ class Release:
     later_migrations: tuple[tuple[Version, str, str], ...]
     source: str
     predecessors: tuple[Version, ...] = ()
+    settings_gone: tuple[tuple[str, str], ...] = ()
+    engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

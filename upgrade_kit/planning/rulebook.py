@@ -256,9 +256,10 @@ class _Table:
                 raise self.wrong(f"{key}[{index}]", f"must be a table, not {_kind(item)}")
             yield _Table(item, self.file, f"{self._prefix}{key}[{index}].")
 
-    def lists(self, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return a table of lists of distinct strings, in the file's order."""
-        return tuple((name, self._strings(f"{key}.{name}", value)) for name, value in self._table(key).items())
+    def lists(self, key: str, *, required: bool = True) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return a table of lists of strings, in the file's order; none where the key is absent and may be."""
+        table = self._table(key) if required or key in self._values else {}
+        return tuple((name, self._strings(f"{key}.{name}", value)) for name, value in table.items())
 
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Return a table of strings, in the file's order; none where the key is absent."""
@@ -304,6 +305,8 @@ def _release(table: _Table) -> Release:
         migrations=table.lists("migrations"),
         later_migrations=_later_migrations(table),
         predecessors=table.versions("predecessors"),
+        settings_gone=table.pairs("settings_gone"),
+        engine_options=table.lists("engine_options", required=False),
         source=table.text("source"),
     )
     table.done()

@@ -78,6 +78,22 @@ class EngineOnPath:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsOnPath:
+    """The settings beside the path, where that is known."""
+
+    settings: Settings
+    path: UpgradePath | Unobserved
+
+    def reaches(self, version: Version) -> bool:
+        """Return whether the path ends at this version or later, in doubt yes."""
+        return isinstance(self.path, Unobserved) or self.path.target.version >= version
+
+    def crosses(self, version: Version) -> bool:
+        """Return whether the path is known to cross this version."""
+        return not isinstance(self.path, Unobserved) and self.path.crosses(version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteDatabase:
     """The database, and the words that name this site on a command line."""
 
@@ -221,6 +237,7 @@ def facts_of(deployment: Deployment, path: UpgradePath | Unobserved, plan: Rewri
             path,
             lambda known, way: InterpretersOnPath(interpreters=known, path=way, arguments=arguments),
         ),
+        SettingsOnPath: _then(settings, lambda stated: SettingsOnPath(settings=stated, path=path)),
         EngineOnPath: _both(default_database, path, lambda stated, way: EngineOnPath(settings=stated, path=way)),
         SiteDatabase: _then(database, lambda known: SiteDatabase(database=known, arguments=arguments)),
         CheckoutAndSchema: _checkout_and_schema(deployment, schema, path),

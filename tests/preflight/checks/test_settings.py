@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from upgrade_kit.model.deployment import DatabaseSettings, Settings, Unobserved
+from upgrade_kit.model.deployment import DatabaseSettings, ImportKind, Settings, SettingsImport, Unobserved
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.checks.settings import (
+    imports_are_found,
     local_settings_are_read,
+    secret_key_is_own,
+    secrets_are_not_open,
+    server_is_written_right,
     settings_are_known,
     settings_are_python_3,
 )
@@ -87,6 +91,61 @@ class TestKnown:
     def test_a_database_that_cannot_be_known_is_no_pass(self, ask: Ask, settings: Settings) -> None:
         computed = replace(settings, database=Unobserved("DATABASES is computed"))
         assert ask(settings_are_known, settings=computed) == CouldNotRun("DATABASES is computed")
+
+
+class TestImports:
+    BESIDE = SettingsImport(module="extra", kind=ImportKind.BESIDE, where="qatrack/local_settings.py:1", certain=True)
+
+    @pytest.fixture
+    def importing(self, settings: Settings) -> Settings:
+        return replace(settings, imports=(self.BESIDE,))
+
+    def test_what_only_python_2_finds_stops_the_way_to_030(self, ask: Ask, importing: Settings) -> None:
+        finding = only_finding(ask(imports_are_found, settings=importing))
+        assert finding.severity is Severity.ERROR
+        assert finding.where == "qatrack/local_settings.py:1"
+
+    def test_where_it_may_be_passed_over_it_is_a_warning(self, ask: Ask, settings: Settings) -> None:
+        perhaps = replace(settings, imports=(replace(self.BESIDE, certain=False),))
+        assert only_finding(ask(imports_are_found, settings=perhaps)).severity is Severity.WARNING
+
+    def test_before_030_it_is_found(self, ask: Ask, importing: Settings, graph: VersionGraph) -> None:
+        result = ask(imports_are_found, settings=importing, path=graph.path("0.2.8", "0.2.9.1"))
+        assert result == Passed()
+
+    def test_where_the_path_is_not_known_it_is_no_pass(self, ask: Ask, importing: Settings) -> None:
+        result = ask(imports_are_found, settings=importing, path=Unobserved("half way"))
+        assert result == CouldNotRun("half way")
+
+
+class TestServer:
+    def test_a_computed_host_is_left_to_the_check_that_tells_it(self, ask: Ask, settings: Settings) -> None:
+        assert isinstance(settings.database, DatabaseSettings)
+        computed = replace(settings.database, host=Unobserved("HOST: from the environment"))
+        result = ask(server_is_written_right, settings=replace(settings, database=computed))
+        assert isinstance(result, NotApplicable)
+        assert "UK503" in result.reason
+
+    def test_sqlite_has_no_server(self, ask: Ask) -> None:
+        assert isinstance(ask(server_is_written_right), NotApplicable)
+
+
+class TestSecrets:
+    def test_permissions_that_could_not_be_read_are_no_pass(self, ask: Ask, settings: Settings) -> None:
+        closed = replace(settings, open_to_all=Unobserved("denied"))
+        assert ask(secrets_are_not_open, settings=closed) == CouldNotRun("denied")
+
+    def test_permissions_that_nobody_asked_for_do_not_apply(self, ask: Ask, settings: Settings) -> None:
+        windows = replace(settings, open_to_all=Unobserved("not looked at on Windows", asked=False))
+        assert ask(secrets_are_not_open, settings=windows) == NotApplicable("not looked at on Windows")
+
+    def test_the_published_key_is_told_without_being_shown(self, ask: Ask, settings: Settings) -> None:
+        published = replace(
+            settings, has_published_key=True, values=(("SECRET_KEY", "'(hidden)'", "qatrack/settings.py:32"),)
+        )
+        finding = only_finding(ask(secret_key_is_own, settings=published))
+        assert finding.severity is Severity.WARNING
+        assert finding.where == "qatrack/settings.py:32"
 
 
 @pytest.mark.parametrize("check", [local_settings_are_read, settings_are_python_3, settings_are_known])
