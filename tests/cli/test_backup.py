@@ -243,3 +243,29 @@ def test_list_of_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.Captu
 def test_missing_client_programs_are_one_line(tmp_path: Path, manifest: Path) -> None:
     # An SQLite backup needs none.
     assert main(["backup", "verify", str(manifest), "--client-dir", str(tmp_path)]) == Exit.DONE
+
+
+class TestADumpWithoutAManifest:
+    def test_a_whole_one_is_counted(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        dump = tmp_path / "dump.json"
+        dump.write_text('[{"model": "qa.test", "pk": 1, "fields": {}}, {"model": "qa.test", "pk": 1, "fields": {}}]')
+        assert main(["backup", "verify", str(dump), "--format", "json"]) == Exit.DONE
+
+        document = json.loads(capsys.readouterr().out)
+        assert document["objects"] == {"qa.test": 2}
+        assert document["manifest"] is None
+        assert any("more than once in qa.test (1)" in note for note in document["notes"])
+
+    def test_one_that_is_cut_off_is_no_backup(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        dump = tmp_path / "dump.json"
+        dump.write_text('[{"model": "qa.test", "pk": 1, "fields": {}}')
+        assert main(["backup", "verify", str(dump)]) == Exit.FAILED
+        assert "cut off after 1 object" in capsys.readouterr().err
+
+    def test_where_it_has_a_manifest_that_is_verified(self, database: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        main(["backup", "--database", f"sqlite:///{database.name}", "--method", "json"])
+        (manifest,) = (database.parent / "upgrade-kit-backups").glob("*.manifest.json")
+        capsys.readouterr()
+        dump = manifest.with_name(manifest.name.replace(".manifest.json", ".json"))
+        assert main(["backup", "verify", str(dump), "--format", "json"]) == Exit.DONE
+        assert json.loads(capsys.readouterr().out)["file"] == dump.name

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -21,7 +21,7 @@ from upgrade_kit.deployment.content import content_digests
 from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.deployment.rows import ContentDigest, object_line
 from upgrade_kit.errors import BackupError
-from upgrade_kit.model.backup import Content, UnverifiedBackup
+from upgrade_kit.model.backup import Content, InspectedDump, UnverifiedBackup
 from upgrade_kit.model.content import TableContent
 from upgrade_kit.model.shape import NO_MODEL, Field, Kind, Models, Shapes, TableShape, pairs_model
 from upgrade_kit.planning.models import load_models
@@ -30,21 +30,6 @@ _MAKE_ANOTHER = "Do not rely on it. Make another with: upgrade-kit backup --meth
 _BATCH = 500
 _WHOLE_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z").fullmatch
 _KINDS = {bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.FLOAT, str: Kind.TEXT}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspected:
-    """What a dump without a manifest holds.
-
-    Attributes:
-        file: the dump.
-        objects: ``(model, number of objects)``, by name.
-        notes: what a person should know before relying on it, one sentence each.
-    """
-
-    file: Path
-    objects: tuple[tuple[str, int], ...]
-    notes: tuple[str, ...]
 
 
 def prove_fixture(made: UnverifiedBackup, options: Options) -> tuple[str, ...]:
@@ -114,7 +99,7 @@ def _without_noughts(item: FixtureObject, shape: TableShape) -> bytes:
     return object_line(item.model, item.pk, fields)
 
 
-def inspect_fixture(file: Path) -> Inspected:
+def inspect_fixture(file: Path) -> InspectedDump:
     """Read a dump that came without a manifest from its first to its last object.
 
     Raises:
@@ -130,7 +115,7 @@ def inspect_fixture(file: Path) -> Inspected:
             twice[item.model] += 1
         if any(isinstance(value, list) and value and not isinstance(value[0], int) for value in item.fields.values()):
             by_name[item.model] += 1
-    return Inspected(file=file, objects=tuple(sorted(counts.items())), notes=_notes(counts, twice, by_name))
+    return InspectedDump(file=file, objects=tuple(sorted(counts.items())), notes=_notes(counts, twice, by_name))
 
 
 class _Keys:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from upgrade_kit.backup.create import create_backup
+from upgrade_kit.backup.fixture_proof import inspect_fixture
 from upgrade_kit.backup.listing import list_backups
 from upgrade_kit.backup.method import METHODS
 from upgrade_kit.backup.restore import restore_backup
@@ -16,18 +17,27 @@ from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import BACKUPS, add_output_arguments, add_site_arguments, default_site
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
-from upgrade_kit.deployment.manifests import manifest_document, read_manifest
+from upgrade_kit.deployment.manifests import SUFFIX, manifest_document, read_manifest
 from upgrade_kit.deployment.survey import find_uploads, resolve_address
 from upgrade_kit.errors import DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.deployment import Unobserved
-from upgrade_kit.report.backup import listed_document, render_created, render_listed, render_restored, render_verified
+from upgrade_kit.report.backup import (
+    inspected_document,
+    listed_document,
+    render_created,
+    render_inspected,
+    render_listed,
+    render_restored,
+    render_verified,
+)
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
 _USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--gzip] [--to-dir DIR]
                           [--no-uploads] [--drill] [options]
        upgrade-kit backup verify MANIFEST [--database URL] [--drill] [options]
+       upgrade-kit backup verify DUMP.json [options]
        upgrade-kit backup restore MANIFEST [--database URL [--replace]] [--uploads-to DIR] [options]
        upgrade-kit backup list [DIR ...] [--database URL] [options]"""
 
@@ -40,7 +50,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "places",
         nargs="*",
         metavar="MANIFEST",
-        help="after verify or restore: the .manifest.json of a backup; after list: folders",
+        help="after verify or restore: the .manifest.json of a backup (verify: or a JSON dump that has none); "
+        "after list: folders",
     )
     parser.add_argument(
         "--method",
@@ -157,6 +168,11 @@ def _client_dir(arguments: Namespace) -> Path | None:
 
 def _verify(arguments: Namespace, streams: Streams) -> Exit:
     manifest = _manifest(arguments)
+    if "manifest" not in manifest.name.lower():
+        of_dump = manifest.with_name(manifest.name.removesuffix(".gz").removesuffix(".json") + SUFFIX)
+        if not of_dump.exists():
+            return _inspect(manifest, arguments, streams)
+        manifest = of_dump
     database = arguments.database or _server_of(manifest, drill=arguments.drill)
     address = None if database is None else parse_database_url(database, base=Path.cwd(), password=streams.password())
     with _shown("Verifying", arguments, streams) as step:
@@ -164,6 +180,14 @@ def _verify(arguments: Namespace, streams: Streams) -> Exit:
             manifest, database=address, progress=step, drill=arguments.drill, client_dir=_client_dir(arguments)
         )
     return _answer(backup, render_verified, arguments, streams)
+
+
+def _inspect(file: Path, arguments: Namespace, streams: Streams) -> Exit:
+    """Look through a dump that came without a manifest."""
+    found = inspect_fixture(file)
+    as_json = arguments.format == "json"
+    streams.emit(to_json(inspected_document(found)) if as_json else render_inspected(found), arguments)
+    return Exit.DONE
 
 
 def _server_of(manifest: Path, *, drill: bool) -> str | None:

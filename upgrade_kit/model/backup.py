@@ -140,3 +140,18 @@ class ListedBackup:
     verified_at: datetime | None
     standing: Standing
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedDump:
+    """What a dump without a manifest holds.
+
+    Attributes:
+        file: the dump.
+        objects: ``(model, number of objects)``, by name.
+        notes: what a person should know before relying on it, one sentence each.
+    """
+
+    file: Path
+    objects: tuple[tuple[str, int], ...]
+    notes: tuple[str, ...]

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from upgrade_kit.model.backup import Backup, ListedBackup, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, InspectedDump, ListedBackup, UnverifiedBackup
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.terminal import visible
 
@@ -42,6 +42,32 @@ def render_created(backup: Backup) -> str:
         _paragraph(_FOUND),
         _restore_command(backup),
     )
+
+
+def render_inspected(dump: InspectedDump) -> str:
+    """Return what a dump without a manifest holds, and what to know before relying on it."""
+    total = sum(number for _, number in dump.objects)
+    return _text(
+        f"A whole Django fixture: {total} objects of {len(dump.objects)} models were read to the end.",
+        _facts(("file", str(dump.file)), *((model, str(number)) for model, number in dump.objects)),
+        *(_paragraph(note) for note in dump.notes),
+        _paragraph(
+            "There is no manifest, so nothing says what the database held: whole it is, complete it need not be. "
+            "A backup that is compared with its database is made by: upgrade-kit backup"
+        ),
+    )
+
+
+def inspected_document(dump: InspectedDump) -> dict[str, object]:
+    """Return what a dump without a manifest holds, ready for ``json.dumps``."""
+    return {
+        "schema": 1,
+        "command": "backup verify",
+        "file": str(dump.file),
+        "manifest": None,
+        "objects": dict(dump.objects),
+        "notes": list(dump.notes),
+    }
 
 
 def render_verified(backup: Backup) -> str:
