@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from statistics import median
 from time import process_time
@@ -22,6 +23,12 @@ def run(size: int, runs: int) -> Iterator[str]:
     for shape, made in (("one line after the other", of_length), ("nearly all of it in one try", in_a_try)):
         yield f"  {shape}"
         yield from _longer(made, size, runs)
+        yield f"  {shape}, while Python's garbage collector waits"
+        gc.disable()
+        try:
+            yield from _longer(made, size, runs)
+        finally:
+            gc.enable()
     yield "Texts that are made to be hard, once each; they need only end within seconds"
     for title, text in _hard(size):
         said = []
