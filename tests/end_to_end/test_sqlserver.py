@@ -342,6 +342,17 @@ def test_a_server_that_never_answers_the_login_is_given_up(odbc_driver: str, mon
             pass
 
 
+def test_a_server_without_encryption_is_told_with_what_to_add(server: SqlServer) -> None:
+    driver, reason = find_driver("Microsoft")
+    if not driver:
+        pytest.skip(reason)
+    url = server.url(driver).partition("&")[0]  # version 18 wants encryption unless told otherwise
+    address = replace(parse_database_url(url, base=Path()), password=SECRET)
+    with pytest.raises(DatabaseError) as caught, open_database(address):
+        pass
+    assert "&Encrypt=no" in caught.value.hint
+
+
 def test_a_slow_server_is_waited_for(server: SqlServer, address: DatabaseAddress) -> None:
     server.script.first(on(r"COUNT_BIG", Wait(1.5), Rows(("", "bigint"), rows=[(2**40,)])))
     with open_database(address) as session:

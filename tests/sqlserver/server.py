@@ -243,6 +243,8 @@ class _Connection:
                 self._transaction(*protocol.read_transaction(data))
             case protocol.ATTENTION:  # it came after the answer's end
                 raise _CancelledError
+            case protocol.TLS:  # a client that speaks nothing but TLS
+                raise _GoneError
             case _:
                 raise ValueError(f"a packet of kind {kind}")
 
@@ -275,6 +277,7 @@ class _Connection:
             del self._buffer[whole:]
             self._flush(end=False)
             self._buffer = keep
+            self._pause(0)  # where the client wants no more, the rest is not sent
 
     def _flush(self, *, end: bool) -> None:
         if not self._buffer and not end:
@@ -288,9 +291,12 @@ class _Connection:
         if end:
             self._packet_number = 1
 
-    def _pause(self, seconds: float | None) -> None:
+    def _wait(self, seconds: float | None) -> None:
         """Let what was said go out, and wait; the client may cancel or leave."""
         self._flush(end=False)
+        self._pause(seconds)
+
+    def _pause(self, seconds: float | None) -> None:
         end = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if end is None else max(0.0, end - time.monotonic())
@@ -543,9 +549,9 @@ class _Connection:
     def _interrupt(self, part: Wait | Hang | Break) -> None:
         match part:
             case Wait():
-                self._pause(part.seconds)
+                self._wait(part.seconds)
             case Hang():
-                self._pause(None)
+                self._wait(None)
             case Break():
                 self._break(part)
 

@@ -215,6 +215,23 @@ def test_a_big_result_is_read_to_its_end(odbc_driver: str) -> None:
     assert (len(found), sum(row[0] for row in found)) == (20_000, sum(range(20_000)))
 
 
+def test_a_result_that_nobody_wants_to_the_end_is_cancelled(odbc_driver: str) -> None:
+    sent = 0
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        nonlocal sent
+        for sent in range(2_000_000):
+            yield (sent, "x" * 100)
+
+    script = Script(ONE, on("SELECT", Rows(("n", "int"), ("t", "nvarchar(100)"), rows=rows())))
+    with SqlServer(script) as server, connected(server, odbc_driver) as connection:
+        cursor = connection.execute("SELECT * FROM t")
+        assert cursor.fetchone()[0] == 0
+        cursor.close()
+        assert rows_of(connection.execute("SELECT 1")) == [(1,)]
+    assert 0 < sent < 1_000_000
+
+
 def test_several_results_follow_each_other(odbc_driver: str) -> None:
     parts = (Rows(("a", "int"), rows=[(1,)]), Count(5), Rows(("b", "int"), rows=[(2,), (3,)]))
     with server_with(*parts) as server, connected(server, odbc_driver) as connection:

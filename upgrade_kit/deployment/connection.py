@@ -856,7 +856,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "The database or its folder may not be written to.",
     ),
     (
-        "certificate|ssl provider|ssl security",
+        "certificate|ssl provider|ssl security|encryption not supported",
         "Add &TrustServerCertificate=yes (or &Encrypt=no) to the URL if you trust the server.",
     ),
     (
