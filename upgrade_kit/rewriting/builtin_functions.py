@@ -220,13 +220,14 @@ def _by_its_key(node: ast.Call) -> bool:
                     arg="key",
                     value=ast.Lambda(
                         args=ast.arguments(args=[ast.arg(arg=name)]),
-                        body=ast.Subscript(value=ast.Name(id=used), slice=ast.Constant(value=0)),
+                        body=body,
                     ),
                 ),
                 *_,
             ],
         ):
-            return name == used
+            parts = body.elts if isinstance(body, ast.Tuple) else [body]
+            return any(ast.unparse(part) == f"{name}[0]" for part in parts)
         case _:
             return False
 

@@ -212,6 +212,7 @@ class Machine:
     def items(self, node: ast.AST, element: Value) -> Value:
         """Return a container made at ``node``, holding ``element``."""
         self.created.setdefault(id(node), self.loop_depth)
+        self.order.depths.setdefault(id(node), self.order.depth(self))
         self.put(id(node), element)
         return one(Items(id(node)))
 

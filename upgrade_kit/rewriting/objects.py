@@ -9,7 +9,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from upgrade_kit.rewriting import calls, operations
+from upgrade_kit.rewriting import calls, operations, order
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.machine import Machine
@@ -71,6 +71,8 @@ def defined(machine: Machine, statement: ast.ClassDef, frame: Frame, bases: Sequ
                 own.append(atom.number)
             elif not (isinstance(atom, Named) and atom.name.startswith("builtins.") and _plain(atom.name)):
                 followed = False
+                if isinstance(atom, Named) and atom.name in {"builtins.dict", "builtins.set", "builtins.frozenset"}:
+                    machine.unknown(statement, "a class that is a dictionary or a set")
     if not followed:
         if any(machine.from_file(value) for value in frame.names.values()):
             machine.unknown(statement, "the file or its content is kept in a class")
@@ -185,6 +187,7 @@ def iterated(machine: Machine, owner: Instance, node: ast.AST) -> Value:
     if through is None:
         by_place = special(machine, owner, "__getitem__", Arguments((one(Number()),), {}, NOTHING))
         return _unknown_use(machine, owner, node) if by_place is None else by_place
+    order.needs_order(machine, through, node, "goes through it")
     result = NOTHING
     for atom in through:
         if isinstance(atom, Instance):

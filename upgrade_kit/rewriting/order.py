@@ -36,6 +36,8 @@ class Order:
         by_chance: sites of lists and iterators that are in an order of chance.
         loops: for each loop around this place that goes through something in an order of chance, how deep its body
             is among loops and how deep among calls.
+        branches: how many branches are around this place.
+        depths: how many branches and loops were around the place where a container was made.
         loads: how often each name is read in the procedure; the names of the result count once more.
     """
 
@@ -44,6 +46,12 @@ class Order:
         self.by_chance: set[int] = set()
         self.loops: list[tuple[int, int]] = []
         self.loads: Counter[str] = Counter()
+        self.branches = 0
+        self.depths: dict[int, int] = {}
+
+    def depth(self, machine: Machine) -> int:
+        """Return how many branches and loops are around this place."""
+        return self.branches + machine.loop_depth
 
 
 def made(machine: Machine, value: Value, kind: Kind) -> Value:
@@ -153,7 +161,9 @@ def put_in(machine: Machine, owner: Atom) -> None:
 def sorted_here(machine: Machine, owner: Atom) -> None:
     """Note that a list was sorted in place."""
     if isinstance(owner, Items) and not machine.order.loops:
-        machine.order.by_chance.discard(owner.site)
+        surely = machine.order.depth(machine) == machine.order.depths.get(owner.site, 0)
+        if surely:  # not in one branch or round of those that it was made outside of
+            machine.order.by_chance.discard(owner.site)
 
 
 def told(machine: Machine, node: ast.AST, what: str) -> None:

@@ -63,6 +63,9 @@ def call(machine: Machine, name: str, arguments: Arguments, node: ast.Call) -> V
     if name == "escape":
         return TEXT
     patterns = frozenset(_pattern(atom) for atom in given)
+    place = {"compile": 1, "sub": 4, "subn": 4, "split": 3}.get(name, 2)
+    if arguments.get(place, "flags"):
+        patterns = frozenset(Pattern(each.text, each.raw, flags=True) for each in patterns)
     if name == "compile":
         return patterns or one(Pattern(None, raw=False))
     rest = Arguments(arguments.positional[1:], arguments.named, arguments.rest)
@@ -115,7 +118,7 @@ def _pattern(atom: Atom) -> Pattern:
 def _used(machine: Machine, pattern: Pattern, name: str, arguments: Arguments, node: ast.Call, spelled: str) -> Value:
     substitutes = name in {"sub", "subn"}
     texts = arguments.get(1 if substitutes else 0, "string")
-    known = _Expression(pattern.text)
+    known = _Expression(pattern.text, flags=pattern.flags)
     found = NOTHING
     for atom in texts:
         shape, flavour = _taken(machine, pattern, known, atom, node, spelled)
@@ -211,7 +214,7 @@ class _Expression:
         clean_whole: no match can.
     """
 
-    def __init__(self, text: str | None) -> None:
+    def __init__(self, text: str | None, *, flags: bool) -> None:
         self.text = text
         self.count = 0
         self.odd = False
@@ -226,7 +229,8 @@ class _Expression:
         self.clean_whole = not any(_may_take_line_end(part) for part in parts)
         groups = list(_groups(parts))
         self.count = len(groups)
-        self.clean_groups = all(_is_clean(parts, start, end) for start, end in groups)
+        over_lines = flags or "(?" in text.replace("(?P", "").replace("(?:", "")
+        self.clean_groups = all(_is_clean(parts, start, end, over_lines=over_lines) for start, end in groups)
 
 
 def _is_plain(text: str) -> bool:
@@ -273,9 +277,10 @@ def _groups(parts: list[_Part]) -> Iterator[tuple[int, int]]:
     yield from sorted(found)
 
 
-def _is_clean(parts: list[_Part], start: int, end: int) -> bool:
+def _is_clean(parts: list[_Part], start: int, end: int, *, over_lines: bool) -> bool:
     """Return whether a group can hold nothing of a line's end: all of a line up to a written letter is such a one."""
     inside = [part for part in parts[start + 1 : end] if _may_take_line_end(part)]
     after = parts[end + 1] if end + 1 < len(parts) else _Part("$", "")
     stopped = after.what.isalnum() or after.what in tuple("\"'<>=:;,/#%&-_")
+    stopped = stopped and not over_lines
     return not inside or (stopped and after.times in {"", "+"} and all(part.what == "." for part in inside))

@@ -213,7 +213,9 @@ def _run_if(machine: Machine, statement: ast.If) -> None:
             continue
         machine.restore(before)
         machine.dead = not narrow(machine, statement.test, truth=body is statement.body)
+        machine.order.branches += truth is None
         run_block(machine, body)
+        machine.order.branches -= truth is None
         if not machine.dead:
             ends.append(machine.save())
     machine.join(ends)

@@ -213,10 +213,11 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled regular expression; ``text`` is ``None`` where it is not known."""
+    """A compiled regular expression; ``text`` is ``None`` where it is not known; ``flags`` if it has any."""
 
     text: str | None
     raw: bool
+    flags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
