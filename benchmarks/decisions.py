@@ -24,6 +24,8 @@ KINDS = {
     "binding": "where the file flows: names, functions, containers",
     "both_ways": "works on both versions already",
     "bytes": "readers of bytes",
+    "conversions": "what only Python 2 can parse, converted",
+    "differences": "the same words with another result on Python 3",
     "layout": "line ends, tabs, comments, layout",
     "libraries": "what libraries have no more, or do otherwise",
     "mentions": "FILE is only mentioned",
