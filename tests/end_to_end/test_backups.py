@@ -366,6 +366,16 @@ def test_missing_client_programs_are_told(site: DatabaseAddress, tmp_path: Path)
     assert not (tmp_path / "to").exists()
 
 
+def test_without_client_programs_auto_makes_a_json_dump_and_says_why(
+    server: Server, site: DatabaseAddress, tmp_path: Path
+) -> None:
+    backup = create_backup(site, to_dir=tmp_path / "to", client_dir=tmp_path)
+    assert backup.made.format == "django-json"
+    assert "The native method cannot be used: " in backup.proof[0]
+    assert "--client-dir" not in backup.proof[0]
+    assert verify_backup(backup.made.manifest).made == backup.made
+
+
 def test_missing_client_programs_say_nothing_of_a_backup(server: Server, backup: Backup, tmp_path: Path) -> None:
     if server.vendor == "mysql":
         verify_backup(backup.made.manifest, client_dir=tmp_path)  # the kit reads a dump by itself

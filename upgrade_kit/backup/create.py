@@ -157,10 +157,7 @@ def _choose(method: str, session: Session, options: Options) -> tuple[Method, in
     except BackupError as error:
         if method == "native":
             raise
-        try:
-            chosen = method_of(JSON)
-        except BackupError:
-            raise error from None
+        chosen = method_of(JSON)
         said = f"The native method cannot be used: {error.message} The method is json."
         return chosen, chosen.check(session, options), (said,)
 
