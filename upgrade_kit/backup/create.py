@@ -133,7 +133,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
             if not made.on_server:
                 with file_errors(names.partial):
                     made = replace(made, size_bytes=names.partial.stat().st_size, sha256=file_sha256(names.partial))
-            proof = prove(made, address, options)
+            proof = prove(made, address, replace(options, just_made=True))
             copied, told = _copy_uploads(names, uploads, options)
             backup = Backup(
                 made=replace(made, file=names.file.absolute(), uploads=copied),

@@ -38,6 +38,7 @@ class Options:
         drill: restore the backup under another name, compare what that holds, and remove it again.
         client_dir: the folder of the server's client programs; by default they are looked for.
         silence_seconds: how long a client program may show no sign of life.
+        just_made: the backup was made a moment ago by this process, which may have read it back already.
         compress: write a JSON dump as gzip.
     """
 
@@ -47,6 +48,7 @@ class Options:
     drill: bool = False
     client_dir: Path | None = None
     silence_seconds: float = 900.0
+    just_made: bool = False
     compress: bool = False
 
 
