@@ -70,7 +70,7 @@ class ServerError(Exception):
     @property
     def judges_backup(self) -> bool:
         """Whether it says something of the backup, and not only of the login, the server or the connection."""
-        return bool(self.numbers & _SPOILT) or any(
+        return bool(self.numbers & (_SPOILT | _CHECK)) or any(
             message.number == CANNOT_OPEN and _system_error(message.text) == FILE_NOT_FOUND for message in self.messages
         )
 
@@ -287,7 +287,7 @@ _MEANING: dict[int, tuple[str, str]] = {
 _SPOILT = frozenset(number for number, (_, hint) in _MEANING.items() if hint == _DAMAGED_BACKUP)
 _DEVICE_ERRORS = frozenset({CANNOT_OPEN, 3202, 3203, 3271, 3634, 5123, 5133})
 _DAMAGE = frozenset({823, 824, 825, 829})
-_CHECK = range(8900, 9000)
+_CHECK = frozenset(range(8900, 9000)) - {8921}  # what DBCC CHECKDB finds; 8921: it could not go on
 
 
 def _causes(messages: Iterable[Message]) -> tuple[Message, ...]:
@@ -308,10 +308,10 @@ def _meaning(failures: Sequence[Message]) -> tuple[str, str]:
             return "this login may not back up that database", _GIVE_BACKUP
         if message.number in _DAMAGE:
             return "the server read a damaged page", _DAMAGED_DATABASE
-        if message.number in _CHECK:
-            return "the check of the database found damage", _DAMAGED_DATABASE
         if message.number in _MEANING:
             return _MEANING[message.number]
+        if message.number in _CHECK:
+            return "the check of the database found damage", _DAMAGED_DATABASE
         if message.number == CANNOT_OPEN:
             return "the server cannot open the file", _OTHER_FOLDER
     if failures and failures[0].number in _TERMINATED:
