@@ -68,6 +68,20 @@ def copied(real: Path, name: str, folder: Path) -> str:
     return "sqlite:///site.db"
 
 
+class TestServiceExport:
+    def test_a_file_that_is_not_there_is_told_before_the_site_is_looked_at(self) -> None:
+        with pytest.raises(UsageError, match=r"there is no gone\.txt"):
+            call("--database", "sqlite:///nothing.db", "--service-export", "gone.txt")
+
+    def test_it_is_read_without_a_site(self, real: Path, folder: Path) -> None:
+        text = "\nSERVICE_NAME: QATrackCherryPyService\n        STATE : 4  RUNNING\n"
+        (folder / "service.txt").write_text(text, encoding="utf-16")
+        url = copied(real, "0.2.9.1", folder)
+        answer = call("--database", url, "--service-export", "service.txt", "--only", "service", "--format", "json")
+        assert answer.of("UK606")["findings"][0]["message"].startswith("QATrackCherryPyService is running")
+        assert answer.unknown() == ["UK605"]  # sc.exe qc is not in it
+
+
 class TestWithoutADatabase:
     def test_a_file_that_is_not_there_is_unknown_and_no_pass(self) -> None:
         answer = call("--database", "sqlite:///nothing.db", "--format", "json")

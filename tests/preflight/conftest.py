@@ -24,9 +24,14 @@ from upgrade_kit.model.deployment import (
     Machine,
     Schema,
     SchemaState,
+    ServiceScript,
+    ServiceScripts,
     Settings,
+    Stated,
     Unobserved,
     Volume,
+    WindowsService,
+    WindowsServices,
 )
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import UpgradePath
@@ -117,6 +122,18 @@ def site(database: Database, settings: Settings) -> Deployment:
         machine=Machine(system="Linux", preferred_encoding="UTF-8"),
         backups=Backups(looked_in=(Path("backups"),), current=(_backup(),), stale=()),
         migrate_log=Unobserved("there is no logs/migrate.log"),
+        service_scripts=ServiceScripts(scripts=(_script(),)),
+        windows_services=WindowsServices(
+            found=(
+                WindowsService(
+                    name="QATrackCherryPyService",
+                    state="STOPPED",
+                    start_type="AUTO_START",
+                    program="C:/deploy/venvs/qatrack/Lib/site-packages/win32/pythonservice.exe",
+                ),
+            ),
+            source="sc.exe",
+        ),
     )
 
 
@@ -139,6 +156,18 @@ def ask(site: Deployment, path: UpgradePath, plan: RewritePlan) -> Callable[...,
         return check.run(facts_of(replace(site, **facts), way, judged)).result
 
     return run
+
+
+def _script() -> ServiceScript:
+    return ServiceScript(
+        file=ROOT / "QATrackCherryPyService.py",
+        service=Stated(value="QATrackCherryPyService", where="QATrackCherryPyService.py:12"),
+        deploy_directory=Stated(value="site", where="QATrackCherryPyService.py:8"),
+        is_this_site=True,
+        venv_directory=None,
+        has_venv=None,
+        port=Stated(value=8080, where="QATrackCherryPyService.py"),
+    )
 
 
 def _python(version: str) -> Interpreter:

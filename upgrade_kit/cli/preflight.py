@@ -42,6 +42,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_backup_argument(parser)
     parser.add_argument("--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen")
     parser.add_argument(
+        "--service-export",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="what sc.exe query NAME and sc.exe qc NAME printed on the server, where preflight runs elsewhere; may be "
+        "given more than once",
+    )
+    parser.add_argument(
         "--only",
         metavar="ID_OR_FAMILY",
         action="append",
@@ -91,6 +99,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         python=None if arguments.python is None else Path(arguments.python),
         log=None if arguments.log is None else Path(arguments.log),
         backup_folders=backup_folders(site, arguments.database, arguments.backup),
+        service_exports=tuple(map(_existing, arguments.service_export)),
     )
     _check_python(arguments.python, deployment)
     if arguments.source is not None:
@@ -119,6 +128,18 @@ def _list(arguments: Namespace, streams: Streams) -> Exit:
     text = to_json(checks_document(checks)) if arguments.format == "json" else render_checks(checks)
     streams.emit(text, arguments)
     return Exit.DONE
+
+
+def _existing(name: str) -> Path:
+    """Return a file or folder that was named.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = Path(name)
+    if not path.exists():
+        raise UsageError(f"there is no {name}", hint="Name a file that is there.")
+    return path
 
 
 def _check_python(named: str | None, deployment: Deployment) -> None:

@@ -25,8 +25,10 @@ from upgrade_kit.model.deployment import (
     Machine,
     Schema,
     SchemaState,
+    ServiceScripts,
     Settings,
     Unobserved,
+    WindowsServices,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
@@ -47,6 +49,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     python: Path | None = None,
     log: Path | None = None,
     backup_folders: Sequence[Path] = (),
+    service_exports: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
     now: datetime | None = None,
 ) -> Deployment:
@@ -61,6 +64,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         python: an interpreter that the user names.
         log: the migration log; by default ``logs/migrate.log`` in the site.
         backup_folders: where to look for backups.
+        service_exports: files with what ``sc.exe query`` and ``sc.exe qc`` printed on the server.
         releases: the releases that the rules know; by default all that are installed.
         now: the time of the observation; by default the present.
 
@@ -82,6 +86,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     checkout = read_checkout(Path(site), releases, environment=environment) if site is not None else _NO_SITE
     settings, address = _settings_and_address(folder, database, password)
     observed = _database(address, releases)
+    scripts = _service_scripts(folder)
     return Deployment(
         site=root or (None if site is None else Path(site)),
         observed_at=now or datetime.now(UTC),
@@ -95,6 +100,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         machine=read_machine(environment),
         backups=_backups(address, observed, backup_folders),
         migrate_log=_migrate_log(folder, log),
+        service_scripts=scripts,
+        windows_services=_windows_services(root, scripts, service_exports, environment),
     )
 
 
@@ -271,6 +278,29 @@ def _backups(
             return find_backups(tuple(folders), session)
     except DatabaseError as error:
         return Unobserved(str(error))
+
+
+def _service_scripts(folder: SiteFolder | Unobserved) -> ServiceScripts | Unobserved:
+    if isinstance(folder, Unobserved):
+        return folder
+    from upgrade_kit.deployment.service import read_service_scripts  # noqa: PLC0415 - a database alone has no script
+
+    return read_service_scripts(folder.root)
+
+
+def _windows_services(
+    root: Path | None,
+    scripts: ServiceScripts | Unobserved,
+    exports: Sequence[Path],
+    environment: Mapping[str, str] | None,
+) -> WindowsServices | Unobserved:
+    if not exports and (root is None or os.name != "nt"):
+        return Unobserved("services are asked for on Windows only; --service-export takes its answers", asked=False)
+    from upgrade_kit.deployment.service import ask_windows, read_service_exports  # noqa: PLC0415 - as the line says
+
+    stated = () if isinstance(scripts, Unobserved) else tuple(script.service for script in scripts.scripts)
+    names = [one.value for one in stated if one is not None and isinstance(one.value, str)]
+    return read_service_exports(exports, names) if exports else ask_windows(names, environment)
 
 
 def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:

@@ -273,6 +273,62 @@ class Backups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """A value that a file states, and ``file:line``."""
+
+    value: str | int | Unobserved
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceScript:
+    """A script that runs the site as a Windows service.
+
+    Attributes:
+        file: the script.
+        service: the name under which Windows knows the service, or ``None`` where the script has none.
+        deploy_directory: ``DEPLOY_DIRECTORY``, or ``None`` where the script has none.
+        is_this_site: whether that is the folder of the site that is looked at; ``None`` where the script has none.
+        venv_directory: ``VENV_DIRECTORY``, or ``None``: the script of 0.2.9 has none.
+        has_venv: whether that folder is there; ``None`` where the script has none.
+        port: the TCP port that CherryPy serves.
+    """
+
+    file: Path
+    service: Stated | None
+    deploy_directory: Stated | None
+    is_this_site: bool | Unobserved | None
+    venv_directory: Stated | None
+    has_venv: bool | Unobserved | None
+    port: Stated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceScripts:
+    """The service scripts of a site, at least one."""
+
+    scripts: tuple[ServiceScript, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsService:
+    """What Windows says of one service, in its own words (``RUNNING``, ``AUTO_START``)."""
+
+    name: str
+    state: str | Unobserved
+    start_type: str | Unobserved
+    program: str | Unobserved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsServices:
+    """The services that have to do with QATrack+, and who said so: ``sc.exe``, or the files that hold its answers."""
+
+    found: tuple[WindowsService, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """One QATrack+ installation as observed at one moment.
 
@@ -281,6 +337,8 @@ class Deployment:
         observed_at: when, in UTC.
         version: the site's version: the schema's, made precise by the checkout where both agree.
         versions_agree: whether checkout and schema are of the same node; ``Unobserved`` if one is unknown.
+        service_scripts: the scripts with which the site runs as a Windows service.
+        windows_services: what Windows says of these services.
     """
 
     site: Path | None
@@ -295,3 +353,5 @@ class Deployment:
     machine: Machine
     backups: Backups | Unobserved
     migrate_log: MigrateLog | Unobserved
+    service_scripts: ServiceScripts | Unobserved = _NOT_ASKED
+    windows_services: WindowsServices | Unobserved = _NOT_ASKED

@@ -24,8 +24,12 @@ from upgrade_kit.model.deployment import (
     Machine,
     Schema,
     SchemaState,
+    ServiceScript,
+    ServiceScripts,
     Settings,
     Unobserved,
+    WindowsService,
+    WindowsServices,
 )
 from upgrade_kit.model.finding import Finding, Severity
 from upgrade_kit.model.migrate_log import MigrateLog
@@ -91,6 +95,38 @@ class SettingsOnPath:
     def crosses(self, version: Version) -> bool:
         """Return whether the path is known to cross this version."""
         return not isinstance(self.path, Unobserved) and self.path.crosses(version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptsOfSite:
+    """The service scripts, and the folder of the site in which they stand."""
+
+    scripts: ServiceScripts
+    folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptsAndServices:
+    """The service scripts beside what Windows says of the services, where that is known."""
+
+    scripts: ServiceScripts
+    services: WindowsServices | Unobserved
+
+    def service_of(self, script: ServiceScript) -> WindowsService | None:
+        """Return what Windows says of the service that a script runs."""
+        name = script.service.value if script.service is not None else None
+        if isinstance(self.services, Unobserved) or not isinstance(name, str):
+            return None
+        return next((one for one in self.services.found if one.name.casefold() == name.casefold()), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesOnPath:
+    """What Windows says of the services, the path where it is known, and the scripts where there are any."""
+
+    services: WindowsServices
+    scripts: ServiceScripts | Unobserved
+    path: UpgradePath | Unobserved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +272,18 @@ def facts_of(deployment: Deployment, path: UpgradePath | Unobserved, plan: Rewri
             deployment.interpreters,
             path,
             lambda known, way: InterpretersOnPath(interpreters=known, path=way, arguments=arguments),
+        ),
+        ScriptsOfSite: _then(
+            deployment.service_scripts,
+            lambda known: ScriptsOfSite(scripts=known, folder=str(deployment.site or "")),
+        ),
+        ScriptsAndServices: _then(
+            deployment.service_scripts,
+            lambda known: ScriptsAndServices(scripts=known, services=deployment.windows_services),
+        ),
+        ServicesOnPath: _then(
+            deployment.windows_services,
+            lambda known: ServicesOnPath(services=known, scripts=deployment.service_scripts, path=path),
         ),
         SettingsOnPath: _then(settings, lambda stated: SettingsOnPath(settings=stated, path=path)),
         EngineOnPath: _both(default_database, path, lambda stated, way: EngineOnPath(settings=stated, path=way)),

@@ -22,7 +22,17 @@ from upgrade_kit.preflight.facts import facts_of
 
 UNKNOWN = Unobserved("it cannot be read")
 NOT_ASKED = Unobserved("nobody asked for it", asked=False)
-OBSERVED = ("checkout", "settings", "interpreters", "database", "disk", "backups", "migrate_log")
+OBSERVED = (
+    "checkout",
+    "settings",
+    "interpreters",
+    "database",
+    "disk",
+    "backups",
+    "migrate_log",
+    "service_scripts",
+    "windows_services",
+)
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 
 every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from upgrade_kit.preflight.check import Check
-from upgrade_kit.preflight.checks import data, database, files, interpreter, procedures, schema, settings
+from upgrade_kit.preflight.checks import data, database, files, interpreter, procedures, schema, service, settings
 
 CHECKS: tuple[Check[Any], ...] = (
     interpreter.target_has_python,
@@ -43,4 +43,10 @@ CHECKS: tuple[Check[Any], ...] = (
     settings.lists_are_the_targets,
     files.disk_has_room,
     files.migration_log_is_there,
+    service.script_names_the_site,
+    service.service_has_its_environment,
+    service.ports_are_not_shared,
+    service.port_is_a_number,
+    service.service_starts_by_itself,
+    service.service_is_stopped,
 )
