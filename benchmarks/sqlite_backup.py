@@ -37,7 +37,7 @@ def run(size: int, runs: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         database = here / "default.db"
-        _build(database, size)
+        build(database, size)
         ways = [
             Way(
                 name="sqlite3.Connection.backup, nothing proved", work=lambda run: _copy(database, here / f"{run}.copy")
@@ -53,7 +53,8 @@ def run(size: int, runs: int) -> Iterator[str]:
         yield from compared(ways, runs)
 
 
-def _build(file: Path, rows: int) -> None:
+def build(file: Path, rows: int) -> None:
+    """Make a database as of 0.2.9.1 with so many test instances."""
     build_sample_database(file, VersionGraph.load().resolve("0.2.9.1"))
     random = Random(5)  # noqa: S311 - the same data each time
     with closing(sqlite3.connect(file)) as connection, connection:
