@@ -66,11 +66,12 @@ def build(file: Path, rows: int) -> None:
 
 
 def _row(number: int, random: Random) -> tuple[object, ...]:
-    day = f"2018-{number % 12 + 1:02}-{number % 28 + 1:02} {number % 24:02}:15:00.000000"
+    work = f"2018-{number % 12 + 1:02}-{number % 28 + 1:02} {number % 24:02}:15:00"  # Django writes no noughts
+    saved = f"{work}.{random.randrange(1, 1_000_000):06}"
     comment = "repeated after warm-up" if number % 50 == 0 else None
     result = (random.gauss(100, 1), None, comment, 0, random.choice(("ok", "tolerance", "action", "no_tol")))
     keys = (1, number % 400 + 1, number % 90 + 1, number % 900 + 1, number // 20 + 1)
-    return (number, *result, *keys, day, 1, day, day, day, 1, day, 1)
+    return (number, *result, *keys, saved, 1, work, work, saved, 1, saved, 1)
 
 
 def _copy(database: Path, target: Path) -> None:
