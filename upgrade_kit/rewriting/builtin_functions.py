@@ -32,6 +32,7 @@ from upgrade_kit.rewriting.values import (
     Named,
     Number,
     Other,
+    Path,
     Row,
     Shape,
     Stream,
@@ -457,6 +458,8 @@ def _open(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     for mode in modes:
         if not isinstance(mode, Literal):
             return machine.unknown(node, "open() with a mode that is not known")
+        if "b" in mode.text and Path() in arguments.get(0, "file", "name", "filename"):
+            machine.seen.reads_bytes_by_name = True
         result |= one(Stream(Flavour.BYTES if "b" in mode.text else Flavour.TEXT))
     return result
 

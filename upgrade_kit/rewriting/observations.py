@@ -74,6 +74,7 @@ class Observations:
         self.uses_bin_file = False
         self.moves_position = False
         self.reads_by_descriptor = False
+        self.reads_bytes_by_name = False
         self.seeks_into = False
         self.tells = False
 

@@ -316,7 +316,7 @@ def _stream_attribute(machine: Machine, owner: Stream, flavour: Flavour, node: a
     name = node.attr
     if name == "name":
         if flavour is not Flavour.FILE:
-            return one(Path())
+            return TEXT
         machine.seen.want(Want.NAME, node, "takes the file's name", "UK406")
         if isinstance(node.value, ast.Name) and node.value in machine.seen.uses:
             machine.seen.names[node] = None

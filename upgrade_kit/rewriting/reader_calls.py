@@ -24,6 +24,7 @@ from upgrade_kit.rewriting.values import (
     Lazy,
     LazyKind,
     Literal,
+    Path,
     Row,
     Shape,
     Stream,
@@ -83,6 +84,8 @@ class ReaderCall:
                 machine.seen.moves_position |= not reader.by_descriptor
                 machine.seen.reads_by_descriptor |= reader.by_descriptor
                 machine.want(reader.stream, atom, self.node, f"{self.name} {reader.stream_words}", reader.rule)
+            case Path():
+                machine.seen.reads_bytes_by_name |= reader.stream in (Want.BYTES, Want.EITHER_BYTES)
             case Data():
                 self.content = atom
                 self._take_data(atom)

@@ -134,6 +134,8 @@ def _decide(stage: Stage, tree: ast.Module, slug: str, rules: Rules) -> tuple[Re
     wants_bytes, wants_text = seen.wanted(Want.BYTES), seen.wanted(Want.TEXT, Want.ITERATES)
     if seen.reads_by_descriptor and seen.moves_position and not wants_text:
         wants_bytes = wants_bytes or seen.wanted(Want.EITHER_BYTES)
+    if seen.reads_bytes_by_name and seen.moves_position and not wants_text:
+        wants_bytes = wants_bytes or seen.wanted(Want.EITHER_TEXT, Want.EITHER_BYTES)
     evidence = seen.wanted(Want.TEXT, Want.ITERATES, Want.EITHER_TEXT)
     if not evidence:
         wants_bytes = wants_bytes or seen.wanted(Want.CONTENT)
@@ -199,6 +201,8 @@ def _problem(
         return "tell() beside a loop over the lines of FILE is an error on Python 3"
     if seen.reads_by_descriptor and seen.moves_position and wants_text:
         return "it reads text and also below Python, from the operating system's file"
+    if seen.reads_bytes_by_name and seen.moves_position and not wants_bytes:
+        return "it reads FILE as text, and the same file as bytes by its name"
     if wants_bytes and seen.rebound:
         return "FILE is sometimes the uploaded file and sometimes what the procedure puts there"
     if wants_bytes and seen.names_elsewhere:
