@@ -288,6 +288,9 @@ def _attribute(machine: Machine, node: ast.Attribute) -> Value:
     gone = machine.rules.gone_members.get(node.attr)
     if gone is not None:
         machine.seen.breaks_at(node, gone.what, gone.hint, gone.rule)
+    method = machine.rules.gone_methods.get(node.attr)
+    if method is not None and node.attr != "next" and not any(isinstance(owner, Instance | Class) for owner in owners):
+        machine.seen.breaks_at(node, method.what, method.hint, method.rule)  # also where it is kept for later
     result = NOTHING
     for owner in owners:
         result |= operations.attribute(machine, owner, node)

@@ -7,6 +7,7 @@ import ast
 from upgrade_kit.rewriting import operations, order
 from upgrade_kit.rewriting.fractions import fractions_as_places
 from upgrade_kit.rewriting.holding import holding
+from upgrade_kit.rewriting.lateness import worked_out_later
 from upgrade_kit.rewriting.machine import Machine, TooComplexError
 from upgrade_kit.rewriting.observations import Observations, Want
 from upgrade_kit.rewriting.readers import Rules
@@ -60,6 +61,8 @@ def observe(
         run_block(machine, tree.body)
         _run_uncalled(machine)
         _look_at_result(machine, tree, slug)
+        for call in worked_out_later(nodes):
+            operations.not_a_list(machine, call, "it is worked out later, when something else may hold")
         for place in fractions_as_places(nodes):
             _fraction(machine, place)
     except TooComplexError:

@@ -37,6 +37,7 @@ ITERATORS = {"izip": "zip", "imap": "map", "ifilter": "filter"}
 LAZY = frozenset({"map", "filter", "zip", "range"})
 GIVES_LIST = frozenset({"list", "sorted", "range", "map", "zip"})
 GIVES_LIST_BY_METHOD = frozenset({"split", "splitlines", "readlines", "keys", "values", "items"})
+OWN_OF_STRINGIO = frozenset({"len", "buf", "buflist", "pos", "reset", "softspace", "closed", "truncate"})
 READS = frozenset({"read", "readline", "readlines", "seek", "tell"})  # Python 2 reads ahead for next()
 GOES_THROUGH = frozenset({"list", "tuple", "set", "frozenset", "sorted", "sum", "max", "min", "any", "all", "dict"})
 
@@ -305,7 +306,7 @@ class _Converter:
         match node:
             case ast.Attribute(value=ast.Name(id="itertools"), attr=attr) if attr in ITERATORS:
                 new = ITERATORS[attr]
-                if self._is_free(new) and self._is_called(node):
+                if self._is_free(new) and self._is_called(node) and self._is_passed_on(self._parents[node]):
                     self._say(node, f"itertools.{attr}(), written {new}()", NAMES)
                     self._replace(self._start(node), self._end(node), new, NAMES)
             case ast.Attribute(value=ast.Name(id="string"), attr=attr) if self._is_called(node, most=4):
@@ -348,6 +349,8 @@ class _Converter:
         if not all(isinstance(use, ast.Attribute) and use.attr in allowed for use in attributes):
             return
         if new == "io":
+            if self._asks_for_more():
+                return
             for use in attributes:
                 assert isinstance(use, ast.Attribute)  # noqa: S101 - asked just before
                 if not self._is_called(use, most=1) or not self._call_of(use).args:
@@ -380,7 +383,8 @@ class _Converter:
         imported = alias.name
         if new == "io":
             uses = [use for use in ast.walk(self._tree) if isinstance(use, ast.Name) and use.id == given]
-            if not all(self._is_called(use, most=1) and self._call_of(use).args for use in uses):
+            called = all(self._is_called(use, most=1) and self._call_of(use).args for use in uses)
+            if not called or self._asks_for_more():
                 return
             if self._streams == "BytesIO":
                 imported = "BytesIO" if alias.asname else f"BytesIO as {given}"
@@ -389,6 +393,10 @@ class _Converter:
         self._replace(start + match.start(2), start + match.end(2), new, MODULES)
         if imported != alias.name:
             self._replace(start + match.start(4), start + match.end(4), imported, MODULES)
+
+    def _asks_for_more(self) -> bool:
+        """Return whether something may ask a StringIO for what the one of Python 3 has not."""
+        return any(isinstance(node, ast.Attribute) and node.attr in OWN_OF_STRINGIO for node in ast.walk(self._tree))
 
     def _seen_stored_twice(self, name: str) -> bool:
         return list(_stored(self._tree)).count(name) > 1 or "*" in self._stored

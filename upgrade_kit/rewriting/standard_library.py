@@ -19,6 +19,7 @@ from upgrade_kit.rewriting.values import (
     BinStream,
     Flavour,
     Items,
+    Lazy,
     Literal,
     Named,
     Partial,
@@ -176,6 +177,8 @@ def _dumps(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
         order.needs_order_inside(machine, arguments.get(0), node, "writes it as JSON")
         if comparisons.KEYED_THINGS & arguments.get(0):
             order.told(machine, node, "writes it as JSON")
+    if _holds_lazy(machine, arguments.get(0), frozenset()):
+        operations.not_a_list(machine, node, "writes it as JSON")
     if "indent" in arguments.named:
         machine.seen.breaks_at(
             node,
@@ -186,6 +189,19 @@ def _dumps(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if machine.from_file(arguments.everything()) or machine.on_python3_bytes(arguments.everything()):
         return calls.unknown_call(machine, "json.dumps", arguments, node)
     return TEXT
+
+
+def _holds_lazy(machine: Machine, value: Value, sites: frozenset[int]) -> bool:
+    """Return whether something that is a list on Python 2 only lies in a value, however deep."""
+    for atom in value:
+        if isinstance(atom, Lazy):
+            return True
+        if isinstance(atom, Row) and _holds_lazy(machine, machine.elements(atom), sites):
+            return True
+        new = isinstance(atom, Items) and atom.site not in sites
+        if isinstance(atom, Items) and new and _holds_lazy(machine, machine.elements(atom), sites | {atom.site}):
+            return True
+    return False
 
 
 def _seed(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:

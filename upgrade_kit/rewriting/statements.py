@@ -370,6 +370,7 @@ def _handled(handlers: Sequence[ast.ExceptHandler]) -> frozenset[str]:
 
 def _run_try(machine: Machine, statement: ast.Try) -> None:
     """Run a try statement; a handler for what cannot happen on the new version is not reached there."""
+    _one_error_on_python3(machine, statement)
     start = machine.save()
     raised = Ways(states=[start])
     machine.raises.append(raised)
@@ -403,6 +404,25 @@ def _run_try(machine: Machine, statement: ast.Try) -> None:
     machine.join(ends or raised.states)
     run_block(machine, statement.finalbody)
     machine.dead = machine.dead or dead_before_finally
+
+
+FILE_ERRORS = frozenset({"IOError", "OSError"})  # one and the same on Python 3
+ANY_ERROR = FILE_ERRORS | {"EnvironmentError", "Exception", "StandardError", "*"}
+
+
+def _one_error_on_python3(machine: Machine, statement: ast.Try) -> None:
+    """Note a handler that takes on Python 3 what a later one took on Python 2: IOError is OSError there."""
+    handled = [_handled([handler]) for handler in statement.handlers]
+    for number, names in enumerate(handled):
+        later = frozenset[str]().union(*handled[number + 1 :])
+        if len(names & FILE_ERRORS) == 1 and not names & {"EnvironmentError"} and later & ANY_ERROR:
+            machine.seen.breaks_at(
+                statement.handlers[number],
+                "IOError and OSError are one on Python 3, so that the first of these handlers takes both",
+                "one handler: except EnvironmentError",
+                "UK424",
+            )
+            return
 
 
 def _never_reached(statement: ast.Try, handler: ast.ExceptHandler, used: set[str]) -> bool:
