@@ -114,8 +114,51 @@ def command_lines() -> list[str]:
     return found
 
 
+def databases(server: Server) -> set[str]:
+    with open_database(server.admin) as session:
+        sql = "SELECT datname FROM pg_database" if server.vendor == "postgresql" else "SHOW DATABASES"
+        return {str(row[0]) for row in session.fetch(sql)}
+
+
+SHARED: dict[tuple[str, str], DatabaseAddress] = {}  # by port and name: what tests only read from
+
+
+@pytest.fixture(autouse=True)
+def tidy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Drop the databases that a test leaves: a folder of hundreds takes a minute to remove."""
+    name = next(name for name in ("server", "postgresql", "mariadb") if name in request.fixturenames)
+    running: Server = request.getfixturevalue(name)
+    before = databases(running)
+    yield
+    shared = {address.name for address in SHARED.values()}
+    for left in databases(running) - before - shared:
+        mark = "`" if running.vendor == "mysql" else '"'
+        quoted = mark + left.replace(mark, mark * 2) + mark
+        running.run(f"DROP DATABASE {quoted}" + (" WITH (FORCE)" if running.vendor == "postgresql" else ""))
+
+
 @pytest.fixture
 def site(server: Server) -> DatabaseAddress:
+    """A small site that no test writes to."""
+    key = (server.admin.port, "small")
+    if key not in SHARED:
+        SHARED[key] = server.small_site(SMALL)
+    return SHARED[key]
+
+
+@pytest.fixture
+def padded(server: Server) -> DatabaseAddress:
+    """A site whose backup takes a moment, and that no test writes to."""
+    key = (server.admin.port, "padded")
+    if key not in SHARED:
+        SHARED[key] = server.small_site(SMALL)
+        add_padding(server, SHARED[key], 9000)
+    return SHARED[key]
+
+
+@pytest.fixture
+def own_site(server: Server) -> DatabaseAddress:
+    """A small site to write to."""
     return server.small_site(SMALL)
 
 
@@ -146,8 +189,9 @@ def test_only_the_owner_may_read_it(backup: Backup) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) for path in (backup.made.file, backup.made.manifest)] == [0o600, 0o600]
 
 
-def test_it_is_current_until_somebody_writes(server: Server, site: DatabaseAddress, backup: Backup) -> None:
-    folder = backup.made.file.parent
+def test_it_is_current_until_somebody_writes(server: Server, own_site: DatabaseAddress, tmp_path: Path) -> None:
+    site, folder = own_site, tmp_path / "to"
+    backup = create_backup(site, to_dir=folder)
     with open_database(site) as session:
         assert find_backups([folder], session).current == (backup,)
     server.run("UPDATE qa_test SET name = 'Another' WHERE id = 3", address=site)
@@ -191,27 +235,21 @@ def test_progress_ends_at_the_whole(site: DatabaseAddress, tmp_path: Path) -> No
 
 
 def test_what_is_written_meanwhile_is_in_neither_backup_nor_manifest_or_in_both(
-    server: Server, site: DatabaseAddress, tmp_path: Path
+    server: Server, own_site: DatabaseAddress, tmp_path: Path
 ) -> None:
-    add_padding(server, site, 500)
+    add_padding(server, own_site, 500)
     written: list[int] = []
 
     def write_once(done: int, total: int | None) -> None:
         if not written:
             written.append(done)
-            server.run("INSERT INTO qa_test (id, name, slug, type) VALUES (50, 'x', 'x', 'simple')", address=site)
+            server.run("INSERT INTO qa_test (id, name, slug, type) VALUES (50, 'x', 'x', 'simple')", address=own_site)
 
-    backup = create_backup(site, to_dir=tmp_path / "to", progress=write_once)
+    backup = create_backup(own_site, to_dir=tmp_path / "to", progress=write_once)
     target = server.new_database()
     restore_backup(backup.made.manifest, database=target)
     assert written
     assert len(content(target)["qa_test"]) == dict(backup.made.content.rows)["qa_test"]
-
-
-def databases(server: Server) -> set[str]:
-    with open_database(server.admin) as session:
-        sql = "SELECT datname FROM pg_database" if server.vendor == "postgresql" else "SHOW DATABASES"
-        return {str(row[0]) for row in session.fetch(sql)}
 
 
 def test_a_drill_restores_under_another_name_and_leaves_nothing(
@@ -329,7 +367,8 @@ def test_whatever_the_rows_the_restored_content_is_the_same(
     backup = create_backup(source, to_dir=tmp_path_factory.mktemp("to"))
     restore_backup(backup.made.manifest, database=target)
     assert content(target) == content(source)
-    server.run(f"DROP DATABASE {source.name}", f"DROP DATABASE {target.name}")
+    force = " WITH (FORCE)" if server.vendor == "postgresql" else ""
+    server.run(f"DROP DATABASE {source.name}{force}", f"DROP DATABASE {target.name}{force}")
 
 
 @pytest.mark.real
@@ -386,23 +425,23 @@ def test_missing_client_programs_say_nothing_of_a_backup(server: Server, backup:
 
 
 def test_a_login_that_may_not_read_a_table_leaves_nothing(
-    server: Server, site: DatabaseAddress, tmp_path: Path
+    server: Server, own_site: DatabaseAddress, tmp_path: Path
 ) -> None:
     login = "blind" if server.vendor == "postgresql" else "'blind'@'127.0.0.1'"
     create = "CREATE ROLE blind LOGIN PASSWORD 's3cret pw'" if server.vendor == "postgresql" else ""
     server.run(create or f"CREATE USER {login} IDENTIFIED BY 's3cret pw'")
     tables = ("django_migrations", "django_site")
-    server.run(*(f"GRANT SELECT ON {table} TO {login}" for table in tables), address=site)
+    server.run(*(f"GRANT SELECT ON {table} TO {login}" for table in tables), address=own_site)
     if server.vendor == "mysql":  # it sees only what it may read
-        server.run(f"GRANT INSERT ON qa_test TO {login}", address=site)
+        server.run(f"GRANT INSERT ON qa_test TO {login}", address=own_site)
     try:
         with pytest.raises(UpgradeKitError, match=r"(?i)denied|permission") as caught:
-            create_backup(server.address(site.name, user="blind"), to_dir=tmp_path / "to", method="native")
+            create_backup(server.address(own_site.name, user="blind"), to_dir=tmp_path / "to", method="native")
         assert "right" in caught.value.hint
         assert names(tmp_path / "to") == []
     finally:
         if server.vendor == "postgresql":
-            server.run("DROP OWNED BY blind", address=site)
+            server.run("DROP OWNED BY blind", address=own_site)
         server.run(f"DROP {'ROLE' if server.vendor == 'postgresql' else 'USER'} {login}")
 
 
@@ -414,13 +453,12 @@ def test_a_locked_table_is_told(server: Server, site: DatabaseAddress, tmp_path:
 
 
 def test_a_connection_that_is_lost_in_the_middle_leaves_nothing(
-    server: Server, site: DatabaseAddress, tmp_path: Path
+    server: Server, padded: DatabaseAddress, tmp_path: Path
 ) -> None:
-    add_padding(server, site, 9000)
     dumping = (
-        f"SELECT pid FROM pg_stat_activity WHERE datname = '{site.name}' AND query LIKE 'COPY %'"
+        f"SELECT pid FROM pg_stat_activity WHERE datname = '{padded.name}' AND query LIKE 'COPY %'"
         if server.vendor == "postgresql"
-        else f"SELECT id FROM information_schema.processlist WHERE db = '{site.name}' AND info LIKE '%SQL_NO_CACHE%'"
+        else f"SELECT id FROM information_schema.processlist WHERE db = '{padded.name}' AND info LIKE '%SQL_NO_CACHE%'"
     )
     end = "SELECT pg_terminate_backend({})" if server.vendor == "postgresql" else "KILL {}"
     ended: list[object] = []
@@ -441,7 +479,7 @@ def test_a_connection_that_is_lost_in_the_middle_leaves_nothing(
         thread = threading.Thread(target=end_it)
         thread.start()
         try:
-            create_backup(site, to_dir=tmp_path / "to")
+            create_backup(padded, to_dir=tmp_path / "to")
         except UpgradeKitError:
             break
         finally:
@@ -452,15 +490,16 @@ def test_a_connection_that_is_lost_in_the_middle_leaves_nothing(
     assert len(names(tmp_path / "to")) % 2 == 0  # those of the attempts that were not hit
 
 
-def test_a_disk_that_fills_up_half_way_leaves_nothing(server: Server, site: DatabaseAddress, small_disk: Path) -> None:
-    add_padding(server, site, 9000)
+def test_a_disk_that_fills_up_half_way_leaves_nothing(
+    server: Server, padded: DatabaseAddress, small_disk: Path
+) -> None:
 
     def fill(done: int, total: int | None) -> None:
         with suppress(OSError), (small_disk / "filler").open("ab") as file:
             file.write(bytes(16_000_000))
 
     with pytest.raises(BackupError, match=r"No space left|28"):
-        create_backup(site, to_dir=small_disk / "to", progress=fill)
+        create_backup(padded, to_dir=small_disk / "to", progress=fill)
     assert names(small_disk / "to") == []
 
 
@@ -487,27 +526,26 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(site: DatabaseAddress, 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc here")
 def test_the_password_is_on_no_command_line_while_it_works(
-    server: Server, site: DatabaseAddress, tmp_path: Path
+    server: Server, padded: DatabaseAddress, tmp_path: Path
 ) -> None:
     seen: set[str] = set()
     done = threading.Event()
 
     def watch() -> None:
         while not done.is_set():
-            seen.update(line for line in command_lines() if "dump" in line or "psql" in line or site.name in line)
+            seen.update(line for line in command_lines() if "dump" in line or "psql" in line or padded.name in line)
 
     thread = threading.Thread(target=watch)
     thread.start()
     try:
-        add_padding(server, site, 3000)
-        backup = create_backup(site, to_dir=tmp_path / "to")
+        backup = create_backup(padded, to_dir=tmp_path / "to")
         restore_backup(backup.made.manifest, database=server.new_database())
     finally:
         done.set()
         thread.join()
     assert any("dump" in line for line in seen)
-    assert not [line for line in seen if site.password in line]
-    assert site.password not in backup.made.manifest.read_text(encoding="utf-8")
+    assert not [line for line in seen if padded.password in line]
+    assert padded.password not in backup.made.manifest.read_text(encoding="utf-8")
 
 
 # --- stopped in the middle ---------------------------------------------------------------------------
@@ -546,10 +584,9 @@ def child(what: str, address: DatabaseAddress, argument: Path) -> Iterator[subpr
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 @pytest.mark.parametrize("seconds", [0.2, 0.6])
 def test_killed_at_any_moment_there_is_all_of_a_backup_or_none(
-    server: Server, site: DatabaseAddress, tmp_path: Path, seconds: float
+    server: Server, padded: DatabaseAddress, tmp_path: Path, seconds: float
 ) -> None:
-    add_padding(server, site, 5000)
-    with child(CREATE, site, tmp_path / "to") as process:
+    with child(CREATE, padded, tmp_path / "to") as process:
         time.sleep(seconds)
         process.kill()
     whole = [name for name in names(tmp_path / "to") if not name.endswith(".partial")]
@@ -557,32 +594,30 @@ def test_killed_at_any_moment_there_is_all_of_a_backup_or_none(
     for name in manifests:
         verify_backup(tmp_path / "to" / name)
     assert len(whole) - len(manifests) <= 1  # between the two renames there is a whole file without its manifest
-    assert waiting_for(30, lambda: not any(f"{site.name}" in line and "dump" in line for line in command_lines()))
+    assert waiting_for(30, lambda: not any(f"{padded.name}" in line and "dump" in line for line in command_lines()))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are not like this on Windows")
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
 def test_an_interrupt_leaves_nothing_and_no_program_at_work(
-    server: Server, site: DatabaseAddress, tmp_path: Path, seconds: float
+    server: Server, padded: DatabaseAddress, tmp_path: Path, seconds: float
 ) -> None:
-    add_padding(server, site, 5000)
-    with child(CREATE, site, tmp_path / "to") as process:
+    with child(CREATE, padded, tmp_path / "to") as process:
         waiting_for(10, lambda: names(tmp_path / "to") != [])
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         process.wait(30)
     left = names(tmp_path / "to")
     assert left == [] or (process.returncode == 0 and len(left) == 2)
-    assert not any(site.name in line and "dump" in line for line in command_lines())
+    assert not any(padded.name in line and "dump" in line for line in command_lines())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 @pytest.mark.parametrize("seconds", [1.0, 1.8])
 def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
-    server: Server, site: DatabaseAddress, tmp_path: Path, seconds: float
+    server: Server, padded: DatabaseAddress, tmp_path: Path, seconds: float
 ) -> None:
-    add_padding(server, site, 5000)
-    backup = create_backup(site, to_dir=tmp_path / "to")
+    backup = create_backup(padded, to_dir=tmp_path / "to")
     target = server.small_site(SMALL[:2])
     before = content(target)
     with child(RESTORE, target, backup.made.manifest) as process:
@@ -590,7 +625,7 @@ def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
         process.kill()
     if server.vendor == "postgresql":  # one transaction: all or nothing, once the server has noticed
         assert waiting_for(30, lambda: len(content(target)["qa_test"]) in {2, 4})
-        assert content(target) in (before, content(site))
+        assert content(target) in (before, content(padded))
         return
     waiting_for(30, lambda: not any(target.name in line and "maria" in line for line in command_lines()))
     kept = [path for path in (tmp_path / "to").glob("*.manifest.json") if path != backup.made.manifest]
@@ -727,3 +762,19 @@ def test_a_restore_that_fails_half_way_puts_back_what_was_there(mariadb: Server,
         assert content(empty) == {}
     finally:
         mariadb.run("SET GLOBAL max_allowed_packet = 16777216")
+
+
+@pytest.mark.mariadb
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+def test_killed_while_it_dumps_no_option_file_is_left(
+    mariadb: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = mariadb.small_site(SMALL)
+    add_padding(mariadb, site, 9000)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    with child(CREATE, site, tmp_path / "to") as process:
+        partials = (tmp_path / "to").glob
+        assert waiting_for(20, lambda: any(path.stat().st_size > 100_000 for path in partials("*.partial")))
+        process.kill()
+    assert list((tmp_path / "tmp").rglob("*.cnf")) == []

@@ -35,6 +35,7 @@ _USUAL = (
 _MAKE_ANOTHER = "Do not rely on it. Make another with: upgrade-kit backup"
 _FIRST_WITH_COLUMN_STATISTICS = 8
 _SANDBOX = b"/*M!999999"  # the first line that newer mariadb-dumps write; MySQL's client stumbles over it
+_READ_BY_THEN = 1 << 18  # bytes, more than pipes hold: a program that took them has read its option file
 _COMPLETED = b"-- Dump completed"
 
 _NAME = rb"`(?:[^`]|``)+`"
@@ -85,7 +86,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
             silence_seconds=options.silence_seconds,
             folder=partial.parent,
             file=partial,
-            told=_counted(session, options),
+            told=_counted(session, options, login),
         ) as dumping:
             dumping.finish()
     _sync(partial)
@@ -265,12 +266,17 @@ def _quoted(value: str) -> str:
     return f'"{value}"'
 
 
-def _counted(session: Session, options: Options) -> Callable[[str], None]:
-    """Return what turns the lines of a verbose dump into progress: tables begun, of all tables."""
+def _counted(session: Session, options: Options, login: Path) -> Callable[[str], None]:
+    """Return what turns the lines of a verbose dump into progress: tables begun, of all tables.
+
+    The program has read its option file when it speaks, so that is removed then: whatever ends this process
+    later leaves no password behind.
+    """
     total, done = len(session.table_names()), 0
 
     def told(line: str) -> None:
         nonlocal done
+        login.unlink(missing_ok=True)
         if "Sending SELECT query" in line:
             done += 1
             if options.progress is not None:
@@ -442,6 +448,8 @@ def _load(made: UnverifiedBackup, client: Path, target: DatabaseAddress, options
                     continue
                 if not loading.feed(line):
                     break
+                if done > _READ_BY_THEN:
+                    login.unlink(missing_ok=True)
                 if options.progress is not None:
                     options.progress(done, made.size_bytes)
             loading.finish()
