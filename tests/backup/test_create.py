@@ -213,7 +213,7 @@ def test_a_compressed_dump_ends_as_loaddata_knows_it(database: Path, tmp_path: P
 
 
 def test_a_native_backup_is_not_compressed(database: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not compressed"):
+    with pytest.raises(UsageError, match="only a JSON dump"):
         create_backup(address(database), to_dir=tmp_path / "to", method="native", compress=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from upgrade_kit.backup.method import (
     JSON,
+    LOADDATA,
     LOCK_SECONDS,
     METHODS,
     Method,
@@ -47,6 +48,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
     client_dir: Path | None = None,
     uploads: Path | Unobserved | None = None,
     compress: bool = False,
+    loaddata: bool = False,
 ) -> Backup:
     """Copy a database while it is in use, prove the copy, and write its manifest.
 
@@ -71,6 +73,8 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
         uploads: the folder of uploaded files that goes with the database, or why it is not known, which the
             proof then says.
         compress: write a JSON dump as gzip; then the method is ``json``.
+        loaddata: write the JSON dump for the site's own ``loaddata``, which takes it into a database that the
+            application has just made; then the method is ``json`` too. The kit cannot restore it.
 
     Raises:
         UsageError: the URL or the method is none.
@@ -80,9 +84,9 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
     address = parse_database_url(database, base=Path.cwd()) if isinstance(database, str) else database
     if method not in METHODS:
         raise UsageError(f"there is no backup method {method!r}", hint=f"The methods are: {', '.join(METHODS)}.")
-    if compress:
+    if compress or loaddata:
         if method == "native":
-            raise UsageError("a native backup is not compressed", hint="Leave compression out, or use --method json.")
+            raise UsageError("only a JSON dump is written for loaddata or as gzip", hint="Leave --method native out.")
         method = "json"
     folder = Path(to_dir)
     options = Options(
@@ -102,7 +106,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
                 f"{_place(address)}: holds no tables, so there is nothing to back up",
                 hint="Check that this is the site's database: NAME in DATABASES, or the --database URL.",
             )
-        chosen, needed, why = _choose(method, session, options)
+        chosen, needed, why = _choose(method, LOADDATA if loaddata else JSON, session, options)
         _make_room(folder, needed + (uploads_bytes(uploads) if isinstance(uploads, Path) else 0))
         schema = read_schema(session, tables, VersionGraph.load().releases)
         version = site_version or _version(schema)
@@ -114,7 +118,7 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
             with file_errors(names.partial):
                 written = chosen.make(session, names.partial, options)
             made = UnverifiedBackup(
-                method="json" if chosen.FORMAT == JSON else "native",
+                method="json" if chosen.FORMAT in {JSON, LOADDATA} else "native",
                 format=chosen.FORMAT,
                 manifest=names.manifest.absolute(),
                 file=names.partial.absolute(),
@@ -146,10 +150,10 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
     return backup
 
 
-def _choose(method: str, session: Session, options: Options) -> tuple[Method, int, tuple[str, ...]]:
+def _choose(method: str, form: str, session: Session, options: Options) -> tuple[Method, int, tuple[str, ...]]:
     """Return the method, the bytes it needs here, and what there is to say of the choice."""
     if method == "json":
-        chosen = method_of(JSON)
+        chosen = method_of(form)
         return chosen, chosen.check(session, options), ()
     try:
         chosen = native_of(session.vendor)

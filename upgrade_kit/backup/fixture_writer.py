@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Queue
 from threading import Thread
@@ -14,7 +14,7 @@ import orjson
 
 from upgrade_kit.backup.method import Progress
 from upgrade_kit.deployment.connection import BATCH_ROWS, Session
-from upgrade_kit.deployment.rows import ContentDigest, Rows
+from upgrade_kit.deployment.rows import ContentDigest, Row, Rows, Written
 from upgrade_kit.model.content import TableContent
 from upgrade_kit.model.shape import Field, Kind, ListField, Shapes, TableShape, pairs_model
 
@@ -123,102 +123,131 @@ def write_fixture(session: Session, shapes: Shapes, file: FixtureFile, *, progre
         DatabaseError: a table cannot be read.
         OSError: the file cannot be written.
     """
-    writer = _Writer(session, shapes, file, progress)
-    for shape in shapes.tables:
-        writer.table(shape)
-    return Fixture(
-        contents=tuple(sorted(writer.contents, key=lambda content: content.name)),
-        notes=(*shapes.notes, *writer.notes),
-    )
+    return FixtureWriter(session, shapes, file, progress).write()
 
 
-class _Writer:
-    """Goes through the tables, and adds up what was written."""
+class FixtureWriter:
+    """Goes through the tables, writes their objects as ``dumpdata`` would, and adds up what they hold."""
+
+    keeps_loose_pairs = True  # whether pairs of no object are written as objects of their own
 
     def __init__(self, session: Session, shapes: Shapes, file: FixtureFile, progress: Progress | None) -> None:
-        self.contents: list[TableContent] = []
-        self.notes: list[str] = []
-        self._session = session
-        self._shapes = {shape.model: shape for shape in shapes.tables}
+        self.session = session
+        self.shapes = shapes
+        self.notes = list(shapes.notes)
+        self._by_model = {shape.model: shape for shape in shapes.tables}
+        self._contents: list[TableContent] = []
         self._file = file
         self._progress = progress
         self._done = 0
 
-    def table(self, shape: TableShape) -> None:
-        rows = Rows(self._session, shape)
-        lists = [_Pairs(self._session, shape, pairs, self._shapes) for pairs in shape.lists]
-        if lists and shape.key:
-            self._with_lists(rows, lists)
-        else:
-            order = f" ORDER BY {rows.columns[-1]}" if shape.key else ""
-            for batch in self._session.batches(rows.sql + order):
-                self._write(rows.lines(batch), len(batch))
-        for pairs in lists:
-            self._loose(pairs)
-            self.contents.append(pairs.digest.content)
-        self.contents.append(rows.content)
+    def write(self) -> Fixture:
+        """Write everything."""
+        for shape in self.shapes.tables:
+            self._table(shape)
+        contents = sorted(self._contents, key=lambda content: content.name)
+        return Fixture(contents=tuple(contents), notes=tuple(self.notes))
+
+    def wants(self, _shape: TableShape) -> bool:
+        """Tell whether a table's objects are written; what they hold is added up in any case."""
+        return True
+
+    def written(self, _rows: Rows, _batch: Sequence[Row], lists: Sequence[FoundLists]) -> Written | None:
+        """Return what writes the objects of these rows, or ``None`` where they are written as they are.
+
+        Args:
+            lists: the lists of the objects, for each many-to-many field.
+        """
+        if not lists:
+            return None
+
+        def write(item: dict[str, Value], line: bytes) -> bytes:
+            parts = [pairs.prefix + orjson.dumps(found[item["pk"]], str) for pairs, found in lists]
+            start = line.removesuffix(b"}}")
+            return start + b"".join(parts).removeprefix(b"," if start.endswith(b"{") else b"") + b"}}"
+
+        return write
+
+    def read(self, rows: Rows, _lists: Sequence[Pairs]) -> None:
+        """Take note of what was found in a table when it has been read."""
         self.notes.extend(rows.told)
 
-    def _with_lists(self, rows: Rows, lists: Sequence[_Pairs]) -> None:
-        """Read a page of objects, then their lists: some servers give but one result at a time."""
-        sql = _page(self._session, rows, after=False)
-        last: tuple[Value, ...] = ()
-        while True:
-            page = [row for batch in self._session.batches(sql, last) for row in batch]
-            if not page:
-                return
-            keys = [row[-1] for row in page]
-            found = [(pairs.prefix, pairs.of(keys)) for pairs in lists]
+    def loose(self, pairs: Pairs, number: int) -> None:
+        """Take note of pairs that belong to no object."""
+        self.notes.append(
+            f"{pairs.shape.table}: {number} pair{'s' if number > 1 else ''} of no {pairs.owner.model}; "
+            f"written as objects of {pairs.shape.model}."
+        )
 
-            def written(item: dict[str, Value], line: bytes, found: _Found = found) -> bytes:
-                parts = [prefix + orjson.dumps(lists[item["pk"]], str) for prefix, lists in found]
-                start = line.removesuffix(b"}}")
-                return start + b"".join(parts).removeprefix(b"," if start.endswith(b"{") else b"") + b"}}"
-
-            self._write(rows.lines(page, written), len(page))
-            sql, last = _page(self._session, rows, after=True), (keys[-1],)
-
-    def _loose(self, pairs: _Pairs) -> None:
-        """Write the pairs that belong to no object."""
-        rows = Rows(self._session, pairs.shape)
-        number = 0
-        for batch in self._session.batches(pairs.loose_sql(rows)):
-            pairs.digest.add_pairs((row[0], row[1]) for row in batch)
-            self._write(rows.lines(batch), len(batch))
-            number += len(batch)
-        if number:
-            self.notes.append(
-                f"{pairs.shape.table}: {number} pair{'s' if number > 1 else ''} of no {pairs.owner.model}; "
-                f"written as objects of {pairs.shape.model}."
-            )
-
-    def _write(self, lines: Iterator[bytes], number: int) -> None:
-        self._file.write(lines)
+    def put(self, lines: Iterable[bytes], number: int, *, wanted: bool = True) -> None:
+        """Write objects, or only go through them."""
+        if wanted:
+            self._file.write(lines)
+        else:
+            for _ in lines:
+                pass
         self._done += number
         if self._progress is not None:
             self._progress(self._done, None)
 
+    def _table(self, shape: TableShape) -> None:
+        rows, wanted = Rows(self.session, shape), self.wants(shape)
+        lists = [Pairs(self.session, shape, pairs, self._by_model) for pairs in shape.lists]
+        if lists and shape.key:
+            self._with_lists(rows, lists, wanted=wanted)
+        else:
+            order = f" ORDER BY {rows.columns[-1]}" if shape.key else ""
+            for batch in self.session.batches(rows.sql + order):
+                self.put(rows.lines(batch, self.written(rows, batch, ())), len(batch), wanted=wanted)
+        for pairs in lists:
+            self._loose(pairs)
+            self._contents.append(pairs.digest.content)
+        self._contents.append(rows.content)
+        self.read(rows, lists)
 
-_Found: TypeAlias = list[tuple[bytes, dict[Value, list[Value]]]]
+    def _with_lists(self, rows: Rows, lists: Sequence[Pairs], *, wanted: bool) -> None:
+        """Read a page of objects, then their lists: some servers give but one result at a time."""
+        sql = _page(self.session, rows, after=False)
+        last: tuple[Value, ...] = ()
+        while True:
+            page = [row for batch in self.session.batches(sql, last) for row in batch]
+            if not page:
+                return
+            keys = [row[-1] for row in page]
+            found = [(pairs, pairs.of(keys)) for pairs in lists]
+            self.put(rows.lines(page, self.written(rows, page, found)), len(page), wanted=wanted)
+            sql, last = _page(self.session, rows, after=True), (keys[-1],)
+
+    def _loose(self, pairs: Pairs) -> None:
+        """Write the pairs that belong to no object."""
+        rows = Rows(self.session, pairs.shape)
+        number = 0
+        for batch in self.session.batches(pairs.loose_sql(rows)):
+            pairs.digest.add_pairs((row[0], row[1]) for row in batch)
+            self.put(rows.lines(batch), len(batch), wanted=self.keeps_loose_pairs)
+            number += len(batch)
+        if number:
+            self.loose(pairs, number)
 
 
-class _Pairs:
+class Pairs:
     """Reads the pairs of one many-to-many field.
 
     Attributes:
         owner: the shape of the model that has the field.
         shape: that of the table of pairs, as Django's own model for it has it.
         prefix: the field's name as it stands before its list.
+        field: the field.
         digest: of the pairs that were read.
     """
 
     def __init__(self, session: Session, owner: TableShape, pairs: ListField, shapes: Mapping[str, TableShape]) -> None:
         self.owner = owner
+        self.field = pairs
         self.shape = pairs_shape(owner, pairs, key="id" in session.column_names(pairs.table))
         self.prefix = b"," + orjson.dumps(pairs.name) + b":"
         self.digest = ContentDigest(pairs.table)
         self._session = session
-        self._pairs = pairs
         self._shapes = shapes
 
     def of(self, keys: Sequence[Value]) -> dict[Value, list[Value]]:
@@ -233,7 +262,7 @@ class _Pairs:
         return found
 
     def _sql(self) -> str:
-        column, pairs = self._session.column, self._pairs
+        column, pairs = self._session.column, self.field
         source, target = column(pairs.table, pairs.source), column(pairs.table, pairs.target)
         joins = _Joins(self._session, self._shapes)
         order = [source]
@@ -253,7 +282,7 @@ class _Pairs:
         if self.owner.key is None:
             return rows.sql
         column = self._session.column
-        key, source = column(self.owner.table, self.owner.key.column), column(self._pairs.table, self._pairs.source)
+        key, source = column(self.owner.table, self.owner.key.column), column(self.field.table, self.field.source)
         there = f"SELECT 1 FROM {self._session.quote(self.owner.table)} WHERE {key} = {source}"  # noqa: S608 - quoted
         return f"{rows.sql} WHERE NOT EXISTS ({there})"
 
@@ -283,6 +312,10 @@ class _Joins:
             self.text += f" LEFT JOIN {quote(shape.table)} {alias} ON {alias}.{quote(shape.key.column)} = {at}"
         column = f"{self._joined[at]}.{quote(field.column)}"
         return self.column(column, self._shapes.get(field.to), rest) if rest else column
+
+
+# The lists of the objects at hand, by key, for each many-to-many field.
+FoundLists: TypeAlias = tuple[Pairs, dict[Value, list[Value]]]
 
 
 def pairs_shape(owner: TableShape, pairs: ListField, *, key: bool = True) -> TableShape:

@@ -18,7 +18,9 @@ from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
 
 METHODS = ("auto", "native", "json")
-JSON = "django-json"  # the form of the json method; every other is a vendor's own
+# The forms of the json method: for the kit, and for the site's own loaddata. Every other is a vendor's own.
+JSON = "django-json"
+LOADDATA = "django-loaddata"
 
 LOCK_SECONDS = 10.0  # twice the five seconds that Django lets a site wait for a lock
 
@@ -184,6 +186,10 @@ def method_of(form: str) -> Method:
             from upgrade_kit.backup import fixture  # noqa: PLC0415 - as above
 
             return fixture
+        case "django-loaddata":
+            from upgrade_kit.backup import loaddata  # noqa: PLC0415 - as above
+
+            return loaddata
         case _:
             raise BackupError(
                 f"this version of upgrade-kit neither makes nor reads backups of the form {form}",

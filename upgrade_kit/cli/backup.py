@@ -34,8 +34,8 @@ from upgrade_kit.report.backup import (
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
-_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--gzip] [--to-dir DIR]
-                          [--no-uploads] [--drill] [options]
+_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--gzip] [--loaddata]
+                          [--to-dir DIR] [--no-uploads] [--drill] [options]
        upgrade-kit backup verify MANIFEST [--database URL] [--drill] [options]
        upgrade-kit backup verify DUMP.json [options]
        upgrade-kit backup restore MANIFEST [--database URL [--replace]] [--uploads-to DIR] [options]
@@ -61,6 +61,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     parser.add_argument("--gzip", action="store_true", help="write the JSON dump as .json.gz; implies --method json")
+    parser.add_argument(
+        "--loaddata",
+        action="store_true",
+        help="write the JSON dump so that the site's own manage.py loaddata takes it into a database that syncdb and "
+        "migrate have just made; implies --method json",
+    )
     parser.add_argument("--to-dir", metavar="DIR", default=BACKUPS, help="where the backup goes (default: %(default)s)")
     parser.add_argument(
         "--no-uploads", action="store_true", help="leave the site's uploaded files (media/uploads) out of the backup"
@@ -146,6 +152,7 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             client_dir=_client_dir(arguments),
             uploads=_uploads(site, arguments),
             compress=arguments.gzip,
+            loaddata=arguments.loaddata,
         )
     return _answer(backup, render_created, arguments, streams)
 

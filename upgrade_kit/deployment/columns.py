@@ -17,7 +17,7 @@ from upgrade_kit.model.shape import Field, Kind
 Value: TypeAlias = Any  # whatever a driver gives
 
 _REMEMBERED = 20_000  # converted values a column
-_NOT_IN_JSON = "that JSON has no number for, kept as a text"
+NOT_IN_JSON = "that JSON has no number for, kept as a text"
 
 
 class Column:
@@ -90,7 +90,7 @@ class _Numbers(Column):
                 self.strange.append((place, "not a number, kept as found"))
             return value
         if isinstance(value, float) and not isfinite(value):
-            self.strange.append((place, _NOT_IN_JSON))
+            self.strange.append((place, NOT_IN_JSON))
             return _finite(value)
         if self._kind is float and not isinstance(value, float) and float(value) == value:
             return float(value)
@@ -132,7 +132,7 @@ class _Values(Column):
         if made is not None:
             return made
         kept = _finite(value)
-        self.strange.append((place, self._what if kept is value else _NOT_IN_JSON))
+        self.strange.append((place, self._what if kept is value else NOT_IN_JSON))
         return kept
 
 
@@ -204,7 +204,7 @@ class _Moments(Column):
         if self._memo.odd:
             self._memo.odd = False
             kept = _finite(value)
-            self.strange.append((place, "not a date and time, kept as found" if kept is value else _NOT_IN_JSON))
+            self.strange.append((place, "not a date and time, kept as found" if kept is value else NOT_IN_JSON))
             return kept
         if made.endswith(CUT):
             self.cut.append(place)

@@ -29,7 +29,7 @@ SUFFIX = ".manifest.json"
 
 _LARGEST = 8 * 1024 * 1024  # bytes; a thousand tables take less than a tenth of a megabyte
 _METHODS = ("native", "json")
-_FORMATS = ("sqlite", "pg_dump", "mysqldump", "mssql", "django-json")
+_FORMATS = ("sqlite", "pg_dump", "mysqldump", "mssql", "django-json", "django-loaddata")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHOWN = 6
 _MAKE_ANOTHER = "Make another backup with: upgrade-kit backup"

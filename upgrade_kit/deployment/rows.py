@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import orjson
 
-from upgrade_kit.deployment.columns import Column, Value, column_of
+from upgrade_kit.deployment.columns import NOT_IN_JSON, Column, Value, column_of
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.moments import CUT, moment
 from upgrade_kit.model.content import TableContent
@@ -38,7 +38,8 @@ class Rows:
 
     Attributes:
         shape: the table's.
-        columns: the quoted columns to select, in the order in which the rows are wanted; the key stands last.
+        fields: in the order in which the rows are wanted: the key stands last.
+        columns: their quoted columns.
         source: the quoted table.
     """
 
@@ -48,13 +49,13 @@ class Rows:
         self._key = shape.key
         # In the order of their names: what is digested must not depend on which version's rules were at hand.
         others = sorted((field for field in shape.fields if not field.key), key=lambda field: field.name)
-        self._fields = (*others, *filter(None, [self._key]))
-        self.columns = tuple(session.column(shape.table, field.column) for field in self._fields)
+        self.fields = (*others, *filter(None, [self._key]))
+        self.columns = tuple(session.column(shape.table, field.column) for field in self.fields)
         self._digest = ContentDigest(shape.table)
         self._any_type = session.vendor == "sqlite"  # where a text column may hold a number, or bytes
-        self._moments = {field.name for field in self._fields if field.kind is Kind.DATETIME}
+        self._moments = {field.name for field in self.fields if field.kind is Kind.DATETIME}
         self._counts: dict[tuple[str, str], tuple[int, Value]] = {}
-        columns = (column_of(field, session.vendor) for field in self._fields)
+        columns = (column_of(field, session.vendor) for field in self.fields)
         self._converted = [(index, column) for index, column in enumerate(columns) if column is not None]
 
     @property
@@ -66,6 +67,11 @@ class Rows:
     def content(self) -> TableContent:
         """What the rows that were read so far hold."""
         return self._digest.content
+
+    @property
+    def unfit(self) -> tuple[str, ...]:
+        """Of what is told, that which the column's field does not take: Django's loader may refuse it."""
+        return tuple(text for text in self.told if "kept as" in text and NOT_IN_JSON not in text)
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -95,7 +101,7 @@ class Rows:
             cut.update(column.cut)
             self._tell(index, column, columns[-1])
         model, has_key = self.shape.model, self._key is not None
-        names = [field.name for field in self._fields[: len(self._fields) - has_key]]
+        names = [field.name for field in self.fields[: len(self.fields) - has_key]]
         digest, as_number, dumps = sha256, int.from_bytes, _dumps
         total = 0
         for values in zip(*columns):  # noqa: B905 - they are of one length, and the check has its price
@@ -128,7 +134,7 @@ class Rows:
 
     def _tell(self, index: int, column: Column, keys: Sequence[Value]) -> None:
         for place, what in column.strange:
-            self._add(self._fields[index].column, what, keys[place])
+            self._add(self.fields[index].column, what, keys[place])
         column.strange.clear()
 
     def _uncut(self, fields: dict[str, Value]) -> dict[str, Value]:
@@ -142,7 +148,7 @@ class Rows:
 
     def _spelled(self, item: dict[str, Value]) -> bytes:
         """Return the JSON of an object with values that orjson does not take."""
-        kinds = {field.name: field.kind for field in self._fields}
+        kinds = {field.name: field.kind for field in self.fields}
         pk = item["pk"]
         fields = {name: self._plain(name, kinds[name], value, pk) for name, value in item["fields"].items()}
         if self._key is not None:

@@ -57,7 +57,7 @@ class UnverifiedBackup:
 
     Attributes:
         method: ``native`` or ``json``.
-        format: ``sqlite``, ``pg_dump``, ``mysqldump``, ``mssql`` or ``django-json``.
+        format: ``sqlite``, ``pg_dump``, ``mysqldump``, ``mssql``, ``django-json`` or ``django-loaddata``.
         manifest: the manifest's path.
         file: the backup's path; where ``server_file`` is set, there is no such file on this machine.
         server_file: the backup's path on the database server, in the server's words, where only the server
