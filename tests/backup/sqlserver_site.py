@@ -150,7 +150,7 @@ class Site:
             (r"^DROP DATABASE", self._drop),
             (r"FROM sys\.databases WHERE", self._state),
             (r"FROM sys\.master_files WHERE", self._files_of),
-            (r"FROM sys\.database_files", self._own_files),
+            (r"AS logical_name.*FROM sys\.database_files", self._own_files),
             (r"dm_os_volume_stats", self._volumes),
             (r"xp_fixeddrives", self._drives),
             (r"xp_instance_regread", self._registry),

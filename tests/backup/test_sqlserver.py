@@ -439,6 +439,19 @@ def test_a_database_that_is_written_to_meanwhile(site: Site, create: Create, tmp
     assert next(iter(site.backups)) in said
 
 
+def test_a_connection_that_breaks_after_the_backup_is_told_with_where_it_is(
+    site: Site, create: Create, tmp_path: Path
+) -> None:
+    def backup(request: Request) -> Iterator[Part]:
+        yield from site.backup(request)
+        site.fail("GETDATE", Break())
+
+    site.answer("^BACKUP", backup)
+    said = refused(create, tmp_path)
+    assert "connection was lost" in said
+    assert f"it is left on the server as {next(iter(site.backups))}" in said
+
+
 # --- Verified again -------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ def restore_backup(
     progress: Progress | None = None,
     client_dir: Path | None = None,
     uploads_to: Path | None = None,
+    server_folder: str = "",
 ) -> Backup:
     """Put the content of a backup into a database that is empty, or in the place of one that is not.
 
@@ -42,6 +43,7 @@ def restore_backup(
         progress: told how far the work has come.
         client_dir: folder of the server's client programs; by default they are looked for.
         uploads_to: the folder that gets the uploaded files; it must not exist yet, or be empty.
+        server_folder: on SQL Server, the folder there for the backup of what is replaced; by default the server's own.
 
     Returns:
         The backup, with what was checked and done as its proof.
@@ -63,7 +65,7 @@ def restore_backup(
     made = backup.made
     if uploads_to is not None:
         _check_uploads(made, uploads_to)
-    options = Options(progress=progress, lock_seconds=lock_seconds, client_dir=client_dir)
+    options = Options(progress=progress, lock_seconds=lock_seconds, client_dir=client_dir, server_folder=server_folder)
     done: tuple[str, ...] = ()
     if address is not None:
         done = _restore_database(made, address, options, replace=replace)
@@ -108,6 +110,7 @@ def _restore_database(
             progress=options.progress,
             lock_seconds=options.lock_seconds,
             client_dir=options.client_dir,
+            server_folder=options.server_folder,
         )
 
     done = method_of(made.format).restore(made, address, options, replace=replace, keep=keep)

@@ -7,7 +7,8 @@ So the proof is the server's word, asked for in several ways; see ``sqlserver_pr
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,9 +31,9 @@ from upgrade_kit.backup.sqlserver_restore import restore
 from upgrade_kit.backup.sqlserver_talk import Talk, finished, instance_of, percents, talk_to
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session
-from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
-from upgrade_kit.errors import BackupError, DatabaseError
+from upgrade_kit.errors import BackupError, DatabaseError, UpgradeKitError
 from upgrade_kit.model.backup import Content
 
 __all__ = ["FORMAT", "check", "ending", "make", "prove", "restore"]
@@ -71,15 +72,16 @@ def make(session: Session, partial: Path, options: Options) -> Written:
     _must_be_free(talk, file)
     before, clock_before = _content(session), _clock(talk)
     notes = _write(talk, session.name, file, compression=instance.has_compression, options=options)
-    clock_after, after = _clock(talk), _content(session)
-    found = only_set(talk, file)
-    _compare_times(found, clock_before, clock_after, file)
-    if differences := changed_content(before, after):
-        raise BackupError(
-            f"{session.name}: was written to while the backup was made, so what the backup holds is not known to the "
-            f"row: {differences}. It got no manifest; it lies on the server as {file}",
-            hint="Stop the site and try again, or use --method json, which reads one moment.",
-        )
+    with _told_where(file):
+        clock_after, after = _clock(talk), _content(session)
+        found = only_set(talk, file)
+        _compare_times(found, clock_before, clock_after, file)
+        if differences := changed_content(before, after):
+            raise BackupError(
+                f"{session.name}: was written to while the backup was made, so what the backup holds is not known to "
+                f"the row: {differences}.",
+                hint="Stop the site and try again, or use --method json, which reads one moment.",
+            )
     notes = (*notes, *_clocks_apart(clock_after))
     return Written(content=after, notes=notes, server_file=file, size_bytes=found.size_bytes)
 
@@ -188,6 +190,16 @@ def _write(talk: Talk, database: str, file: str, *, compression: bool, options: 
     )
 
 
+@contextmanager
+def _told_where(file: str) -> Iterator[None]:
+    """Say with an error that a whole backup is left on the server."""
+    try:
+        yield
+    except UpgradeKitError as error:
+        left = f"The backup got no manifest; it is left on the server as {file}"
+        raise type(error)(f"{error.message} {left}", hint=error.hint) from error
+
+
 def _leftover(address: DatabaseAddress, file: str) -> str:
     """Say whether a half backup lies on the server; asked over a new connection, since the old one may be gone."""
     try:
@@ -203,7 +215,7 @@ def _leftover(address: DatabaseAddress, file: str) -> str:
 
 def _content(session: Session) -> Content:
     with session.transaction():
-        return database_fingerprint(session)
+        return database_content(session)
 
 
 # --- Clocks -------------------------------------------------------------------------------------------

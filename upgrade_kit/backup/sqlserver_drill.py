@@ -15,7 +15,7 @@ from upgrade_kit.backup.sqlserver_errors import ServerError, explained
 from upgrade_kit.backup.sqlserver_talk import Talk, finished, folders_for, instance_of, percents, state_of, talk_to
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
-from upgrade_kit.deployment.fingerprint import database_fingerprint
+from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.errors import BackupError, DatabaseError, UpgradeKitError
 from upgrade_kit.model.backup import UnverifiedBackup
@@ -46,7 +46,7 @@ def drill(talk: Talk, made: UnverifiedBackup, files: Sequence[DatabaseFile], opt
         _restore(talk, made, name, placed, options)
         _check(talk, name)
         with open_database(replace(talk.address, name=name)) as session, session.transaction():
-            seen = database_fingerprint(session)
+            seen = database_content(session)
         if differences := changed_content(made.content, seen):
             raise BackupError(
                 f"{made.server_file}: restored as a drill, it holds other than the manifest says: {differences}",
@@ -54,9 +54,10 @@ def drill(talk: Talk, made: UnverifiedBackup, files: Sequence[DatabaseFile], opt
             )
     rows = made.content.rows
     counted = f"rows counted in {len(rows)} tables ({sum(count for _, count in rows)} rows in all)"
+    digests = f", the digests of the rows of {len(made.content.digests)} tables" if made.content.digests else ""
     return (
         "Restored by the server under another name, it passed DBCC CHECKDB.",
-        f"In that copy {counted}, migration history and procedures agree; it was removed again.",
+        f"In that copy {counted}{digests}, migration history and procedures agree; it was removed again.",
     )
 
 

@@ -216,6 +216,7 @@ def _restore(arguments: Namespace, streams: Streams) -> Exit:
             progress=step,
             client_dir=_client_dir(arguments),
             uploads_to=None if arguments.uploads_to is None else Path(arguments.uploads_to),
+            server_folder=arguments.server_dir,
         )
     return _answer(backup, render_restored, arguments, streams)
 
