@@ -82,6 +82,20 @@ class TestServiceExport:
         assert answer.unknown() == ["UK605"]  # sc.exe qc is not in it
 
 
+class TestIis:
+    def test_a_name_that_is_nothing_is_told_before_the_site_is_looked_at(self) -> None:
+        with pytest.raises(UsageError, match=r"there is no gone\.config"):
+            call("--database", "sqlite:///nothing.db", "--iis", "gone.config")
+
+    def test_a_folder_is_searched_and_what_it_holds_is_judged(self, real: Path, folder: Path, fixtures: Path) -> None:
+        url = copied(real, "0.2.9.1", folder)
+        case = fixtures / "preflight" / "iis" / "UK611-warning-order"
+        answer = call("--database", url, "--iis", str(case), "--only", "iis", "--format", "json")
+        (finding,) = answer.of("UK611")["findings"]
+        assert finding["where"].endswith("web.config:6")
+        assert finding["severity"] == "warning"
+
+
 class TestWithoutADatabase:
     def test_a_file_that_is_not_there_is_unknown_and_no_pass(self) -> None:
         answer = call("--database", "sqlite:///nothing.db", "--format", "json")

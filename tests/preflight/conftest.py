@@ -19,6 +19,8 @@ from upgrade_kit.model.deployment import (
     DatabaseSettings,
     Deployment,
     Disk,
+    Iis,
+    IisRule,
     Interpreter,
     Interpreters,
     Machine,
@@ -134,6 +136,17 @@ def site(database: Database, settings: Settings) -> Deployment:
             ),
             source="sc.exe",
         ),
+        iis=Iis(
+            files=(Path("applicationHost.config"),),
+            rules=(
+                iis_rule("static", "^(static|media)/.*"),
+                iis_rule("proxy", "^(.*)", action="Rewrite", url="http://localhost:8080/{R:1}"),
+            ),
+            has_rewriting=True,
+            proxy=(True, "applicationHost.config:9"),
+            modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
+            sites=(),
+        ),
     )
 
 
@@ -156,6 +169,25 @@ def ask(site: Deployment, path: UpgradePath, plan: RewritePlan) -> Callable[...,
         return check.run(facts_of(replace(site, **facts), way, judged)).result
 
     return run
+
+
+def iis_rule(name: str, pattern: str, **more: Any) -> IisRule:
+    """Return a rule of the server that is enabled and stops."""
+    stated: dict[str, Any] = {
+        "is_global": True,
+        "scope": "",
+        "enabled": True,
+        "stops": True,
+        "syntax": "ECMAScript",
+        "ignores_case": True,
+        "negated": False,
+        "has_conditions": False,
+        "action": "None",
+        "url": "",
+        "appends_query": True,
+        "where": f"applicationHost.config:{len(pattern)}",
+    }
+    return IisRule(name=name, pattern=pattern, **(stated | more))
 
 
 def _script() -> ServiceScript:

@@ -50,6 +50,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "given more than once",
     )
     parser.add_argument(
+        "--iis",
+        metavar="FOLDER_OR_FILE",
+        action="append",
+        default=[],
+        help="web.config and applicationHost.config of IIS, or a folder that holds them; may be given more than once",
+    )
+    parser.add_argument(
         "--only",
         metavar="ID_OR_FAMILY",
         action="append",
@@ -100,6 +107,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         log=None if arguments.log is None else Path(arguments.log),
         backup_folders=backup_folders(site, arguments.database, arguments.backup),
         service_exports=tuple(map(_existing, arguments.service_export)),
+        iis=tuple(map(_existing, arguments.iis)),
     )
     _check_python(arguments.python, deployment)
     if arguments.source is not None:

@@ -21,6 +21,7 @@ from upgrade_kit.model.deployment import (
     Database,
     Deployment,
     Disk,
+    Iis,
     Interpreters,
     Machine,
     Schema,
@@ -50,6 +51,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     log: Path | None = None,
     backup_folders: Sequence[Path] = (),
     service_exports: Sequence[Path] = (),
+    iis: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
     now: datetime | None = None,
 ) -> Deployment:
@@ -65,6 +67,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         log: the migration log; by default ``logs/migrate.log`` in the site.
         backup_folders: where to look for backups.
         service_exports: files with what ``sc.exe query`` and ``sc.exe qc`` printed on the server.
+        iis: ``web.config`` and ``applicationHost.config``, or folders that hold them, besides those of the site.
         releases: the releases that the rules know; by default all that are installed.
         now: the time of the observation; by default the present.
 
@@ -102,6 +105,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         migrate_log=_migrate_log(folder, log),
         service_scripts=scripts,
         windows_services=_windows_services(root, scripts, service_exports, environment),
+        iis=_iis(root, iis, environment),
     )
 
 
@@ -301,6 +305,14 @@ def _windows_services(
     stated = () if isinstance(scripts, Unobserved) else tuple(script.service for script in scripts.scripts)
     names = [one.value for one in stated if one is not None and isinstance(one.value, str)]
     return read_service_exports(exports, names) if exports else ask_windows(names, environment)
+
+
+def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str] | None) -> Iis | Unobserved:
+    if root is None and not given:
+        return _NO_SITE
+    from upgrade_kit.deployment.iis import read_iis  # noqa: PLC0415 - a database alone has no web server
+
+    return read_iis(root, given, environment=environment)
 
 
 def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:

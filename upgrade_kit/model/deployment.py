@@ -329,6 +329,75 @@ class WindowsServices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IisRule:
+    """A rule of IIS's URL Rewrite, in the words of its configuration.
+
+    Attributes:
+        name: its name.
+        is_global: whether it holds for the whole server; such rules come first.
+        scope: for others, the site or the file that it holds for.
+        enabled: whether it is used at all.
+        stops: whether no later rule is tried (``stopProcessing``).
+        syntax: ``ECMAScript``, ``Wildcard`` or ``ExactMatch``.
+        pattern: what the path, without its first ``/``, is compared with.
+        ignores_case: whether capitals do not matter.
+        negated: whether it holds for what the pattern does not match.
+        has_conditions: whether it depends on more than the path.
+        action: ``None``, ``Rewrite``, ``Redirect``, ``CustomResponse`` or ``AbortRequest``.
+        url: where ``Rewrite`` and ``Redirect`` lead.
+        appends_query: whether what follows ``?`` goes along.
+        where: ``"file:line"``.
+    """
+
+    name: str
+    is_global: bool
+    scope: str
+    enabled: bool
+    stops: bool
+    syntax: str
+    pattern: str
+    ignores_case: bool
+    negated: bool
+    has_conditions: bool
+    action: str
+    url: str
+    appends_query: bool
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IisSite:
+    """A site of IIS: its name, whether it starts by itself, its folder, its bindings (``http *:80:``) and its place."""
+
+    name: str
+    starts: bool
+    folder: Stated
+    bindings: tuple[str, ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Iis:
+    """What the configuration files of IIS say that were read.
+
+    Attributes:
+        files: those files.
+        rules: the rules of URL Rewrite, the server's own first.
+        has_rewriting: whether any of the files has a section for them.
+        proxy: whether Application Request Routing may act as a proxy, and ``"file:line"``; the server's file says it.
+        modules: the modules that are installed, which the server's file says.
+        sites: the sites, which the server's file says.
+    """
+
+    files: tuple[Path, ...]
+    rules: tuple[IisRule, ...]
+    has_rewriting: bool
+    proxy: tuple[bool, str] | Unobserved
+    modules: tuple[str, ...] | Unobserved
+    sites: tuple[IisSite, ...] | Unobserved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """One QATrack+ installation as observed at one moment.
 
@@ -339,6 +408,7 @@ class Deployment:
         versions_agree: whether checkout and schema are of the same node; ``Unobserved`` if one is unknown.
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
+        iis: what the web server in front of them is told to do.
     """
 
     site: Path | None
@@ -355,3 +425,4 @@ class Deployment:
     migrate_log: MigrateLog | Unobserved
     service_scripts: ServiceScripts | Unobserved = _NOT_ASKED
     windows_services: WindowsServices | Unobserved = _NOT_ASKED
+    iis: Iis | Unobserved = _NOT_ASKED

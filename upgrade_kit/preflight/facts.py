@@ -20,6 +20,7 @@ from upgrade_kit.model.deployment import (
     DatabaseSettings,
     Deployment,
     Disk,
+    Iis,
     Interpreters,
     Machine,
     Schema,
@@ -127,6 +128,15 @@ class ServicesOnPath:
     services: WindowsServices
     scripts: ServiceScripts | Unobserved
     path: UpgradePath | Unobserved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IisOfSite:
+    """The configuration of IIS, the service scripts where there are any, and the site's folder."""
+
+    iis: Iis
+    scripts: ServiceScripts | Unobserved
+    folder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +294,10 @@ def facts_of(deployment: Deployment, path: UpgradePath | Unobserved, plan: Rewri
         ServicesOnPath: _then(
             deployment.windows_services,
             lambda known: ServicesOnPath(services=known, scripts=deployment.service_scripts, path=path),
+        ),
+        IisOfSite: _then(
+            deployment.iis,
+            lambda known: IisOfSite(iis=known, scripts=deployment.service_scripts, folder=str(deployment.site or "")),
         ),
         SettingsOnPath: _then(settings, lambda stated: SettingsOnPath(settings=stated, path=path)),
         EngineOnPath: _both(default_database, path, lambda stated, way: EngineOnPath(settings=stated, path=way)),

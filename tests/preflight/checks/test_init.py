@@ -32,6 +32,7 @@ OBSERVED = (
     "migrate_log",
     "service_scripts",
     "windows_services",
+    "iis",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 

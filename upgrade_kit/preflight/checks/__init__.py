@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from upgrade_kit.preflight.check import Check
-from upgrade_kit.preflight.checks import data, database, files, interpreter, procedures, schema, service, settings
+from upgrade_kit.preflight.checks import data, database, files, iis, interpreter, procedures, schema, service, settings
 
 CHECKS: tuple[Check[Any], ...] = (
     interpreter.target_has_python,
@@ -49,4 +49,11 @@ CHECKS: tuple[Check[Any], ...] = (
     service.port_is_a_number,
     service.service_starts_by_itself,
     service.service_is_stopped,
+    iis.static_files_come_first,
+    iis.pages_reach_the_service,
+    iis.ports_agree,
+    iis.proxy_is_on,
+    iis.modules_are_installed,
+    iis.folder_is_the_sites,
+    iis.address_is_its_own,
 )
