@@ -471,6 +471,24 @@ def test_a_backup_that_is_gone_loses_its_note(site: Site, create: Create, addres
     assert isinstance(read_manifest(manifest), UnverifiedBackup)
 
 
+def test_a_backup_of_another_size_loses_its_note(site: Site, create: Create, address: DatabaseAddress) -> None:
+    manifest = create().made.manifest
+    next(iter(site.backups.values())).header["CompressedBackupSize"] = 699999
+    with pytest.raises(BackupError, match="it has 699999 bytes instead of 700000"):
+        verify_backup(manifest, database=address)
+    assert isinstance(read_manifest(manifest), UnverifiedBackup)
+
+
+def test_a_login_that_lost_its_right_says_nothing_of_the_backup(
+    site: Site, create: Create, address: DatabaseAddress
+) -> None:
+    manifest = create().made.manifest
+    site.fail("HEADERONLY", Failure(262, "CREATE DATABASE permission denied in database 'master'.", severity=14))
+    with pytest.raises(DatabaseError, match="CREATE DATABASE permission denied"):
+        verify_backup(manifest, database=address)
+    assert isinstance(read_manifest(manifest), Backup)
+
+
 def test_a_server_that_cannot_be_reached_says_nothing_of_the_backup(
     site: Site, create: Create, address: DatabaseAddress
 ) -> None:
