@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -28,8 +29,10 @@ from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.manifests import find_backups, read_manifest
+from upgrade_kit.deployment.sample import build_sample_site
 from upgrade_kit.errors import BackupError, DatabaseError, ProgramError, UpgradeKitError, UsageError
 from upgrade_kit.model.backup import Backup, Standing
+from upgrade_kit.planning.graph import VersionGraph
 
 Tests = list[tuple[int, str, str, str, str | None]]
 
@@ -778,3 +781,82 @@ def test_killed_while_it_dumps_no_option_file_is_left(
         assert waiting_for(20, lambda: any(path.stat().st_size > 100_000 for path in partials("*.partial")))
         process.kill()
     assert list((tmp_path / "tmp").rglob("*.cnf")) == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "UTF8"])
+def test_a_database_of_any_encoding_goes_there_and_back(postgresql: Server, tmp_path: Path, encoding: str) -> None:
+    def make(name: str) -> DatabaseAddress:
+        postgresql.run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")
+        return postgresql.address(name)
+
+    source, target = make("coded"), make("decoded")
+    postgresql.run(
+        "CREATE TABLE t (id integer PRIMARY KEY, words text)",
+        "INSERT INTO t VALUES (1, 'caf\u00e9 \u00b5 \u00b1')",
+        address=source,
+    )
+    backup = create_backup(source, to_dir=tmp_path / "to", drill=True)
+    restore_backup(backup.made.manifest, database=target)
+    assert content(target) == content(source)
+
+
+@pytest.mark.postgresql
+def test_an_extension_is_no_obstacle(postgresql: Server, tmp_path: Path) -> None:
+    site = postgresql.small_site(SMALL)
+    try:
+        postgresql.run(
+            "CREATE EXTENSION citext", "CREATE TABLE words (id integer PRIMARY KEY, word citext)", address=site
+        )
+    except DatabaseError:
+        pytest.skip("PostgreSQL's own extensions are not installed")
+    backup = create_backup(site, to_dir=tmp_path / "to")
+    restore_backup(backup.made.manifest, database=site, replace=True)
+    assert set(content(site)) == {"django_migrations", "django_site", "qa_test", "words"}
+
+
+@pytest.mark.mariadb
+def test_tables_of_any_character_set_go_there_and_back(mariadb: Server, tmp_path: Path) -> None:
+    source, target = mariadb.new_database(), mariadb.new_database()
+    mariadb.run(
+        "SET sql_mode = ''",
+        "CREATE TABLE latin (id integer PRIMARY KEY, words text, day date) CHARACTER SET latin1",
+        "INSERT INTO latin VALUES (1, 'caf\u00e9 \u00b5', '2018-05-14')",
+        "CREATE TABLE three (id integer PRIMARY KEY, words text) CHARACTER SET utf8mb3",
+        "INSERT INTO three VALUES (1, '\u4e2d')",
+        "CREATE TABLE koi (id integer PRIMARY KEY, words text) CHARACTER SET koi8r",
+        "INSERT INTO koi VALUES (1, '\u0431\u0430\u0437\u0430')",
+        address=source,
+    )
+    with open_database(source, writable=True) as session:
+        session.execute("SET SESSION sql_mode = ''")
+        session.execute("INSERT INTO latin VALUES (2, NULL, '0000-00-00')")
+    backup = create_backup(source, to_dir=tmp_path / "to")
+    restore_backup(backup.made.manifest, database=target)
+    for table in ("latin", "three", "koi"):
+        with open_database(source) as one, open_database(target) as other:
+            sql = f"SELECT id, HEX(words) FROM {table}"
+            assert one.fetch(sql) == other.fetch(sql)
+    with open_database(target) as session:
+        assert session.fetch("SELECT CAST(day AS CHAR) FROM latin WHERE id = 2") == [("0000-00-00",)]
+
+
+def test_a_site_is_backed_up_from_its_settings(server: Server, site: DatabaseAddress, tmp_path: Path) -> None:
+    build_sample_site(tmp_path / "qatrackplus", VersionGraph.load().resolve("0.3.0"))
+    engine = "django.db.backends." + ("mysql" if server.vendor == "mysql" else "postgresql_psycopg2")
+    (tmp_path / "qatrackplus" / "qatrack" / "local_settings.py").write_text(
+        f"DATABASES = {{'default': {{'ENGINE': {engine!r}, 'NAME': {site.name!r}, 'USER': {site.user!r}, "
+        f"'PASSWORD': {site.password!r}, 'HOST': {site.host!r}, 'PORT': {site.port!r}}}}}\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "upgrade_kit", "backup"]
+    run = subprocess.run(
+        [*command, "qatrackplus", "--format", "json"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    document = json.loads(run.stdout)
+    assert (document["format"], document["uploads"]["files"]) == (
+        {"postgresql": "pg_dump", "mysql": "mysqldump"}[server.vendor],
+        1,
+    )
+    assert site.password not in run.stdout
