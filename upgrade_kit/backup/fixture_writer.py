@@ -20,7 +20,6 @@ from upgrade_kit.model.shape import Field, Kind, ListField, Shapes, TableShape, 
 
 Value: TypeAlias = Any  # as JSON holds it
 
-_BETWEEN = b",\n"
 _CHUNK = 256 * 1024  # bytes handed on at a time
 _WAITING = 8  # chunks that may wait for the compressor
 _LEVEL = 1  # a fifth of what level 6 costs, for a tenth more bytes
@@ -45,17 +44,20 @@ class FixtureFile:
 
     def __init__(self, file: BinaryIO, *, compress: bool) -> None:
         self._buffer = bytearray(b"[\n")
+        self._between = b""
         self._out: BinaryIO | _Compressor = _Compressor(file) if compress else file
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        if kind is None:
-            end = b"]\n" if self._buffer == b"[\n" else b"\n]\n"
-            self._out.write(self._buffer.removesuffix(_BETWEEN) + end)
-        if isinstance(self._out, _Compressor):
-            self._out.close(whole=kind is None)
+        try:
+            if kind is None:
+                self._buffer += b"\n]\n" if self._between else b"]\n"
+                self._out.write(self._buffer)
+        finally:
+            if isinstance(self._out, _Compressor):
+                self._out.close(whole=kind is None)
 
     def write(self, lines: Iterable[bytes]) -> None:
         """Add objects.
@@ -63,13 +65,15 @@ class FixtureFile:
         Raises:
             OSError: the file cannot be written.
         """
-        buffer = self._buffer
+        buffer, between = self._buffer, self._between
         for line in lines:
+            buffer += between
             buffer += line
-            buffer += _BETWEEN
+            between = b",\n"
+        self._between = between
         if len(buffer) > _CHUNK:
-            self._out.write(bytes(buffer[: -len(_BETWEEN)]))
-            del buffer[: -len(_BETWEEN)]
+            self._out.write(buffer)
+            self._buffer = bytearray()  # the other one is the compressor's now
 
 
 class _Compressor:
@@ -77,15 +81,15 @@ class _Compressor:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._queue: Queue[bytes | None] = Queue(_WAITING)
+        self._queue: Queue[bytearray | None] = Queue(_WAITING)
         self._error: OSError | zlib.error | MemoryError | None = None
         self._thread = Thread(target=self._run, name="upgrade-kit gzip", daemon=True)
         self._thread.start()
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, data: bytearray) -> None:
         if self._error is not None:
             raise self._error
-        self._queue.put(bytes(data))
+        self._queue.put(data)
 
     def close(self, *, whole: bool) -> None:
         self._queue.put(None)

@@ -103,11 +103,17 @@ class Rows:
         model, has_key = self.shape.model, self._key is not None
         names = [field.name for field in self.fields[: len(self.fields) - has_key]]
         digest, as_number, dumps = sha256, int.from_bytes, _dumps
+        # One object is filled again and again, unless somebody is given it.
+        fields: dict[str, Value] = dict.fromkeys(names)
+        item: dict[str, Value] = {"model": model, "pk": None, "fields": fields}
         total = 0
         for values in zip(*columns):  # noqa: B905 - they are of one length, and the check has its price
-            # The key stands last, and the names end before it.
-            fields = dict(zip(names, values))  # noqa: B905 - as it says
-            item: dict[str, Value] = {"model": model, "pk": values[-1] if has_key else None, "fields": fields}
+            if written is not None:
+                fields = {}
+                item = {"model": model, "pk": None, "fields": fields}
+            fields.update(zip(names, values))  # noqa: B905 - the key stands last, and the names end before it
+            if has_key:
+                item["pk"] = values[-1]
             try:
                 line = dumps(item, None, _OPTIONS)
             except TypeError:  # orjson's own errors are of this kind
@@ -147,13 +153,13 @@ class Rows:
         }
 
     def _spelled(self, item: dict[str, Value]) -> bytes:
-        """Return the JSON of an object with values that orjson does not take."""
+        """Return the JSON of an object with values that orjson does not take; the object gets those of JSON."""
         kinds = {field.name: field.kind for field in self.fields}
         pk = item["pk"]
-        fields = {name: self._plain(name, kinds[name], value, pk) for name, value in item["fields"].items()}
+        for name, value in item["fields"].items():
+            item["fields"][name] = self._plain(name, kinds[name], value, pk)
         if self._key is not None:
-            pk = self._plain(self._key.name, self._key.kind, pk, None)
-        item |= {"pk": pk, "fields": fields}
+            item["pk"] = self._plain(self._key.name, self._key.kind, pk, None)
         return _encoded(item)
 
     def _plain(self, name: str, kind: Kind, value: Value, pk: Value) -> Value:
