@@ -182,7 +182,7 @@ def _shared(port: int, scripts: tuple[ServiceScript, ...]) -> Finding:
         f"port {port} is used by the services {', '.join(names)}",
         where=", ".join(script.port.where for script in scripts),
         hint=to_type(
-            "Of these only one can run. Where both are installed, see to it that the old one stays off:",
+            "Only one of them can run. Once the new one is to serve the site, keep the old one off:",
             f"Stop-Service -Name {names[0]}",
             f"Set-Service -Name {names[0]} -StartupType Disabled",
         ),
