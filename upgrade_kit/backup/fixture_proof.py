@@ -211,13 +211,13 @@ def fixture_shapes(made: UnverifiedBackup) -> Shapes:
     """
     wanted: dict[str, dict[str, Kind | None]] = {}
     keys: dict[str, Kind | None] = {}
+    ruled_names = _names_in_any_rules()
     for item in read_fixture(made.file):
         names = wanted.setdefault(item.model, {})
-        for name, value in item.fields.items():
-            kind = None if value is None else _KINDS.get(type(value), Kind.ANY)
-            known = names.setdefault(name, kind)
-            if known is not kind and kind is not None:
-                names[name] = kind if known is None else Kind.ANY
+        if not item.fields.keys() <= names.keys():
+            names.update(dict.fromkeys(item.fields.keys() - names.keys()))
+        if not names.keys() <= ruled_names.get(item.model, frozenset()):
+            _learn(names, item.fields)
         if keys.get(item.model) is None:
             keys[item.model] = _KINDS.get(type(item.pk))
     ruled = {shape.model: shape for shape in _best_fitting(made, wanted)}
@@ -234,6 +234,25 @@ def fixture_shapes(made: UnverifiedBackup) -> Shapes:
         if model not in wanted and shape.table in there
     ]
     return Shapes(version=_version(made), tables=(*tables, *empty))
+
+
+def _names_in_any_rules() -> dict[str, frozenset[str]]:
+    """Return, for each model, the fields that some version's rules know."""
+    found: dict[str, frozenset[str]] = {}
+    for models in load_models():
+        for shape in models.tables:
+            names = {field.name for field in shape.fields} | {pairs.name for pairs in shape.lists}
+            found[shape.model] = found.get(shape.model, frozenset()) | names
+    return found
+
+
+def _learn(names: dict[str, Kind | None], fields: dict[str, object]) -> None:
+    """Note what kind of values the fields hold; where they hold several, any."""
+    for name, value in fields.items():
+        kind = None if value is None else _KINDS.get(type(value), Kind.ANY)
+        known = names[name]
+        if known is not kind and kind is not None:
+            names[name] = kind if known is None else Kind.ANY
 
 
 def _best_fitting(made: UnverifiedBackup, wanted: dict[str, dict[str, Kind | None]]) -> tuple[TableShape, ...]:

@@ -8,10 +8,9 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -30,8 +29,7 @@ _UTF16 = (
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
-@dataclass(frozen=True, slots=True)
-class FixtureObject:
+class FixtureObject(NamedTuple):
     """One object of a fixture.
 
     Attributes:
@@ -78,13 +76,14 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._count = 0
-        self._last = ""
+        self._last: FixtureObject | None = None
 
     @property
     def so_far(self) -> str:
-        if not self._count:
+        if self._last is None:
             return "before the first object"
-        return f"after {self._count} object{'' if self._count == 1 else 's'}, the last one {self._last}"
+        objects = f"{self._count} object{'' if self._count == 1 else 's'}"
+        return f"after {objects}, the last one {self._last.model} {self._last.pk}"
 
     def wrong(self, what: str, hint: str = _AGAIN) -> BackupError:
         return BackupError(f"{self._path}: {what}", hint=hint)
@@ -171,14 +170,15 @@ class _Reader:
         return self.wrong(f"cut off {self.so_far}: the dump failed, or was not copied whole")
 
     def _checked(self, value: object) -> FixtureObject:
-        match value:
-            case {"model": str(model), "fields": dict(fields), **rest}:
-                found = FixtureObject(model.lower(), rest.get("pk"), fields)
-            case _:
-                raise self.wrong(f"not a Django fixture: what comes {self.so_far} has no model and fields")
-        self._count += 1
-        self._last = f"{found.model} {found.pk}"
-        return found
+        # Asked of every object there is, so in the plainest way.
+        if isinstance(value, dict):
+            model, fields = value.get("model"), value.get("fields")
+            if isinstance(model, str) and isinstance(fields, dict):
+                found = FixtureObject(model.lower(), value.get("pk"), fields)
+                self._count += 1
+                self._last = found
+                return found
+        raise self.wrong(f"not a Django fixture: what comes {self.so_far} has no model and fields")
 
 
 class _Text:

@@ -81,9 +81,8 @@ class _Table:
         self._known = frozenset((*self._names, *(pairs.name for pairs in shape.lists)))
         wanted = (*self._fields, *([self._key] if self._key else []))
         self._converters = [
-            (index, convert)
+            (index, _AS_THEY_ARE.get((field.kind, session.vendor), _NOTHING), _converter(field, session.vendor))
             for index, field in enumerate(wanted)
-            if (convert := _converter(field, session.vendor)) is not None
         ]
         self._rows: list[list[Value]] = []
         self._pairs: dict[ListField, list[tuple[Value, Value]]] = {pairs: [] for pairs in shape.lists}
@@ -95,9 +94,6 @@ class _Table:
         row = [fields[name] for name in self._names]
         if self._key:
             row.append(item.pk)
-        for index, convert in self._converters:
-            if row[index] is not None:
-                row[index] = convert(row[index])
         self._rows.append(row)
         for pairs, waiting in self._pairs.items():
             targets = fields[pairs.name]
@@ -116,7 +112,16 @@ class _Table:
             self._insert(pairs.table, (pairs.source, pairs.target), waiting)
 
     def flush(self) -> None:
-        self._insert(self._shape.table, self._columns, self._rows)
+        """Convert the rows that wait, column by column: most columns hold what the driver takes as it is."""
+        if not self._rows:
+            return
+        columns: list[Sequence[Value]] = list(zip(*self._rows, strict=True))
+        for index, usual, convert in self._converters:
+            column = columns[index]
+            if not set(map(type, column)) <= usual:
+                columns[index] = [None if value is None else convert(value) for value in column]
+        self._rows.clear()
+        self._insert(self._shape.table, self._columns, list(zip(*columns, strict=True)))
 
     def flush_pairs(self) -> None:
         for pairs, waiting in self._pairs.items():
@@ -265,7 +270,8 @@ def reset_sequences(session: Session, shapes: Shapes) -> None:
 
 # --- One function a kind -----------------------------------------------------------------------------
 
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?Z").fullmatch
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z").fullmatch
+_SECOND = len("2018-05-14T08:15:00")
 _DURATION = re.compile(r"(?:(-?\d+) )?(\d\d):(\d\d):(\d\d)(?:\.(\d{6}))?").fullmatch
 _INFINITIES = {"Infinity": float("inf"), "-Infinity": float("-inf")}
 _ODD_FLOATS = {"NaN": float("nan"), **_INFINITIES}  # SQLite would store NULL for NaN, and keeps it as a text
@@ -273,8 +279,23 @@ _ODD_FLOATS = {"NaN": float("nan"), **_INFINITIES}  # SQLite would store NULL fo
 Convert: TypeAlias = Callable[[Value], Value]
 
 
-def _converter(field: Field, vendor: str) -> Convert | None:
-    """Return what turns JSON's values of a column into the driver's, or ``None`` where they are the same.
+_NOTHING = frozenset({type(None)})
+# The types of JSON's values that a driver takes as they are, by kind of column and vendor.
+_AS_THEY_ARE = {
+    (kind, vendor): frozenset({type(None), *types})
+    for vendor in ("sqlite", "postgresql", "mysql", "microsoft")
+    for kind, types in (
+        (Kind.AUTO, (int,)),
+        (Kind.INTEGER, (int,)),
+        (Kind.FLOAT, (float, int)),
+        (Kind.TEXT, (str,)),
+        (Kind.BOOLEAN, (bool,) if vendor in {"sqlite", "postgresql"} else ()),
+    )
+}
+
+
+def _converter(field: Field, vendor: str) -> Convert:
+    """Return what turns JSON's values of a column into the driver's.
 
     A value that is not of its column's kind is given on as it is: SQLite holds such values.
     """
@@ -298,16 +319,14 @@ def _converter(field: Field, vendor: str) -> Convert | None:
 
 
 def _to_moment(vendor: str, value: Value) -> Value:
-    if not isinstance(value, str) or (found := _MOMENT(value)) is None:
+    if not isinstance(value, str) or _MOMENT(value) is None:
         return _to_any(value)
-    day, clock, fraction = found.groups()
-    match vendor:
-        case "postgresql":
-            return value
-        case "microsoft":
-            return f"{day}T{clock}.{fraction}" if fraction else f"{day}T{clock}"
-        case _:
-            return f"{day} {clock}.{fraction:0<6}" if fraction else f"{day} {clock}"
+    if vendor == "postgresql":
+        return value
+    if vendor == "microsoft":
+        return value[:-1]
+    fraction = value[_SECOND:-1]
+    return f"{value[:10]} {value[11:_SECOND]}{fraction:0<7}" if fraction else f"{value[:10]} {value[11:-1]}"
 
 
 def _to_compact_day(value: Value) -> Value:
