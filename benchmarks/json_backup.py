@@ -8,6 +8,7 @@ takes the whole database.
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -113,10 +114,13 @@ def run(size: int, runs: int) -> Iterator[str]:
             "upgrade-kit, the whole database": lambda at: _script(_DUMP, database, at / "kit.json", "plain"),
             "upgrade-kit, gzip": lambda at: _script(_DUMP, database, at / "kit.json.gz", "gzip"),
             "dumpdata, one table": lambda at: _dumpdata(at, database),
+            "upgrade-kit, a dump of no rows: its start": lambda at: _script(
+                _DUMP, _emptied(at / "empty.db"), at / "no.json", "plain"
+            ),
             "upgrade-kit, verify": lambda _: _script(_VERIFY, manifest),
         }
         restoring = {
-            "upgrade-kit, restored and compared": lambda at: _script(_RESTORE, manifest, at / "new.db"),
+            "upgrade-kit, restored and compared": lambda at: _script(_RESTORE, manifest, _emptied(at / "new.db")),
             "loaddata, one table": lambda at: _loaddata(at, here),
         }
         for title, ways in (("dump", dumping), ("restore", restoring)):
@@ -141,6 +145,16 @@ def _backed_up(database: Path, folder: Path) -> Path:
     from upgrade_kit import create_backup  # noqa: PLC0415 - what is measured runs elsewhere
 
     return create_backup(f"sqlite:///{database.as_posix()}", to_dir=folder, method="json").made.manifest
+
+
+def _emptied(file: Path) -> Path:
+    """Make the tables of the same site, without rows."""
+    build(file, 1)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for name in names:
+            connection.execute(f'DELETE FROM "{name}"')
+    return file
 
 
 def _dumpdata(at: Path, database: Path) -> _Cost:
