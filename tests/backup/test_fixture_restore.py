@@ -56,8 +56,8 @@ def site(tmp_path: Path) -> Path:
         "INSERT INTO auth_group VALUES (1, 'Physics'), (2, 'Therapy')",
         "INSERT INTO auth_group_permissions VALUES (1, 1, 7), (2, 1, 9), (3, 2, 7)",
         "CREATE TABLE qa_tolerance (id integer PRIMARY KEY, type varchar(20), act_low real, tol_low real,"
-        " tol_high real, act_high real, mc_pass_choices varchar(2048), mc_tol_choices varchar(2048), created_date datetime,"
-        " created_by_id integer, modified_date datetime, modified_by_id integer)",
+        " tol_high real, act_high real, mc_pass_choices varchar(2048), mc_tol_choices varchar(2048),"
+        " created_date datetime, created_by_id integer, modified_date datetime, modified_by_id integer)",
         "INSERT INTO qa_tolerance VALUES (1, 'absolute', -3, -2.5, 2.5, 3, NULL, NULL, '2018-05-04 08:15:00', 1,"
         " '2018-05-04 08:15:00.123456', 1)",
     )
