@@ -15,6 +15,7 @@ from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
+from upgrade_kit.errors import DatabaseError
 
 
 class Server(Protocol):
@@ -118,3 +119,63 @@ def test_what_is_written_meanwhile_is_not_in_the_dump(server: Server, tmp_path: 
     found = objects(backup.made.file)
     assert [item["pk"] for item in found if item["model"] == "south.migrationhistory"] == [1]
     assert sum(bool(item["fields"].get("permissions")) for item in found) > 1000
+
+
+def test_a_connection_that_is_lost_in_the_middle_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    address = server.copy_of(site(tmp_path, more=3000))
+    done: list[int] = []
+
+    def kill(rows: int, _total: int | None) -> None:
+        if not done:
+            with open_database(address, writable=True) as session:
+                if server.vendor == "postgresql":
+                    session.fetch(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                else:
+                    others = session.fetch(
+                        "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+                    )
+                    for (number,) in others:
+                        session.execute(f"KILL {number}")
+        done.append(rows)
+
+    with pytest.raises(DatabaseError) as caught:
+        create_backup(address, to_dir=tmp_path / "to", method="json", progress=kill)
+    assert done
+    assert caught.value.hint
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+def test_no_table_goes_away_before_it_is_read(server: Server, tmp_path: Path) -> None:
+    address = server.copy_of(site(tmp_path, more=100))
+    said: list[str] = []
+
+    def drop(_rows: int, _total: int | None) -> None:
+        if not said:
+            with open_database(address, writable=True) as session:
+                short = "SET lock_timeout = '1s'" if server.vendor == "postgresql" else "SET lock_wait_timeout = 1"
+                session.execute(short)
+                with pytest.raises(DatabaseError) as caught:
+                    session.execute("DROP TABLE south_migrationhistory")
+                said.append(caught.value.message)
+
+    found = objects(create_backup(address, to_dir=tmp_path / "to", method="json", progress=drop).made.file)
+    assert "lock" in said[0].lower()
+    assert [item["pk"] for item in found if item["model"] == "south.migrationhistory"] == [1]
+
+
+def test_rows_that_lock_nobody(server: Server, tmp_path: Path) -> None:
+    """The site goes on writing while it is dumped: here to a table that has been read, and to one that has not."""
+    address = server.copy_of(site(tmp_path, more=1200))
+
+    def write(rows: int, _total: int | None) -> None:
+        with open_database(address, writable=True) as session:
+            session.execute("UPDATE django_content_type SET name = 'x' WHERE id = 1")
+            session.execute("UPDATE south_migrationhistory SET migration = %s WHERE id = 1", (f"after {rows}",))
+
+    found = objects(create_backup(address, to_dir=tmp_path / "to", method="json", progress=write).made.file)
+    texts = [item["fields"].get("migration") or item["fields"].get("name") for item in found]
+    assert "x" not in texts
+    assert "0026_give_new_permission_if_can_review" in texts

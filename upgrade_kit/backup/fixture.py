@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from upgrade_kit.backup.fixture_proof import prove_fixture
@@ -41,7 +42,7 @@ def check(session: Session, options: Options) -> int:
 
 def make(session: Session, partial: Path, options: Options) -> Written:
     """Write every object; rows, digests and the rest of the content are of the snapshot that is written."""
-    with session.snapshot() as notes:
+    with what_to_do_next(), session.snapshot() as notes:
         shapes = read_shapes(session)
         with partial.open("wb") as opened:
             with FixtureFile(opened, compress=options.compress) as file:
@@ -50,6 +51,16 @@ def make(session: Session, partial: Path, options: Options) -> Written:
             os.fsync(opened.fileno())
         content = snapshot_content(session, fixture.contents)
     return Written(content=content, notes=(*notes, *fixture.notes))
+
+
+@contextmanager
+def what_to_do_next() -> Iterator[None]:
+    """Tell what to do about an error of the database in the middle of a dump, unless the error knows."""
+    try:
+        yield
+    except DatabaseError as error:
+        hint = error.hint or "Nothing was kept. Let nobody change the site's tables meanwhile, and try again."
+        raise DatabaseError(error.message, hint=hint) from error
 
 
 def snapshot_content(session: Session, contents: tuple[TableContent, ...]) -> Content:

@@ -44,7 +44,7 @@ def check(session: Session, options: Options) -> int:
 
 def make(session: Session, partial: Path, options: Options) -> Written:
     """Write what a fresh database of the same version lacks; tell the content of the whole database."""
-    with session.snapshot() as notes:
+    with fixture.what_to_do_next(), session.snapshot() as notes:
         models = _models(session)
         shapes = read_shapes(session, models.version)
         with partial.open("wb") as opened:
