@@ -41,6 +41,17 @@ def odbc_driver(request: pytest.FixtureRequest) -> str:
     return driver
 
 
+@pytest.fixture
+def any_odbc_driver() -> str:
+    """What ``DRIVER=`` takes, for whichever ODBC driver for SQL Server is there; skips where none is."""
+    pytest.importorskip("pyodbc", exc_type=ImportError)
+    pytest.importorskip("mssql", exc_type=ImportError)
+    from tests.sqlserver.clients import DRIVERS, find_driver  # noqa: PLC0415 - only these tests need it
+
+    found = [driver for driver, _ in map(find_driver, DRIVERS) if driver]
+    return found[0] if found else pytest.skip("no ODBC driver for SQL Server is there")
+
+
 @pytest.fixture(scope="session")
 def tsql_parses() -> Callable[[str], None]:
     """A check that a statement is T-SQL, which raises ValueError; skips where the parser is not there."""
