@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
-
 from upgrade_kit.backup import fixture
 from upgrade_kit.backup.fixture_reader import FixtureObject, read_fixture
 from upgrade_kit.backup.fixture_writer import FixtureFile
@@ -19,7 +17,7 @@ from upgrade_kit.deployment.database import read_schema
 from upgrade_kit.deployment.moments import CUT, moment
 from upgrade_kit.deployment.rows import ContentDigest, object_line
 from upgrade_kit.deployment.shapes import read_shapes
-from upgrade_kit.errors import BackupError
+from upgrade_kit.errors import BackupError, VersionError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 from upgrade_kit.model.deployment import SchemaState
 from upgrade_kit.model.shape import Kind, Models, TableShape
@@ -109,13 +107,13 @@ def _models(session: Session) -> Models:
 
 def _models_of(made: UnverifiedBackup) -> Models:
     try:
-        version = Version(made.site_version)
-    except InvalidVersion:
-        version = None
-    for models in reversed(load_models()):
-        if version is not None and models.version <= version:
+        version = VersionGraph.load().resolve(made.site_version).version
+    except VersionError as error:
+        raise BackupError(f"{made.manifest}: {error.message}", hint=_MAKE_ANOTHER) from error
+    for models in load_models():
+        if models.version == version:
             return models
-    raise BackupError(f"{made.manifest}: does not say of which version the backup is", hint=_MAKE_ANOTHER)
+    raise BackupError(f"{made.manifest}: no rules say which models {version} has", hint=_MAKE_ANOTHER)
 
 
 def _read(file: Path, models: Models) -> Iterator[tuple[TableShape, _Seen]]:

@@ -153,13 +153,14 @@ class Session:
             return int(cursor.rowcount)
 
     def table_names(self) -> tuple[str, ...]:
-        """Return the names of the tables, sorted; views are left out.
+        """Return the names of the tables, sorted; views, and what SQLite keeps for itself, are left out.
 
         Raises:
             DatabaseError: with the server's own words.
         """
         with self._told(), self._wrapper.cursor() as cursor:
-            return tuple(sorted(self._wrapper.introspection.table_names(cursor)))
+            names = self._wrapper.introspection.table_names(cursor)
+        return tuple(sorted(name for name in names if self.vendor != "sqlite" or not name.startswith("sqlite_")))
 
     def column_names(self, table: str) -> tuple[str, ...]:
         """Return the table's columns in their order.

@@ -49,7 +49,7 @@ def read_shapes(session: Session, version: Version | None = None) -> Shapes:
         DatabaseError: the tables cannot be listed or described.
         RulesError: the rules on models cannot be read.
     """
-    tables = tuple(name for name in session.table_names() if not name.startswith("sqlite_"))
+    tables = session.table_names()
     models = _models(session, tables, version)
     notes: list[str] = []
     found: list[TableShape] = []
