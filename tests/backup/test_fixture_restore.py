@@ -78,6 +78,26 @@ def test_a_file_that_does_not_exist_is_made_with_every_row(site: Path, backup: B
     assert list(tmp_path.glob("new.db*")) == [target]
 
 
+def test_an_empty_table_that_no_rule_knows_is_told_and_no_difference(site: Path, tmp_path: Path) -> None:
+    execute(site, "CREATE TABLE somebodys_own (id integer PRIMARY KEY)")
+    backup = create_backup(address(site), to_dir=tmp_path / "backups", method="json")
+    done = restore_backup(backup.made.manifest, database=address(tmp_path / "new.db"))
+
+    assert "Not there, and empty in the backup: somebodys_own." in done.proof[-1]
+
+
+def test_a_table_with_capitals_and_marks_in_its_names_comes_back(site: Path, tmp_path: Path) -> None:
+    execute(
+        site,
+        """CREATE TABLE "Some body's ""Own" (id integer PRIMARY KEY, "100%s" text, "Order" text, "a""b" text)""",
+        """INSERT INTO "Some body's ""Own" VALUES (1, 'a', 'b', 'c')""",
+    )
+    backup = create_backup(address(site), to_dir=tmp_path / "backups", method="json", drill=True)
+    restore_backup(backup.made.manifest, database=address(tmp_path / "new.db"))
+
+    assert digests(tmp_path / "new.db") == digests(site)
+
+
 def test_an_empty_file_counts_as_free(site: Path, backup: Backup, tmp_path: Path) -> None:
     target = tmp_path / "new.db"
     target.touch()

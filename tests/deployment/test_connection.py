@@ -218,6 +218,16 @@ def test_a_name_is_quoted(site: DatabaseAddress) -> None:
         assert session.column("qa_test", "select") == '"qa_test"."select"'
 
 
+def test_a_name_may_hold_the_mark_that_it_is_quoted_with(tmp_path: Path) -> None:
+    address = DatabaseAddress(vendor="sqlite", name=str(tmp_path / "odd.db"))
+    with closing(sqlite3.connect(address.name)) as connection, connection:
+        connection.execute('CREATE TABLE "od""d" ("a""b" text)')
+    with open_database(address, writable=True) as session:
+        names = ('od"d', 'a"b')
+        session.insert(names[0], names[1:], [["x"]])
+        assert session.fetch("SELECT " + session.column(*names) + " FROM " + session.quote(names[0])) == [("x",)]
+
+
 def test_a_text_that_is_no_utf8_does_not_end_the_read(site: DatabaseAddress) -> None:
     with closing(sqlite3.connect(site.name)) as connection, connection:
         connection.execute("UPDATE qa_test SET slug = CAST(x'61ff' AS TEXT) WHERE id = 2")

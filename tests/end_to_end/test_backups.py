@@ -645,6 +645,13 @@ ALL_OF_POSTGRESQL = (
     "CREATE DOMAIN positive AS integer CHECK (VALUE > 0)",
     "CREATE TABLE aside.notes (id serial PRIMARY KEY, mood aside.mood, number positive)",
     "INSERT INTO aside.notes (mood, number) VALUES ('fail', 1)",
+    "CREATE TABLE aside.qa_test (id integer PRIMARY KEY, calculation_procedure text)",
+    "INSERT INTO aside.qa_test VALUES (9, 'of a table that the site does not see')",
+    'CREATE TABLE "Od""d" (id integer PRIMARY KEY, "a""b" text, "100%s" text)',
+    """INSERT INTO "Od""d" VALUES (1, 'a', 'b')""",
+    "CREATE TABLE years (id integer, day date) PARTITION BY RANGE (day)",
+    "CREATE TABLE years_2018 PARTITION OF years FOR VALUES FROM ('2018-01-01') TO ('2019-01-01')",
+    "INSERT INTO years VALUES (1, '2018-05-04')",
     "CREATE FUNCTION twice(integer) RETURNS integer LANGUAGE sql AS 'SELECT $1 * 2 -- COPY public.x (a) FROM stdin;'",
     "CREATE AGGREGATE total (integer) (sfunc = int4pl, stype = integer)",
     "CREATE VIEW doubled AS SELECT twice(id) AS id FROM qa_test",
@@ -666,7 +673,21 @@ def test_all_that_postgresql_can_hold_comes_back_over_itself(postgresql: Server,
         assert session.fetch("SELECT sum(id) FROM doubled") == [(20,)]
         assert session.fetch("SELECT total(id) FROM kept") == [(10,)]
         assert session.fetch("SELECT last_value FROM tickets") == [(42,)]
+        assert session.fetch("SELECT id FROM years_2018") == [(1,)]
         assert session.fetch("SELECT convert_from(lo_get(4711), 'UTF8')") == [("a large object",)]
+
+
+@pytest.mark.postgresql
+def test_a_schema_that_the_site_sees_first_counts(postgresql: Server, tmp_path: Path) -> None:
+    site = postgresql.small_site(SMALL)
+    postgresql.run(
+        "CREATE SCHEMA first",
+        "CREATE TABLE first.qa_test AS SELECT * FROM qa_test WHERE id = 1",
+        f"ALTER DATABASE {site.name} SET search_path = first, public",
+        address=site,
+    )
+    backup = create_backup(site, to_dir=tmp_path / "to")
+    assert dict(backup.made.content.rows)["qa_test"] == 1
 
 
 @pytest.mark.postgresql

@@ -179,3 +179,18 @@ def test_rows_that_lock_nobody(server: Server, tmp_path: Path) -> None:
     texts = [item["fields"].get("migration") or item["fields"].get("name") for item in found]
     assert "x" not in texts
     assert "0026_give_new_permission_if_can_review" in texts
+
+
+@pytest.mark.mariadb
+def test_a_restore_that_fails_leaves_no_tables_behind(mariadb: Server, tmp_path: Path) -> None:
+    file = site(tmp_path, more=0)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE words (word text PRIMARY KEY)")
+        connection.executemany("INSERT INTO words VALUES (?)", [("a",), ("\u00e4",)])
+    backup = create_backup(f"sqlite:///{file.as_posix()}", to_dir=tmp_path, method="json")
+    empty = mariadb.new_database()
+
+    with pytest.raises(DatabaseError, match="nothing of it was kept: Duplicate entry"):
+        restore_backup(backup.made.manifest, database=empty)
+    with open_database(empty) as session:
+        assert session.table_names() == ()

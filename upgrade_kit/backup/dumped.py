@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from upgrade_kit.deployment.fingerprint import HISTORY_TABLES, rows_digest
 from upgrade_kit.model.backup import Content
@@ -28,6 +28,18 @@ class DumpedContent:
     def add_rows(self, table: str, number: int) -> None:
         """Count rows of a table."""
         self._rows[table] = self._rows.get(table, 0) + number
+
+    @property
+    def tables(self) -> Collection[str]:
+        """The tables that were seen."""
+        return self._rows.keys()
+
+    def add_unseen(self, other: DumpedContent, *, only: Collection[str] | None) -> None:
+        """Take from another what is not here yet, of the tables that are named, or of all."""
+        for table in other.tables:
+            if table not in self._rows and (only is None or table in only):
+                self._rows[table] = other._rows[table]
+                self._kept[table] = other._kept.get(table, [])
 
     @staticmethod
     def wants(table: str, columns: Sequence[str]) -> tuple[int, ...]:

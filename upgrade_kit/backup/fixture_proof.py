@@ -190,7 +190,7 @@ def _drill(made: UnverifiedBackup) -> str:
             session.execute("PRAGMA journal_mode = OFF")
             shapes = fixture_shapes(made)
             with session.transaction():
-                make_tables(session, shapes)
+                list(make_tables(session, shapes))
                 load(read_fixture(made.file), session, shapes)
                 found = content_digests(session, shapes)
     if different := differences(made.content, found):

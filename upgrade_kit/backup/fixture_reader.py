@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 import orjson
 
 from upgrade_kit.errors import BackupError
+from upgrade_kit.model.shape import NO_MODEL
 
 _Stream: TypeAlias = gzip.GzipFile | BufferedReader
 
@@ -33,7 +34,7 @@ class FixtureObject(NamedTuple):
     """One object of a fixture.
 
     Attributes:
-        model: ``app.model``, in lower case.
+        model: ``app.model``, in lower case; ``table.NAME`` as it stands, where a table is no model's.
         pk: its primary key, as JSON holds it; ``None`` where the fixture leaves it to the database.
         fields: field names and values, as JSON holds them.
     """
@@ -174,7 +175,8 @@ class _Reader:
         if isinstance(value, dict):
             model, fields = value.get("model"), value.get("fields")
             if isinstance(model, str) and isinstance(fields, dict):
-                found = FixtureObject(model.lower(), value.get("pk"), fields)
+                name = model if model.startswith(NO_MODEL) else model.lower()
+                found = FixtureObject(name, value.get("pk"), fields)
                 self._count += 1
                 self._last = found
                 return found

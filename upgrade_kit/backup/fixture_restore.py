@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upgrade_kit.backup.fixture_proof import differences, fixture_shapes
@@ -18,7 +19,7 @@ from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.content import content_digests
 from upgrade_kit.deployment.manifests import sync_folder
 from upgrade_kit.deployment.shapes import read_shapes
-from upgrade_kit.errors import BackupError
+from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 from upgrade_kit.model.shape import Shapes
 
@@ -109,12 +110,36 @@ def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> tupl
 
 
 def _into_tables_of_our_own(made: UnverifiedBackup, session: Session, options: Options) -> tuple[str, ...]:
-    shapes = fixture_shapes(made)
-    with session.transaction():
-        make_tables(session, shapes)
-        load(read_fixture(made.file), session, shapes, progress=options.progress)
-        done = _finished(made, session, shapes)
+    shapes, own = fixture_shapes(made), list[str]()
+    try:
+        with session.transaction():
+            own.extend(make_tables(session, shapes))
+            with _nothing_changed(session):
+                load(read_fixture(made.file), session, shapes, progress=options.progress)
+            done = _finished(made, session, shapes)
+    except BaseException:
+        if session.vendor == "mysql":  # which takes no CREATE TABLE back
+            with suppress(DatabaseError), open_database(session.address, writable=True) as other:
+                for table in own:
+                    other.execute(f"DROP TABLE {other.quote(table)}")
+        raise
     return (_OURS, *done)
+
+
+@contextmanager
+def _nothing_changed(session: Session) -> Iterator[None]:
+    """Add to what a server says of a row that the transaction is taken back, and what can be done."""
+    try:
+        yield
+    except DatabaseError as error:
+        shown = session.address.shown
+        what = error.message.removeprefix(f"{shown}: ")
+        raise DatabaseError(
+            f"{shown}: it does not take the rows of the backup, so nothing of it was kept: {what}",
+            hint=error.hint
+            or "The server or its settings may not hold such values (on MySQL max_allowed_packet too, "
+            "or a collation for which two keys are one). Try again, or restore into SQLite, which holds them all.",
+        ) from error
 
 
 def _into_tables(made: UnverifiedBackup, session: Session, tables: Sequence[str], options: Options) -> tuple[str, ...]:
@@ -123,7 +148,8 @@ def _into_tables(made: UnverifiedBackup, session: Session, tables: Sequence[str]
         with without_constraints(session, tables) as told:
             for table in tables:
                 session.execute(f"DELETE FROM {session.quote(table)}")  # noqa: S608 - quoted
-            load(read_fixture(made.file), session, shapes, progress=options.progress)
+            with _nothing_changed(session):
+                load(read_fixture(made.file), session, shapes, progress=options.progress)
         done = _finished(made, session, shapes)
     return (*done, *told)
 

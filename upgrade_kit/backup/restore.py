@@ -14,7 +14,7 @@ from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content, read_manifest
 from upgrade_kit.errors import BackupError, DatabaseError, UsageError
-from upgrade_kit.model.backup import Backup, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
 
 
 def restore_backup(
@@ -120,13 +120,26 @@ def _restore_database(
 def _compare(made: UnverifiedBackup, address: DatabaseAddress) -> str:
     try:
         with open_database(address) as session, session.transaction():
-            differences = changed_content(made.content, database_content(session))
+            now = database_content(session)
     except DatabaseError as error:
         raise BackupError(f"restored, but what it holds cannot be read: {error.message}", hint=error.hint) from error
-    if differences:
+    then = made.content
+    absent = [name for name, rows in then.rows if not rows and name not in dict(now.rows)]
+    if made.method == "json":  # it holds rows, and a table without any has left no trace in it
+        then, now = _filled(then), _filled(now)
+    if differences := changed_content(then, now):
         raise BackupError(
             f"{address.shown}: differs from the manifest after the restore: {differences}",
             hint="Another program is writing to it. Stop the site and restore again.",
         )
     told = f", and the digests of the rows of {len(made.content.digests)} tables," if made.content.digests else ""
-    return f"Rows per table, migration history and procedures{told} of the restored database agree with the manifest."
+    empty = f" Not there, and empty in the backup: {', '.join(absent)}." if absent else ""
+    return (
+        f"Rows per table, migration history and procedures{told} of the restored database agree with the manifest."
+        f"{empty}"
+    )
+
+
+def _filled(content: Content) -> Content:
+    """Return the same without the tables that hold no rows."""
+    return dataclasses.replace(content, rows=tuple(row for row in content.rows if row[1]))

@@ -6,20 +6,27 @@ site itself needs the tables that its own ``syncdb`` and ``migrate`` make.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.model.shape import Field, Kind, ListField, Shapes
 
 
-def make_tables(session: Session, shapes: Shapes) -> None:
+def make_tables(session: Session, shapes: Shapes) -> Iterator[str]:
     """Make every table, in a database that holds none of them.
+
+    Yields:
+        The name of each, when it is there.
 
     Raises:
         DatabaseError: with the server's own words.
     """
     for shape in shapes.tables:
         session.make_table(shape.table, shape.fields)
+        yield shape.table
         for pairs in shape.lists:
             session.make_table(pairs.table, _pair_fields(pairs, shapes))
+            yield pairs.table
 
 
 def _pair_fields(pairs: ListField, shapes: Shapes) -> tuple[Field, ...]:

@@ -43,6 +43,7 @@ _ENGINES = {
     "mysql": "django.db.backends.mysql",
     "microsoft": "mssql",
 }
+_QUOTATION_MARKS = {"sqlite": ('"', '"'), "postgresql": ('"', '"'), "mysql": ("`", "`"), "microsoft": ("[", "]")}
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "microsoft": "mssql"}
 _DRIVER_MODULES = {
     "postgresql": ("psycopg", "psycopg2"),
@@ -105,6 +106,7 @@ class Session:
 
     def __init__(self, wrapper: Untyped, address: DatabaseAddress, *, writable: bool) -> None:
         self._wrapper = wrapper
+        self._wrapper.ops.quote_name = self.quote  # Django's own leaves a mark within a name alone
         self.vendor = address.vendor
         self.address = address
         self.file = Path(address.name) if address.vendor == "sqlite" else None
@@ -120,9 +122,9 @@ class Session:
         return self._wrapper.connection
 
     def quote(self, name: str) -> str:
-        """Quote an identifier the vendor's way."""
-        quoted: str = self._wrapper.ops.quote_name(name)
-        return quoted
+        """Quote an identifier the vendor's way, whatever it contains."""
+        opening, closing = _QUOTATION_MARKS[self.vendor]
+        return f"{opening}{name.replace(closing, closing * 2)}{closing}"
 
     def column(self, table: str, name: str) -> str:
         """Quote a column together with its table.

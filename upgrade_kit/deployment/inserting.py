@@ -37,8 +37,9 @@ def insert_rows(
                     copy.write_row(row)
         case "mysql":
             marks = ", ".join(["%s"] * len(columns))
+            into = target.replace("%", "%%")
             with closing(connection.cursor()) as cursor:
-                cursor.executemany(f"INSERT INTO {target} VALUES ({marks})", rows)  # noqa: S608 - quoted
+                cursor.executemany(f"INSERT INTO {into} VALUES ({marks})", rows)  # noqa: S608 - quoted
         case _:
             with closing(connection.cursor()) as cursor:
                 _insert_sql_server(cursor, table, columns, target, rows)
