@@ -104,6 +104,8 @@ def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> tupl
                 os.fsync(opened.fileno())
             partial.replace(file)
             sync_folder(file.parent)
+        except DatabaseError as error:  # of a file that the user has not named
+            raise DatabaseError(error.message.replace(partial.name, file.name), hint=error.hint) from error
         finally:
             partial.unlink(missing_ok=True)
     return done
@@ -112,10 +114,9 @@ def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> tupl
 def _into_tables_of_our_own(made: UnverifiedBackup, session: Session, options: Options) -> tuple[str, ...]:
     shapes, own = fixture_shapes(made), list[str]()
     try:
-        with session.transaction():
+        with session.transaction(), _nothing_changed(session):
             own.extend(make_tables(session, shapes))
-            with _nothing_changed(session):
-                load(read_fixture(made.file), session, shapes, progress=options.progress)
+            load(read_fixture(made.file), session, shapes, progress=options.progress)
             done = _finished(made, session, shapes)
     except BaseException:
         if session.vendor == "mysql":  # which takes no CREATE TABLE back
@@ -128,7 +129,7 @@ def _into_tables_of_our_own(made: UnverifiedBackup, session: Session, options: O
 
 @contextmanager
 def _nothing_changed(session: Session) -> Iterator[None]:
-    """Add to what a server says of a row that the transaction is taken back, and what can be done."""
+    """Add to what a server says that the transaction is taken back, and what can be done."""
     try:
         yield
     except DatabaseError as error:
@@ -144,12 +145,11 @@ def _nothing_changed(session: Session) -> Iterator[None]:
 
 def _into_tables(made: UnverifiedBackup, session: Session, tables: Sequence[str], options: Options) -> tuple[str, ...]:
     shapes = read_shapes(session)
-    with session.transaction():
+    with session.transaction(), _nothing_changed(session):
         with without_constraints(session, tables) as told:
             for table in tables:
                 session.execute(f"DELETE FROM {session.quote(table)}")  # noqa: S608 - quoted
-            with _nothing_changed(session):
-                load(read_fixture(made.file), session, shapes, progress=options.progress)
+            load(read_fixture(made.file), session, shapes, progress=options.progress)
         done = _finished(made, session, shapes)
     return (*done, *told)
 

@@ -853,6 +853,10 @@ _REACH = "Check host, port and that the server runs and can be reached from this
 _HINTS: tuple[tuple[str, str], ...] = (
     ("adaptive server is unavailable|unexpected eof|\\b08s01\\b", _REACH),
     ("file is not a database", _NOT_SQLITE),
+    (
+        "disk is full|no space left|could not extend file|table is full",
+        "Make room on the disk that holds the database, then try again. What was not committed is taken back.",
+    ),
     ("malformed|disk image", "The file is damaged: restore a backup."),
     (
         "readonly database|read-only|read only|1792|cannot execute .* in a read-only",
