@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from upgrade_kit.rewriting import calls, comparisons, operations, order, writing
+from upgrade_kit.rewriting import calls, comparisons, objects, operations, order, writing
 from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.machine import Machine
 from upgrade_kit.rewriting.observations import Want
@@ -46,6 +46,15 @@ from upgrade_kit.rewriting.values import (
 )
 
 SAFE_ATTRIBUTES = frozenset({"read", "readline", "readlines", "seek", "tell", "close", "name", "closed"})
+OF_ONE_VERSION = frozenset(  # attributes that text, dictionaries, iterators, functions ... have on one version only
+    {
+        *("__iter__", "decode", "encode", "isdecimal", "isnumeric", "casefold", "format_map", "hex", "__contains__"),
+        *("has_key", "iteritems", "iterkeys", "itervalues", "viewitems", "viewkeys", "viewvalues", "copy", "clear"),
+        *("next", "__next__", "xreadlines", "buffer", "readable", "seekable", "writable", "message", "im_func"),
+        *("func_name", "func_code", "__cmp__", "__div__", "__nonzero__", "__bool__", "__unicode__", "__bytes__"),
+        *("__getslice__", "__long__", "__coerce__", "__dir__", "__qualname__", "is_integer", "bit_length", "keyword"),
+    }
+)
 
 
 def _len(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
@@ -269,12 +278,14 @@ def _any(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     for atom in _all_elements(machine, arguments.get(0), node):
         if isinstance(atom, Lazy):
             operations.not_a_list(machine, node, "the truth of each")
+        else:
+            comparisons.truth(machine, atom, node)
     return NUMBER
 
 
 def _bool(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
-    if any(isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE for atom in arguments.get(0)):
-        operations.not_a_list(machine, node, "asking whether it is empty")
+    for atom in arguments.get(0):
+        comparisons.truth(machine, atom, node)
     return NUMBER
 
 
@@ -321,7 +332,9 @@ def _same_length(nodes: Sequence[ast.expr]) -> bool:
 
 def _filter(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     element = _all_elements(machine, arguments.get(1), node)
-    calls.apply(machine, frozenset(a for a in arguments.get(0) if not isinstance(a, Missing)), (element,), node)
+    kept = calls.apply(machine, frozenset(a for a in arguments.get(0) if not isinstance(a, Missing)), (element,), node)
+    for atom in kept | (element if Missing() in arguments.get(0) else NOTHING):
+        comparisons.truth(machine, atom, node)
     return order.passed_on(machine, arguments.get(1), machine.lazy(LazyKind.ONCE, node, element))
 
 
@@ -392,7 +405,17 @@ def _flat(machine: Machine, value: Value) -> Value:
 
 def _type(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     _isinstance(machine, arguments, node)
-    return OTHER if _surely(arguments.get(0)) else one(operations.TYPE)
+    plain = _surely(arguments.get(0)) and not any(
+        isinstance(atom, Instance) and objects.of_old_style(machine, atom.number) for atom in arguments.get(0)
+    )
+    return OTHER if plain else one(operations.TYPE)
+
+
+def _issubclass(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
+    for asked in arguments.get(0):
+        for atom in _flat(machine, arguments.get(1)) or OTHER:
+            comparisons.compare(machine, asked, atom, ast.Eq(), node)
+    return NUMBER
 
 
 def _super(_: Machine, arguments: Arguments, __: ast.Call) -> Value:
@@ -441,8 +464,18 @@ def _divmod(_: Machine, arguments: Arguments, __: ast.Call) -> Value:
     return one(Row((part, part)))
 
 
+def _ask_for_attribute(machine: Machine, arguments: Arguments, node: ast.Call) -> None:
+    own = all(isinstance(atom, Instance | Class) for atom in arguments.get(0))
+    for name in sorted(atom.text for atom in arguments.get(1) if isinstance(atom, Literal)):
+        if name in OF_ONE_VERSION and not own:
+            machine.seen.breaks_at(
+                node, f"one version of Python has {name} where the other has none", "isinstance(x, list)", "UK424"
+            )
+
+
 def _hasattr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     names = arguments.get(1)
+    _ask_for_attribute(machine, arguments, node)
     safe = all(isinstance(atom, Literal) and atom.text in SAFE_ATTRIBUTES for atom in names)
     if not safe and machine.from_file(arguments.get(0)):
         machine.unknown(node, "asks for an attribute of the file or its content")
@@ -475,6 +508,7 @@ def _code(machine: Machine, _: Arguments, node: ast.Call) -> Value:
 def _getattr(machine: Machine, arguments: Arguments, node: ast.Call) -> Value:
     if machine.from_file(arguments.everything()):
         return machine.unknown(node, "takes an attribute of the file by a computed name")
+    _ask_for_attribute(machine, arguments, node)
     return OTHER
 
 
@@ -529,6 +563,7 @@ BUILTIN: dict[str, _Handler] = {
     "id": _plain_number,
     "int": _int,
     "isinstance": _isinstance,
+    "issubclass": _issubclass,
     "iter": _iter,
     "len": _len,
     "list": _list,

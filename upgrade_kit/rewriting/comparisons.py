@@ -16,13 +16,16 @@ from upgrade_kit.rewriting.values import (
     Instance,
     Items,
     Lazy,
+    LazyKind,
     Literal,
     Missing,
+    Named,
     Number,
     Other,
     Path,
     Position,
     Row,
+    Shape,
     Stream,
     Text,
     Thing,
@@ -31,11 +34,16 @@ from upgrade_kit.rewriting.values import (
 
 MAY_BE_NONE = frozenset({Thing("JSON value"), Thing("optional value"), Thing("tolerance")})
 KEYED_THINGS = frozenset({Thing("META"), Thing("REFS"), Thing("TOLS"), Thing("JSON value")})
+SAME_TYPES = frozenset(Named(f"builtins.{name}") for name in ("list", "tuple", "dict", "bool"))
 DEEPEST = 4  # a list in a list in a list
 
 
 def compare(machine: Machine, first: Atom, second: Atom, operator: ast.cmpop, node: ast.AST) -> None:
     """Note what a comparison needs."""
+    if operations.TYPE in (first, second) and not isinstance(operator, ast.In | ast.NotIn):
+        if not {first, second} & SAME_TYPES:
+            operations.written_differently(machine, node, operations.TYPE, "it is compared")
+        return
     if isinstance(operator, ast.Is | ast.IsNot):
         _identity(machine, first, second, node)
         return
@@ -84,6 +92,20 @@ def compare_all(machine: Machine, held: Value, node: ast.AST) -> None:
     """Note what it needs to put things in order, as sorted(), max() and min() do."""
     for first, second in combinations_with_replacement(sorted(held, key=repr), 2):
         compare(machine, first, second, ast.Lt(), node)
+
+
+def truth(machine: Machine, atom: Atom, node: ast.AST) -> None:
+    """Note what it needs to ask whether something is empty, zero or None."""
+    if isinstance(atom, Stream):
+        machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK404")
+    elif isinstance(atom, Data) and atom.shape is Shape.CHAR:
+        machine.want(Want.TEXT, atom, node, "asks one character whether it is empty", "UK408")
+    elif isinstance(atom, Data):
+        operations.trimmed(machine, atom, node, "asks whether it is empty")
+    elif isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE:
+        operations.not_a_list(machine, node, "asking whether it is empty")
+    elif atom == Thing("tolerance"):
+        compare(machine, atom, Missing(), ast.Is(), node)
 
 
 def _with_stream(machine: Machine, first: Atom, second: Atom, node: ast.AST) -> None:

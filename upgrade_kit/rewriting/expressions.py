@@ -11,7 +11,6 @@ from upgrade_kit.rewriting.arguments import Arguments
 from upgrade_kit.rewriting.frames import Frame
 from upgrade_kit.rewriting.grammar import TARGET_GRAMMAR
 from upgrade_kit.rewriting.machine import Machine, is_named
-from upgrade_kit.rewriting.observations import Want
 from upgrade_kit.rewriting.values import (
     LIBRARY,
     NOTHING,
@@ -27,7 +26,6 @@ from upgrade_kit.rewriting.values import (
     Flavour,
     Instance,
     Items,
-    Lazy,
     LazyKind,
     Leaked,
     Literal,
@@ -77,7 +75,7 @@ def evaluate_condition(machine: Machine, node: ast.expr) -> bool | None:
         inner = evaluate_condition(machine, node.operand)
         return None if inner is None else not inner
     for atom in evaluate(machine, node):
-        _truth(machine, atom, node)
+        comparisons.truth(machine, atom, node)
     return None
 
 
@@ -167,19 +165,6 @@ def _version_is(asked: ast.expr, operator: ast.cmpop, wanted: ast.expr) -> bool 
             return order != 0
         case _:
             return None
-
-
-def _truth(machine: Machine, atom: Atom, node: ast.expr) -> None:
-    if isinstance(atom, Stream):
-        machine.want(Want.ANY, atom, node, "only asks whether there is a file", "UK404")
-    elif isinstance(atom, Data) and atom.shape is Shape.CHAR:
-        machine.want(Want.TEXT, atom, node, "asks one character whether it is empty", "UK408")
-    elif isinstance(atom, Data):
-        operations.trimmed(machine, atom, node, "asks whether it is empty")
-    elif isinstance(atom, Lazy) and atom.kind is LazyKind.ONCE:
-        operations.not_a_list(machine, node, "asking whether it is empty")
-    elif atom == Thing("tolerance"):
-        comparisons.compare(machine, atom, Missing(), ast.Is(), node)
 
 
 def go_through(machine: Machine, value: Value, node: ast.AST) -> Value:
@@ -404,7 +389,7 @@ def _boolean(machine: Machine, node: ast.BoolOp) -> Value:
     for part in node.values:
         value = evaluate(machine, part)
         for atom in value:
-            _truth(machine, atom, part)
+            comparisons.truth(machine, atom, part)
         result |= value
         if not narrow(machine, part, truth=isinstance(node.op, ast.And)):
             break
@@ -460,6 +445,8 @@ def _asks_for_emptiness(machine: Machine, node: ast.Compare) -> bool:
         ) if is_named(evaluate(machine, function)) == "builtins.len":
             value = evaluate(machine, argument)
             if all(isinstance(atom, Data) and atom.shape is not Shape.CHAR for atom in value):
+                for atom in value:
+                    comparisons.truth(machine, atom, node)
                 return True
     return False
 

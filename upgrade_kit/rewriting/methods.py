@@ -519,6 +519,10 @@ def _thing(machine: Machine, kind: str, name: str, arguments: Arguments, node: a
     if method is None:
         return _absorbs(machine, name, arguments, node)
     content: Data | None = None
+    if (kind, name) == ("zip archive", "open") and any(
+        isinstance(atom, Literal) and "U" in atom.text for atom in arguments.get(1, "mode")
+    ):
+        machine.seen.breaks_at(node, "a zip archive opens nothing with 'U' on Python 3", "z.open(name)", "UK424")
     if kind == "struct with bytes" and name == "pack":
         operations.no_text_in_bytes(machine, arguments.everything(), node)
     for atom in arguments.get(0):

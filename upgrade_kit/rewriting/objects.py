@@ -53,10 +53,12 @@ class ClassOf:
     Attributes:
         frame: the names of its body.
         bases: the numbers of the procedure's classes that it comes from.
+        old_style: on Python 2 the type of each of its objects is ``instance``.
     """
 
     frame: Frame
     bases: tuple[int, ...]
+    old_style: bool = False
     held: dict[str, Value] = field(default_factory=dict)
 
 
@@ -80,8 +82,16 @@ def defined(machine: Machine, statement: ast.ClassDef, frame: Frame, bases: Sequ
     key = id(statement)
     if key not in machine.class_numbers:
         machine.class_numbers[key] = len(machine.classes)
-        machine.classes.append(ClassOf(frame, tuple(own)))
+        old = "__metaclass__" not in frame.names and all(
+            isinstance(atom, Class) and machine.classes[atom.number].old_style for base in bases for atom in base
+        )
+        machine.classes.append(ClassOf(frame, tuple(own), old_style=old))
     return one(Class(machine.class_numbers[key]))
+
+
+def of_old_style(machine: Machine, number: int) -> bool:
+    """Return whether Python 2 calls the type of each object of a class ``instance``."""
+    return machine.classes[number].old_style
 
 
 def _plain(name: str) -> bool:

@@ -259,6 +259,8 @@ def _one_by_one(machine: Machine, atom: Data, node: ast.AST, what: str) -> None:
 def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
     """Return what ``owner.attr`` gives."""
     name = node.attr
+    if name == "__class__" and isinstance(owner, Data | Stream | Thing | Other | Number):
+        return _class_of(machine, owner, node)
     match owner:
         case Stream(flavour):
             return _stream_attribute(machine, owner, flavour, node)
@@ -272,6 +274,8 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
             return module_attribute(machine, f"{full}.{name}", node)
         case Thing("namespace"):
             return one(Method(owner, name))
+        case Thing("type") if name == "__name__":
+            return one(owner)
         case Thing("exception") if name == "message":
             machine.seen.breaks_at(node, "exceptions have no .message on Python 3", "str(error)", "UK420")
             return TEXT
@@ -304,6 +308,12 @@ def attribute(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
             return NUMBER
         case _:
             return OTHER
+
+
+def _class_of(machine: Machine, owner: Atom, node: ast.Attribute) -> Value:
+    if isinstance(owner, Data | Stream):
+        return machine.unknown(node, "asks for the type of the file or its content")
+    return one(TYPE)
 
 
 def _old_dicom_name(machine: Machine, node: ast.Attribute) -> Value:

@@ -164,7 +164,8 @@ def _while_true(machine: Machine, arguments: Arguments, node: ast.Call) -> Value
     """Run ``takewhile(f, x)`` and ``dropwhile(f, x)``."""
     order.needs_order(machine, arguments.get(1), node, "takes a part of it")
     elements = _through(machine, arguments.get(1), node)
-    calls.apply(machine, arguments.get(0), (elements,), node)
+    for atom in calls.apply(machine, arguments.get(0), (elements,), node):
+        comparisons.truth(machine, atom, node)
     return machine.items(node, elements)
 
 

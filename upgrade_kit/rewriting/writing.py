@@ -101,6 +101,10 @@ def by_percent(machine: Machine, pattern: Literal | Text, value: Atom, node: ast
                 result |= _unlike_text(written(machine, atom, node, as_repr=letter == "r"))
             else:
                 operations.as_text(machine, atom, node)
+                if letter in "xXo" and isinstance(atom, Number) and not isinstance(atom, Whole):
+                    machine.seen.breaks_at(
+                        node, f"%{letter} of a fraction is an error on Python 3", f"'%{letter}' % int(number)", "UK424"
+                    )
     return result
 
 
