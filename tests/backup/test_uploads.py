@@ -22,7 +22,7 @@ from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.manifests import file_sha256, read_manifest
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup, Uploads
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such names, links or pipes")
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from upgrade_kit.deployment.asking import OUTPUT_LIMIT_BYTES, Answer, ask
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 
 
 def python(code: str, seconds: float = 20) -> Answer | Unobserved:

@@ -18,8 +18,11 @@ from upgrade_kit.deployment.checkout import (
     release_of,
 )
 from upgrade_kit.errors import SiteError
-from upgrade_kit.model.deployment import Checkout, Unobserved
+from upgrade_kit.model.deployment import (
+    Checkout,
+)
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")

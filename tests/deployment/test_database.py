@@ -11,8 +11,13 @@ from packaging.version import Version
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.database import read_database
 from upgrade_kit.errors import DatabaseError
-from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.rewrite import MacroName
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 
 RELEASES = VersionGraph.load().releases

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.deployment.disk import read_disk
-from upgrade_kit.model.deployment import Disk, Unobserved
+from upgrade_kit.model.deployment import (
+    Disk,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 
 def write(path: Path, size: int) -> None:

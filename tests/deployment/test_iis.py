@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.deployment.iis import SIZE_LIMIT_BYTES, read_iis
-from upgrade_kit.model.deployment import Iis, Unobserved
+from upgrade_kit.model.deployment import (
+    Iis,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 RULES = """<configuration>
  <system.webServer>

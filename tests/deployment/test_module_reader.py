@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from upgrade_kit.deployment.module_reader import SiteReader
 from upgrade_kit.deployment.static_values import Binding, Dotted, Function
 from upgrade_kit.errors import SiteError
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 
 NAMES = ("A", "B", "C", "D", "E")
 START = """\

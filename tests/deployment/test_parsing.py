@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.deployment.parsing import SIZE_LIMIT_BYTES, ParsedFile, parse_file
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 
 
 def parse(folder: Path, raw: bytes) -> ParsedFile | Unobserved:

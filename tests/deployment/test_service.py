@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.deployment.service import ask_windows, read_service_exports, read_service_scripts
-from upgrade_kit.model.deployment import ServiceScript, ServiceScripts, Unobserved, WindowsServices
+from upgrade_kit.model.deployment import (
+    ServiceScript,
+    ServiceScripts,
+    WindowsServices,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 SCRIPT = "import win32serviceutil\n"
 

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.settings import read_settings, vendor_of
-from upgrade_kit.model.deployment import DatabaseSettings, Settings, Unobserved
+from upgrade_kit.model.deployment import (
+    DatabaseSettings,
+    Settings,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 SECRET = "hunter-2-hunter"
 

@@ -20,9 +20,9 @@ from upgrade_kit.model.deployment import (
     Schema,
     SchemaState,
     Settings,
-    Unobserved,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.unobserved import Unobserved
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="locales have other names there")
 

@@ -19,9 +19,13 @@ from upgrade_kit.deployment.fingerprint import database_fingerprint
 from upgrade_kit.deployment.journal import read_journal, write_journal
 from upgrade_kit.deployment.store import apply_rewrites, undo_rewrites
 from upgrade_kit.errors import DatabaseError, JournalError, NotReadyError, RowChangedError
-from upgrade_kit.model.deployment import Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.journal import Journal, JournalState
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Reads, Rewrite, RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 
 RELEASES = VersionGraph.load().releases

@@ -31,8 +31,8 @@ from upgrade_kit.deployment.database import read_database
 from upgrade_kit.deployment.sample import build_sample_database
 from upgrade_kit.deployment.store import apply_rewrites
 from upgrade_kit.errors import ApplyError, DatabaseError
-from upgrade_kit.model.deployment import Unobserved
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Reads, Rewrite, RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 
 RELEASES = VersionGraph.load().releases

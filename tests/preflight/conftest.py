@@ -30,7 +30,6 @@ from upgrade_kit.model.deployment import (
     ServiceScripts,
     Settings,
     Stated,
-    Unobserved,
     Volume,
     WindowsService,
     WindowsServices,
@@ -38,9 +37,10 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
-from upgrade_kit.preflight.facts import facts_of
+from upgrade_kit.preflight.facts import Facts
 
 ROOT = Path("site")
 WHEN = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
@@ -166,7 +166,7 @@ def ask(site: Deployment, path: UpgradePath, plan: RewritePlan) -> Callable[...,
         if inner is not None:
             assert isinstance(site.database, Database)
             facts["database"] = replace(site.database, **inner)
-        return check.run(facts_of(replace(site, **facts), way, judged)).result
+        return check.run(Facts(replace(site, **facts), way, judged)).result
 
     return run
 

@@ -5,16 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from upgrade_kit.model.deployment import Database, Deployment, Interpreters, Machine, Settings, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Deployment,
+    Machine,
+    Settings,
+)
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.preflight.checks import CHECKS
+from upgrade_kit.preflight.checks.interpreter import InterpretersOnPath
+from upgrade_kit.preflight.checks.procedures import UploadTests
 from upgrade_kit.preflight.facts import (
     EngineOnPath,
     Facts,
-    InterpretersOnPath,
-    UploadTests,
-    facts_of,
     site_arguments,
 )
 
@@ -22,36 +28,39 @@ NO_DATABASE = Unobserved("the server does not answer")
 NO_FOLDER = Unobserved("no site folder was given", asked=False)
 
 
-def test_every_fact_is_found_under_its_type(site: Deployment, graph: VersionGraph, plan: RewritePlan) -> None:
-    facts = facts_of(site, graph.path("0.2.8", "0.3.0"), plan)
-    for kind in facts.values:
-        if kind.__name__ != "MigrateLog":
-            assert isinstance(facts.get(kind), kind)
+@pytest.mark.parametrize("kind", {check.id: check.reads for check in CHECKS}.values())
+def test_every_fact_that_a_check_reads_can_be_put_together(
+    kind: type[object], site: Deployment, graph: VersionGraph, plan: RewritePlan
+) -> None:
+    assert isinstance(Facts(site, graph.path("0.2.8", "0.3.0"), plan).get(kind), kind)
 
 
 def test_what_needs_two_facts_is_unknown_if_one_is(site: Deployment, path: UpgradePath, plan: RewritePlan) -> None:
-    facts = facts_of(replace(site, interpreters=Unobserved("not asked yet")), path, plan)
+    facts = Facts(replace(site, interpreters=Unobserved("not asked yet")), path, plan)
     assert facts.get(InterpretersOnPath) == Unobserved("not asked yet")
     assert isinstance(facts.get(Settings), Settings)
 
 
 def test_what_nobody_asked_for_settles_the_question(site: Deployment, plan: RewritePlan) -> None:
-    facts = facts_of(replace(site, settings=NO_FOLDER), NO_DATABASE, plan)
+    facts = Facts(replace(site, settings=NO_FOLDER), NO_DATABASE, plan)
     assert facts.get(EngineOnPath) == NO_FOLDER
 
 
 def test_no_plan_is_no_fault_and_no_fact(site: Deployment, path: UpgradePath) -> None:
     not_judged = Unobserved("not judged", asked=False)
-    assert facts_of(site, path, not_judged).get(UploadTests) == not_judged
+    assert Facts(site, path, not_judged).get(UploadTests) == not_judged
 
 
-def test_a_fact_kept_under_a_wrong_type_is_an_error_and_no_answer() -> None:
+def test_a_fact_kept_under_a_wrong_type_is_an_error_and_no_answer(
+    site: Deployment, path: UpgradePath, plan: RewritePlan
+) -> None:
+    wrong = replace(site, machine=3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Machine is kept as int"):
-        Facts({Machine: 3}).get(Machine)
+        Facts(wrong, path, plan).get(Machine)
 
 
-def test_an_unknown_type_is_unobserved() -> None:
-    assert Facts().get(Interpreters) == Unobserved("nothing here observes a fact of the type Interpreters")
+def test_an_unknown_type_is_unobserved(site: Deployment, path: UpgradePath, plan: RewritePlan) -> None:
+    assert Facts(site, path, plan).get(int) == Unobserved("nothing here observes a fact of the type int")
 
 
 class TestSiteArguments:

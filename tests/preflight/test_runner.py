@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrade_kit.model.deployment import Deployment, Machine, Unobserved
+from upgrade_kit.model.deployment import (
+    Deployment,
+    Machine,
+)
 from upgrade_kit.model.finding import (
     CheckResult,
     CouldNotRun,
@@ -20,6 +23,7 @@ from upgrade_kit.model.finding import (
 )
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, Check, check, error, info, warning
 from upgrade_kit.preflight.checks import CHECKS
 from upgrade_kit.preflight.runner import GROUP, LoadedChecks, load_checks, run_preflight, verdict

@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrade_kit.model.deployment import Deployment, Machine, Unobserved
+from upgrade_kit.model.deployment import (
+    Deployment,
+    Machine,
+)
 from upgrade_kit.model.finding import CheckResult, CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight, verdict
 from upgrade_kit.report.formats import preflight_junit, preflight_markdown, preflight_sarif
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from upgrade_kit.model.deployment import Deployment, Machine, Unobserved
+from upgrade_kit.model.deployment import (
+    Deployment,
+    Machine,
+)
 from upgrade_kit.model.finding import (
     CheckResult,
     CouldNotRun,
@@ -20,6 +23,7 @@ from upgrade_kit.model.finding import (
     Severity,
 )
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.runner import Preflight, verdict
 from upgrade_kit.report.document import to_json

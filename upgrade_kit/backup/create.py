@@ -28,7 +28,11 @@ from upgrade_kit.deployment.database import read_schema
 from upgrade_kit.deployment.manifests import file_sha256, sync_folder, write_manifest
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup, Uploads
-from upgrade_kit.model.deployment import Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Schema,
+    SchemaState,
+)
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 
 _MARGIN = 1024 * 1024  # bytes left free for the manifest and for whoever else writes there

@@ -18,7 +18,7 @@ from typing import IO, Literal, Self
 
 from upgrade_kit.deployment.asking import ask
 from upgrade_kit.errors import BackupError, ProgramError
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 
 _CHUNK = 1 << 16
 _VERSION_SECONDS = 20.0

@@ -21,7 +21,7 @@ from upgrade_kit.deployment.manifests import SUFFIX, manifest_document, read_man
 from upgrade_kit.deployment.survey import find_uploads, resolve_address
 from upgrade_kit.errors import DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.report.backup import (
     inspected_document,
     listed_document,

@@ -52,7 +52,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
 def _observed_version(arguments: Namespace, streams: Streams) -> Version:
     from upgrade_kit.deployment.survey import survey  # noqa: PLC0415 - Django, which --from does not need
     from upgrade_kit.errors import SiteError  # noqa: PLC0415
-    from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved  # noqa: PLC0415
+    from upgrade_kit.model.deployment import Database, Schema, SchemaState  # noqa: PLC0415
+    from upgrade_kit.model.unobserved import Unobserved  # noqa: PLC0415
 
     deployment = survey(
         default_site(arguments.site, arguments.database),

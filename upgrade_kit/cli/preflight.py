@@ -19,9 +19,12 @@ from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.survey import survey
 from upgrade_kit.errors import UsageError
-from upgrade_kit.model.deployment import Deployment, Unobserved
+from upgrade_kit.model.deployment import (
+    Deployment,
+)
 from upgrade_kit.model.finding import Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.journey import path_of
 from upgrade_kit.preflight.runner import Preflight, load_checks, run_preflight

@@ -26,13 +26,19 @@ from upgrade_kit.deployment.store import FIRST_WITH_BIN_FILE, apply_rewrites, un
 from upgrade_kit.deployment.survey import resolve_address, survey
 from upgrade_kit.errors import ApplyError, BackupError, DatabaseError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup
-from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Deployment,
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.explanation import Explanation
 from upgrade_kit.model.finding import Severity
 from upgrade_kit.model.journal import Journal
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import Outcome, Procedure, RewritePlan
 from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.report.document import rewrites_document, to_json
 from upgrade_kit.report.explanation import Explained, explanations_document, render_explanations
 from upgrade_kit.report.rewrites import Run, render_rewrites

@@ -12,8 +12,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from upgrade_kit.errors import SiteError
-from upgrade_kit.model.deployment import Checkout, Unobserved
+from upgrade_kit.model.deployment import (
+    Checkout,
+)
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.unobserved import Unobserved
 
 GIT_SECONDS = 20.0
 _VERSION_LINE = re.compile(rb"^VERSION[ \t]*=[ \t]*[uU]?(['\"])([^'\"\r\n]*)\1", re.MULTILINE)

@@ -11,9 +11,13 @@ from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.fingerprint import HISTORY_TABLES
 from upgrade_kit.deployment.schema import classify
 from upgrade_kit.errors import DatabaseError
-from upgrade_kit.model.deployment import Database, Schema, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Schema,
+)
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.rewrite import MacroName, Procedure
+from upgrade_kit.model.unobserved import Unobserved
 
 P = ParamSpec("P")
 T = TypeVar("T")

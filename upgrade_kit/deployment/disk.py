@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
-from upgrade_kit.model.deployment import Disk, Unobserved, Volume
+from upgrade_kit.model.deployment import (
+    Disk,
+    Volume,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 COUNTING_SECONDS = 60.0
 

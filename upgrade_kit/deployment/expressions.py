@@ -25,7 +25,7 @@ from upgrade_kit.deployment.static_values import (
     join,
     truth,
 )
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 
 SIZE_LIMIT = 1_000_000
 STEP_LIMIT = 200_000

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from upgrade_kit.errors import SiteError
-from upgrade_kit.model.deployment import Iis, IisRule, IisSite, Stated, Unobserved
+from upgrade_kit.model.deployment import (
+    Iis,
+    IisRule,
+    IisSite,
+    Stated,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 SIZE_LIMIT_BYTES = 4 * 1024 * 1024
 DEPTH_LIMIT = 100

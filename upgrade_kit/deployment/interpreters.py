@@ -12,7 +12,11 @@ from pathlib import Path
 from packaging.version import Version
 
 from upgrade_kit.deployment.asking import ask
-from upgrade_kit.model.deployment import Interpreter, Interpreters, Unobserved
+from upgrade_kit.model.deployment import (
+    Interpreter,
+    Interpreters,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 TIMEOUT_SECONDS = 10.0
 _NAMES = ("python3.6", "python3.5", "python3.4", "python3", "python", "python2.7", "python2")

@@ -29,7 +29,11 @@ from upgrade_kit.deployment.static_values import (
     same,
 )
 from upgrade_kit.errors import SiteError
-from upgrade_kit.model.deployment import ImportKind, SettingsImport, Unobserved
+from upgrade_kit.model.deployment import (
+    ImportKind,
+    SettingsImport,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 FILE_LIMIT = 50
 _IMPORT_ERRORS = frozenset(("BaseException", "Exception", "ImportError", "ModuleNotFoundError"))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgrade_kit.model.deployment import Unobserved
+from upgrade_kit.model.unobserved import Unobserved
 
 SIZE_LIMIT_BYTES = 4 * 1024 * 1024
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")

@@ -13,10 +13,10 @@ from upgrade_kit.model.deployment import (
     ServiceScript,
     ServiceScripts,
     Stated,
-    Unobserved,
     WindowsService,
     WindowsServices,
 )
+from upgrade_kit.model.unobserved import Unobserved
 
 USUAL_SERVICES = ("QATrackCherryPyService", "QATrack030CherryPyService")  # deploy/ at v0.2.9.1, deploy/win/ at v0.3.0
 USUAL_PORT = 8080  # CherryPy's own, where no line sets another

@@ -15,7 +15,11 @@ from upgrade_kit.deployment.checkout import declared_version
 from upgrade_kit.deployment.module_reader import SiteReader
 from upgrade_kit.deployment.static_values import Dotted, Function, Names, SiteModule, Value
 from upgrade_kit.errors import SiteError
-from upgrade_kit.model.deployment import DatabaseSettings, Settings, Unobserved
+from upgrade_kit.model.deployment import (
+    DatabaseSettings,
+    Settings,
+)
+from upgrade_kit.model.unobserved import Unobserved
 
 HIDDEN = "(hidden)"
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|KEY|TOKEN|CREDENTIAL|(?:^|_)PW(?:$|_)", re.IGNORECASE)

@@ -28,11 +28,11 @@ from upgrade_kit.model.deployment import (
     SchemaState,
     ServiceScripts,
     Settings,
-    Unobserved,
     WindowsServices,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.unobserved import Unobserved
 
 _NO_SITE = Unobserved("no site folder was given", asked=False)
 # What CPython sets LC_CTYPE to by itself where it finds the C locale (PEP 538).

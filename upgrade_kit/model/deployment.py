@@ -12,22 +12,7 @@ from packaging.version import Version
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import MacroName, Procedure
-
-
-@dataclass(frozen=True, slots=True)
-class Unobserved:
-    """A fact that could not be known, and why.
-
-    Attributes:
-        reason: one sentence.
-        asked: False where nobody asked for it (no site folder was given), so that its absence is no fault.
-    """
-
-    reason: str
-    asked: bool = True
-
-
-_NOT_ASKED = Unobserved("nobody asked for it", asked=False)
+from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +106,9 @@ class Settings:
     notes: tuple[str, ...] = ()
     set_by_site: tuple[tuple[str, str], ...] = ()
     imports: tuple[SettingsImport, ...] = ()
-    has_published_key: bool | Unobserved = _NOT_ASKED
-    has_known_zone: bool | Unobserved = _NOT_ASKED
-    open_to_all: tuple[tuple[str, tuple[str, ...]], ...] | Unobserved = _NOT_ASKED
+    has_published_key: bool | Unobserved = NOT_ASKED
+    has_known_zone: bool | Unobserved = NOT_ASKED
+    open_to_all: tuple[tuple[str, tuple[str, ...]], ...] | Unobserved = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +203,7 @@ class Database:
     dangling: tuple[str, ...] | Unobserved
     spoilt: tuple[str, ...] | Unobserved
     has_default_site: bool | Unobserved
-    macro_names: tuple[MacroName, ...] | Unobserved = Unobserved("nobody asked for them", asked=False)
+    macro_names: tuple[MacroName, ...] | Unobserved = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,6 +408,6 @@ class Deployment:
     machine: Machine
     backups: Backups | Unobserved
     migrate_log: MigrateLog | Unobserved
-    service_scripts: ServiceScripts | Unobserved = _NOT_ASKED
-    windows_services: WindowsServices | Unobserved = _NOT_ASKED
-    iis: Iis | Unobserved = _NOT_ASKED
+    service_scripts: ServiceScripts | Unobserved = NOT_ASKED
+    windows_services: WindowsServices | Unobserved = NOT_ASKED
+    iis: Iis | Unobserved = NOT_ASKED

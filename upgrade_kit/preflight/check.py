@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 
 from packaging.version import Version
 
-from upgrade_kit.model.deployment import Unobserved
 from upgrade_kit.model.finding import (
     CheckResult,
     CouldNotRun,
@@ -20,6 +19,7 @@ from upgrade_kit.model.finding import (
     Severity,
 )
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.facts import Facts
 
 FactT = TypeVar("FactT")
@@ -41,7 +41,7 @@ class Check(Generic[FactT]):
         title: the question as the statement that should hold.
         why: what goes wrong where it does not hold.
         section: where this comes from: the guide's section, or a migration by name.
-        reads: the type of the one fact that the function gets.
+        reads: the type of the one fact that the function gets; see ``Facts``.
         crosses: ask only where the path crosses this version; ``None`` to ask always.
         remedy: how what it finds is mended, in general; each finding says it for its own case.
         function: the question itself.
@@ -63,7 +63,11 @@ class Check(Generic[FactT]):
 
     def run(self, facts: Facts) -> CheckResult:
         """Ask the question, if it arises here and its fact is known."""
-        return CheckResult(id=self.id, title=self.title, result=self._result(facts))
+        try:
+            result = self._result(facts)
+        except Exception as error:  # noqa: BLE001 - a check may be anybody's code; its failure is an answer
+            result = CouldNotRun(f"the check itself failed: {type(error).__name__}: {error}")
+        return CheckResult(id=self.id, title=self.title, result=result)
 
     def _result(self, facts: Facts) -> Result:
         fact = facts.get(self.reads)
@@ -77,10 +81,7 @@ class Check(Generic[FactT]):
                 return NotApplicable(f"asked only on the way to {self.crosses}")
         if isinstance(fact, Unobserved):
             return _unknown(fact)
-        try:
-            return _settled(self.function(fact))
-        except Exception as error:  # noqa: BLE001 - a check may be anybody's code; its failure is an answer
-            return CouldNotRun(f"the check itself failed: {type(error).__name__}: {error}")
+        return _settled(self.function(fact))
 
 
 def check(

@@ -5,9 +5,15 @@ from __future__ import annotations
 from packaging.version import Version
 
 from upgrade_kit.errors import VersionError
-from upgrade_kit.model.deployment import Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Deployment,
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.rewriting.plan import plan_rewrites
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from upgrade_kit.model.deployment import Deployment, Unobserved
+from upgrade_kit.model.deployment import (
+    Deployment,
+)
 from upgrade_kit.model.finding import CheckResult, CouldNotRun, Finding, Found, Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Check, error, to_type
-from upgrade_kit.preflight.facts import facts_of
+from upgrade_kit.preflight.facts import Facts
 from upgrade_kit.preflight.journey import path_of, plan_of
 from upgrade_kit.preflight.selection import select
 
@@ -84,7 +87,7 @@ def run_preflight(
         own.append(_own_result("UK902", "Every check has an id of its own", repeated))
     checks, left_out = select(checks, only=only, skip=skip)
     path = path_of(deployment) if path is None else path
-    facts = facts_of(deployment, path, plan_of(deployment) if plan is None else plan)
+    facts = Facts(deployment, path, plan_of(deployment) if plan is None else plan)
     asked = [*own, *(check.run(facts) for check in checks)]
     results = sorted([*asked, *left_out], key=lambda result: result.id)
     return Preflight(results=tuple(results), verdict=verdict(asked, fail_level=fail_level), fail_level=fail_level)

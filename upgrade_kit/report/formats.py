@@ -10,7 +10,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from upgrade_kit import __version__
-from upgrade_kit.model.deployment import Database, Deployment, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Deployment,
+)
 from upgrade_kit.model.finding import (
     CheckResult,
     CouldNotRun,
@@ -21,6 +24,7 @@ from upgrade_kit.model.finding import (
     Severity,
 )
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
 
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}

@@ -10,7 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from upgrade_kit.model.deployment import Database, Deployment, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Deployment,
+)
 from upgrade_kit.model.finding import (
     CheckResult,
     CouldNotRun,
@@ -22,6 +25,7 @@ from upgrade_kit.model.finding import (
     Verdict,
 )
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
 from upgrade_kit.report.terminal import literal, table_box
 

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from upgrade_kit.errors import DatabaseError, UsageError
-from upgrade_kit.model.deployment import Database, Deployment, Schema, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Deployment,
+    Schema,
+)
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.rewriting.others import Neighbours, look_at_others
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
 from upgrade_kit.rewriting.spread import spread

@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from upgrade_kit.model.deployment import Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.checks.data import (

@@ -7,9 +7,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from upgrade_kit.model.deployment import Disk, Unobserved, Volume
+from upgrade_kit.model.deployment import (
+    Disk,
+    Volume,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.migrate_log import FailedAttachment, ListedTest, MigrateLog, Python3Notice
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.checks.files import disk_has_room, migration_log_is_there
 

@@ -8,8 +8,15 @@ from typing import Any
 
 import pytest
 
-from upgrade_kit.model.deployment import Deployment, Iis, IisRule, IisSite, Stated, Unobserved
+from upgrade_kit.model.deployment import (
+    Deployment,
+    Iis,
+    IisRule,
+    IisSite,
+    Stated,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.checks.iis import (
     address_is_its_own,
     folder_is_the_sites,

@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 
-from upgrade_kit.model.deployment import Database, Deployment, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Deployment,
+)
 from upgrade_kit.model.finding import CouldNotRun, Found, NotApplicable, Passed, Result
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight import checks
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.checks import CHECKS
-from upgrade_kit.preflight.facts import facts_of
+from upgrade_kit.preflight.facts import Facts
 
 UNKNOWN = Unobserved("it cannot be read")
 NOT_ASKED = Unobserved("nobody asked for it", asked=False)
@@ -66,13 +70,13 @@ def test_a_check_says_what_why_and_whence(check: Check[Any]) -> None:
 @every_check
 def test_nothing_known_is_never_a_pass(check: Check[Any], site: Deployment) -> None:
     blind = blinded(site, UNKNOWN)
-    assert check.run(facts_of(blind, UNKNOWN, UNKNOWN)).result == CouldNotRun("it cannot be read")
+    assert check.run(Facts(blind, UNKNOWN, UNKNOWN)).result == CouldNotRun("it cannot be read")
 
 
 @every_check
 def test_nothing_asked_for_does_not_apply(check: Check[Any], site: Deployment) -> None:
     blind = blinded(site, NOT_ASKED)
-    assert check.run(facts_of(blind, NOT_ASKED, NOT_ASKED)).result == NotApplicable("nobody asked for it")
+    assert check.run(Facts(blind, NOT_ASKED, NOT_ASKED)).result == NotApplicable("nobody asked for it")
 
 
 @every_check
@@ -81,7 +85,7 @@ def test_with_a_path_and_nothing_else_only_the_path_passes(
     check: Check[Any], site: Deployment, graph: VersionGraph, source: str, target: str
 ) -> None:
     blind = blinded(site, UNKNOWN)
-    result = check.run(facts_of(blind, graph.path(source, target), UNKNOWN)).result
+    result = check.run(Facts(blind, graph.path(source, target), UNKNOWN)).result
     assert isinstance(result, Passed) == (check.id == "UK309")
 
 
@@ -100,7 +104,7 @@ def test_every_finding_has_a_message_and_a_hint(
     check: Check[Any], spoilt_sites: list[tuple[Deployment, UpgradePath | Unobserved, RewritePlan]]
 ) -> None:
     for site, path, plan in spoilt_sites:
-        result = check.run(facts_of(site, path, plan)).result
+        result = check.run(Facts(site, path, plan)).result
         if isinstance(result, Found):
             assert all(finding.message and finding.hint for finding in result.findings)
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from upgrade_kit.model.deployment import Machine, Unobserved
+from upgrade_kit.model.deployment import (
+    Machine,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.rewrite import (
     MacroName,
@@ -18,6 +20,7 @@ from upgrade_kit.model.rewrite import (
     Rewrite,
     RewritePlan,
 )
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.checks.procedures import (

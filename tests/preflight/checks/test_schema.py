@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from upgrade_kit.model.deployment import Checkout, Database, Deployment, Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Checkout,
+    Database,
+    Deployment,
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.rewrite import Procedure
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.checks.schema import (
     code_matches_schema,

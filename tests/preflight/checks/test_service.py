@@ -11,11 +11,11 @@ from upgrade_kit.model.deployment import (
     ServiceScript,
     ServiceScripts,
     Stated,
-    Unobserved,
     WindowsService,
     WindowsServices,
 )
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.checks.service import (
     ports_are_not_shared,

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from upgrade_kit.model.deployment import DatabaseSettings, ImportKind, Settings, SettingsImport, Unobserved
+from upgrade_kit.model.deployment import (
+    DatabaseSettings,
+    ImportKind,
+    Settings,
+    SettingsImport,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.checks.settings import (
     imports_are_found,

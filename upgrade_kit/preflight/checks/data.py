@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Database,
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
 from upgrade_kit.preflight.facts import SiteDatabase
 
@@ -143,3 +148,6 @@ def sqlite_keeps_foreign_keys(database: Database) -> Answer:
             ),
         )
     ]
+
+
+CHECKS = (no_orphaned_collections, default_site_exists, foreign_keys_have_tables, sqlite_keeps_foreign_keys)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from upgrade_kit.model.backup import OTHER_DATABASE
-from upgrade_kit.model.deployment import Database, Unobserved
-from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.model.deployment import (
+    Database,
+)
+from upgrade_kit.model.finding import Passed
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, error, info, to_type
-from upgrade_kit.preflight.facts import BackupsOfSite, EngineOnPath
+from upgrade_kit.preflight.facts import EngineOnPath
 
 _VENDORS = {
     "sqlite": "SQLite",
@@ -101,31 +103,4 @@ def session_is_read_only(database: Database) -> Answer:
     ]
 
 
-@check(
-    "UK204",
-    "A verified backup of the database as it stands exists",
-    reads=BackupsOfSite,
-    section="docs/install/win.rst and linux.rst (v0.3.0), Backing up your database",
-)
-def verified_backup_exists(fact: BackupsOfSite) -> Answer:
-    """The migration cannot be undone; a backup that was never proved is a hope."""
-    if fact.is_spoilt:
-        return NotApplicable("the data is spoilt, see UK302: what is wanted is the backup from before")
-    if not fact.work_ahead:
-        return NotApplicable("nothing is going to be written")
-    if fact.backups.current:
-        newest = fact.backups.current[0]
-        return Passed(f"{newest.made.manifest} ({newest.verified_at:%Y-%m-%d %H:%M} UTC)")
-    looked_in = ", ".join(str(folder) for folder in fact.backups.looked_in) or "no folder"
-    own = [(path, reason) for path, reason in fact.backups.stale if not reason.startswith(OTHER_DATABASE)]
-    stale = "".join(f"; {manifest}: {reason}" for manifest, reason in own)
-    return [
-        error(
-            f"no verified backup of this database as it stands now was found in {looked_in}{stale}",
-            hint=to_type(
-                "Stop the site, make a backup and have it proved (with --to-dir on another disk). "
-                "If there is one elsewhere, name its folder with --backup.",
-                f"upgrade-kit backup {fact.arguments}".rstrip(),
-            ),
-        )
-    ]
+CHECKS = (engine_loads, database_answers, session_is_read_only)

@@ -5,14 +5,59 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from upgrade_kit.model.deployment import Unobserved, Volume
+from upgrade_kit.model.deployment import (
+    Database,
+    Disk,
+    Volume,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, error, to_type, warning
-from upgrade_kit.preflight.facts import BIN_FILE_SINCE, MigrationRecord, RoomOnPath
+from upgrade_kit.preflight.facts import BIN_FILE_SINCE, Facts, both, then
 
 _MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomOnPath:
+    """Free room beside what the path writes.
+
+    ``database_bytes`` is ``Unobserved`` where the size could not be read.
+    """
+
+    disk: Disk
+    database_bytes: int | Unobserved
+    path: UpgradePath
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        database = facts.get(Database)
+        size = database.size_bytes if isinstance(database, Database) else database
+        return both(
+            facts.get(Disk), facts.get(UpgradePath), lambda disk, way: cls(disk=disk, database_bytes=size, path=way)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationRecord:
+    """The migration's log, which is a fact worth telling even where it is missing."""
+
+    log: MigrateLog | Unobserved
+    path: UpgradePath
+    arguments: str
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(
+            facts.get(UpgradePath),
+            lambda way: cls(log=facts.get(MigrateLog), path=way, arguments=facts.arguments),
+        )
 
 
 @check(
@@ -137,3 +182,6 @@ def _log_missing(fact: MigrationRecord, reason: str) -> Finding:
             f"upgrade-kit preflight {fact.arguments} --log FILE".replace("  ", " "),
         ),
     )
+
+
+CHECKS = (disk_has_room, migration_log_is_there)

@@ -6,12 +6,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
+from typing import Self
 from urllib.parse import urlsplit
 
-from upgrade_kit.model.deployment import Iis, IisRule, IisSite, ServiceScripts, Unobserved
+from upgrade_kit.model.deployment import (
+    Iis,
+    IisRule,
+    IisSite,
+    ServiceScripts,
+)
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, info, to_type, warning
-from upgrade_kit.preflight.facts import IisOfSite
+from upgrade_kit.preflight.facts import Facts, then
 
 _GUIDE = "docs/install/win.rst (v0.3.0), Setting up IIS"
 _RULES = "docs/install/win.rst (v0.3.0), Setting up the site and URL rewrite rules"
@@ -129,6 +136,22 @@ def _without_rules(iis: Iis) -> NotApplicable | None:
 
 def _files(iis: Iis) -> str:
     return ", ".join(str(file) for file in iis.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IisOfSite:
+    """The configuration of IIS, the service scripts where there are any, and the site's folder."""
+
+    iis: Iis
+    scripts: ServiceScripts | Unobserved
+    folder: str
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(
+            facts.get(Iis), lambda known: cls(iis=known, scripts=facts.get(ServiceScripts), folder=facts.folder)
+        )
 
 
 @check(
@@ -441,3 +464,14 @@ def address_is_its_own(fact: IisOfSite) -> Answer:
         if other not in own and other.starts and (shared := [b for b in other.bindings if b in site.bindings])
     ]
     return findings or Passed(", ".join(f"{site.name}: {', '.join(site.bindings)}" for site in own))
+
+
+CHECKS = (
+    static_files_come_first,
+    pages_reach_the_service,
+    ports_agree,
+    proxy_is_on,
+    modules_are_installed,
+    folder_is_the_sites,
+    address_is_its_own,
+)

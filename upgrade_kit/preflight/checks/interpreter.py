@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 from packaging.specifiers import SpecifierSet
 
 from upgrade_kit.model.deployment import Interpreter, Interpreters
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
-from upgrade_kit.model.path import Release
+from upgrade_kit.model.path import Release, UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, error, to_type
-from upgrade_kit.preflight.facts import InterpretersOnPath
+from upgrade_kit.preflight.facts import Facts, both
 
 _MINORS = (*(f"3.{minor}" for minor in range(30, -1, -1)), "2.7")  # the newest that suits is named first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterpretersOnPath:
+    """The machine's interpreters, the releases that need one, and the words that name this site."""
+
+    interpreters: Interpreters
+    path: UpgradePath
+    arguments: str
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return both(
+            facts.get(Interpreters),
+            facts.get(UpgradePath),
+            lambda known, way: cls(interpreters=known, path=way, arguments=facts.arguments),
+        )
 
 
 @check(
@@ -77,3 +98,6 @@ def _missing(fact: InterpretersOnPath, release: Release) -> Finding:
 def _best_minor(release: Release) -> str:
     wanted = SpecifierSet(release.python)
     return next((minor for minor in _MINORS if wanted.contains(f"{minor}.19")), release.python)
+
+
+CHECKS = (target_has_python, releases_on_the_way_have_python)

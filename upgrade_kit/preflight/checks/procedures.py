@@ -2,12 +2,113 @@
 
 from __future__ import annotations
 
-from upgrade_kit.model.finding import NotApplicable, Passed
-from upgrade_kit.model.rewrite import Outcome, PlannedRewrite
+from dataclasses import dataclass
+from typing import Self
+
+from packaging.version import Version
+
+from upgrade_kit.model.deployment import Database, Machine
+from upgrade_kit.model.finding import Finding, NotApplicable, Passed, Severity
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.rewrite import MacroName, OtherProcedure, Outcome, PlannedRewrite, Procedure, RewritePlan
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
-from upgrade_kit.preflight.facts import BIN_FILE_SINCE, PrintedTests, UploadTests, UsesOfChoices
+from upgrade_kit.preflight.facts import BIN_FILE_SINCE, Facts, both, then
+from upgrade_kit.rewriting.others import Neighbours, uses_of_choices
 
 _NOT_REACHED = NotApplicable(f"FILE changes its meaning at {BIN_FILE_SINCE}, which is not reached")
+
+
+CHOICES_RULE = "UK430"
+CHOICES_ARE_TEXT = Version("0.2.9.1")  # the node whose migrations make it so: qa.0019_multiple_choice_to_string
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadTests:
+    """The answers for the site's upload tests beside the path, and the words that name this site."""
+
+    plan: RewritePlan
+    path: UpgradePath
+    arguments: str
+
+    @property
+    def has_bin_file(self) -> bool:
+        """Whether the site's own version gives procedures ``BIN_FILE``."""
+        return self.path.source.version >= BIN_FILE_SINCE
+
+    @property
+    def gets_bin_file(self) -> bool:
+        """Whether the site has ``BIN_FILE``, or will have it at the end of the path."""
+        return self.path.target.version >= BIN_FILE_SINCE
+
+    @property
+    def breaking(self) -> tuple[OtherProcedure, ...]:
+        """The tests that get no file and in whose procedure something breaks at the target, in order of test id."""
+        return tuple(
+            other
+            for other in self.plan.others
+            if any(finding.severity is not Severity.INFO and finding.rule != CHOICES_RULE for finding in other.findings)
+        )
+
+    def having(self, outcome: Outcome) -> tuple[PlannedRewrite, ...]:
+        """Return the upload tests with this outcome, in order of test id."""
+        return tuple(item for item in self.plan.items if item.rewrite.outcome is outcome)
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return both(
+            facts.get(RewritePlan),
+            facts.get(UpgradePath),
+            lambda known, way: cls(plan=known, path=way, arguments=facts.arguments),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsesOfChoices:
+    """The composites that use the value of a multiple-choice test.
+
+    Attributes:
+        found: macro name of each composite, and what was found in it.
+        seen: how many procedures were looked at.
+    """
+
+    found: tuple[tuple[str, Finding], ...]
+    seen: int
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        database, path = facts.get(Database), facts.get(UpgradePath)
+        if isinstance(database, Unobserved):
+            return database
+        if isinstance(path, UpgradePath) and not path.crosses(CHOICES_ARE_TEXT):
+            return Unobserved(f"asked only on the way to {CHOICES_ARE_TEXT}", asked=False)
+        return both(database.procedures, database.macro_names, cls._used)
+
+    @classmethod
+    def _used(cls, procedures: tuple[Procedure, ...], macro_names: tuple[MacroName, ...]) -> Self:
+        neighbours = Neighbours(procedures, macro_names)
+        others = tuple(procedure for procedure in procedures if procedure.type != "upload")
+        found = tuple((p.slug, finding) for p in others for finding in uses_of_choices(p, neighbours))
+        return cls(found=found, seen=len(others))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedTests:
+    """What the migration prints for each upload test that it lists, and the machine that prints it."""
+
+    lines: tuple[str, ...]
+    machine: Machine
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(facts.get(RewritePlan), lambda known: cls(lines=_printed(known), machine=facts.deployment.machine))
+
+
+def _printed(plan: RewritePlan) -> tuple[str, ...]:
+    return tuple(f"{item.procedure.name} ({item.procedure.slug})" for item in plan.items if item.listed)
 
 
 @check(
@@ -199,3 +300,13 @@ def _tests(items: tuple[PlannedRewrite, ...]) -> str:
 
 def _slugs(items: tuple[PlannedRewrite, ...]) -> str:
     return ", ".join(item.procedure.slug for item in items)
+
+
+CHECKS = (
+    names_can_be_printed,
+    no_procedure_needs_rewriting,
+    no_procedure_needs_review,
+    procedures_can_be_parsed,
+    no_composite_uses_choices,
+    other_procedures_run,
+)

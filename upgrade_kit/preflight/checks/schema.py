@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from dataclasses import dataclass
+from typing import Self, assert_never
 
-from upgrade_kit.model.deployment import Database, Schema, SchemaState, Unobserved
+from upgrade_kit.model.deployment import (
+    Checkout,
+    Database,
+    Schema,
+    SchemaState,
+)
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
-from upgrade_kit.model.path import Release
+from upgrade_kit.model.path import Release, UpgradePath
 from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
-from upgrade_kit.preflight.facts import CheckoutAndSchema, PathFromSchema, SiteDatabase
+from upgrade_kit.preflight.facts import Facts, SiteDatabase, both, then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutAndSchema:
+    """The code's version beside the schema's, and the path where it is known."""
+
+    agree: bool
+    checkout: Checkout
+    schema: Schema
+    path: UpgradePath | Unobserved
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        code, data = facts.get(Checkout), facts.get(Schema)
+        known = both(code, data, lambda checkout, schema: (checkout, schema))
+        if isinstance(known, Unobserved):
+            return known
+        agree = facts.deployment.versions_agree
+        if isinstance(agree, Unobserved):
+            return agree
+        return cls(agree=agree, checkout=known[0], schema=known[1], path=facts.get(UpgradePath))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathFromSchema:
+    """The path beside the schema that it should start from."""
+
+    path: UpgradePath
+    schema: Schema | Unobserved
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(facts.get(UpgradePath), lambda way: cls(path=way, schema=facts.get(Schema)))
 
 
 @check(
@@ -252,3 +294,6 @@ def path_is_known(fact: PathFromSchema) -> Answer:
     if not path.hops:
         return Passed(f"the site is at {start} already")
     return Passed(" -> ".join(str(version) for version in path.versions))
+
+
+CHECKS = (schema_is_whole, nothing_was_skipped, code_matches_schema, path_is_known)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PureWindowsPath
+from typing import Self
 
-from upgrade_kit.model.deployment import ServiceScript, Stated, Unobserved, WindowsService
+from upgrade_kit.model.deployment import (
+    ServiceScript,
+    ServiceScripts,
+    Stated,
+    WindowsService,
+    WindowsServices,
+)
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, info, to_type, warning
-from upgrade_kit.preflight.facts import ScriptsAndServices, ScriptsOfSite, ServicesOnPath
+from upgrade_kit.preflight.facts import Facts, then
 
 _GUIDE = "docs/install/win.rst (v0.3.0), Configuring CherryPy to Serve QATrack+"
 _UPDATE = "docs/install/win.rst (v0.3.0), Update your CherryPy Service"
@@ -25,6 +34,56 @@ def _computed(what: str, stated: Stated, reason: Unobserved) -> Finding:
         where=stated.where,
         hint="Look up what it comes to on the server.",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptsOfSite:
+    """The service scripts, and the folder of the site in which they stand."""
+
+    scripts: ServiceScripts
+    folder: str
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(facts.get(ServiceScripts), lambda known: cls(scripts=known, folder=facts.folder))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptsAndServices:
+    """The service scripts beside what Windows says of the services, where that is known."""
+
+    scripts: ServiceScripts
+    services: WindowsServices | Unobserved
+
+    def service_of(self, script: ServiceScript) -> WindowsService | None:
+        """Return what Windows says of the service that a script runs."""
+        name = script.service.value if script.service is not None else None
+        if isinstance(self.services, Unobserved) or not isinstance(name, str):
+            return None
+        return next((one for one in self.services.found if one.name.casefold() == name.casefold()), None)
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(facts.get(ServiceScripts), lambda known: cls(scripts=known, services=facts.get(WindowsServices)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesOnPath:
+    """What Windows says of the services, the path where it is known, and the scripts where there are any."""
+
+    services: WindowsServices
+    scripts: ServiceScripts | Unobserved
+    path: UpgradePath | Unobserved
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(
+            facts.get(WindowsServices),
+            lambda known: cls(services=known, scripts=facts.get(ServiceScripts), path=facts.get(UpgradePath)),
+        )
 
 
 @check(
@@ -285,3 +344,13 @@ def service_is_stopped(fact: ServicesOnPath) -> Answer:
     if not found:
         return NotApplicable(f"{fact.services.source} tells of no service with QATrack in its name")
     return Passed(", ".join(f"{service.name}: {service.state}" for service in found))
+
+
+CHECKS = (
+    script_names_the_site,
+    service_has_its_environment,
+    ports_are_not_shared,
+    port_is_a_number,
+    service_starts_by_itself,
+    service_is_stopped,
+)

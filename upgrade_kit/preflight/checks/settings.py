@@ -7,17 +7,45 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from packaging.version import Version
 
-from upgrade_kit.model.deployment import DatabaseSettings, ImportKind, Settings, SettingsImport, Unobserved
+from upgrade_kit.model.deployment import (
+    DatabaseSettings,
+    ImportKind,
+    Settings,
+    SettingsImport,
+)
 from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, error, info, to_type, warning
-from upgrade_kit.preflight.facts import EngineOnPath, SettingsOnPath
+from upgrade_kit.preflight.facts import EngineOnPath, Facts, then
 
 _LOCAL = "local_settings.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsOnPath:
+    """The settings beside the path, where that is known."""
+
+    settings: Settings
+    path: UpgradePath | Unobserved
+
+    def reaches(self, version: Version) -> bool:
+        """Return whether the path ends at this version or later, in doubt yes."""
+        return isinstance(self.path, Unobserved) or self.path.target.version >= version
+
+    def crosses(self, version: Version) -> bool:
+        """Return whether the path is known to cross this version."""
+        return not isinstance(self.path, Unobserved) and self.path.crosses(version)
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(facts.get(Settings), lambda stated: cls(settings=stated, path=facts.get(UpgradePath)))
 
 
 @check(
@@ -571,3 +599,20 @@ def _logger_missing(stated: _Stated, path: UpgradePath) -> Iterator[Finding]:
         where=stated.where,
         hint=f"Take it out until {path.target.version} is in place, or keep what the screen shows of the migration.",
     )
+
+
+CHECKS = (
+    local_settings_are_read,
+    settings_are_python_3,
+    settings_are_known,
+    debug_is_off,
+    hosts_are_named,
+    time_zone_is_known,
+    secret_key_is_own,
+    secrets_are_not_open,
+    imports_are_found,
+    server_is_written_right,
+    options_are_read,
+    settings_are_still_read,
+    lists_are_the_targets,
+)

@@ -1,0 +1,21 @@
+"""A fact that could not be known: the answer that stands in place of a value, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Unobserved:
+    """A fact that could not be known, and why.
+
+    Attributes:
+        reason: one sentence.
+        asked: False where nobody asked for it (no site folder was given), so that its absence is no fault.
+    """
+
+    reason: str
+    asked: bool = True
+
+
+NOT_ASKED = Unobserved("nobody asked for it", asked=False)
