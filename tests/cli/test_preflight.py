@@ -68,6 +68,20 @@ def copied(real: Path, name: str, folder: Path) -> str:
     return "sqlite:///site.db"
 
 
+class TestTimeLimit:
+    def test_what_takes_longer_could_not_be_looked_at_and_is_no_pass(self, folder: Path) -> None:
+        sqlite3.connect(folder / "site.db").close()
+        answer = call("--database", "sqlite:///site.db", "--time-limit", "1e-9", "--format", "json")
+        assert answer.exit is Exit.FAILED
+        assert answer.document["verdict"] == "UNKNOWN"
+        assert "--time-limit" in answer.of("UK202")["reason"]
+
+    @pytest.mark.parametrize("words", ["0", "-1", "nan", "inf", "soon"])
+    def test_a_limit_that_is_none_is_refused(self, words: str) -> None:
+        with pytest.raises(SystemExit):
+            call("--database", "sqlite:///nothing.db", "--time-limit", words)
+
+
 class TestServiceExport:
     def test_a_file_that_is_not_there_is_told_before_the_site_is_looked_at(self) -> None:
         with pytest.raises(UsageError, match=r"there is no gone\.txt"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.table import Table
 
-from upgrade_kit.report.terminal import known_encoding, literal, make_console, progress, table_box, visible
+from upgrade_kit.report.terminal import known_encoding, literal, looking, make_console, progress, table_box, visible
 
 
 class Screen(io.StringIO):
@@ -165,4 +165,22 @@ class TestProgress:
             show(1, 2)
             show(2, 2)
         assert "Copying [x]" in stream.getvalue()
+        assert stream.getvalue().endswith("\x1b[2K")
+
+
+class TestLooking:
+    def test_a_pipe_gets_nothing(self) -> None:
+        stream = io.StringIO()
+        with looking(stream) as show:
+            show("the database", False)
+        assert stream.getvalue() == ""
+
+    def test_a_terminal_sees_what_is_under_way_and_is_left_clean(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        stream = Screen()
+        with looking(stream) as show:
+            show("the database", False)
+            show("IIS", False)
+            show("the database", True)
+        assert "Looking at IIS" in stream.getvalue()
         assert stream.getvalue().endswith("\x1b[2K")

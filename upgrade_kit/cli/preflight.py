@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import assert_never
@@ -17,7 +18,7 @@ from upgrade_kit.cli.options import (
 )
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.migrate_log import read_migrate_log
-from upgrade_kit.deployment.survey import survey
+from upgrade_kit.deployment.survey import TIME_LIMIT_SECONDS, survey
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.deployment import (
     Deployment,
@@ -33,7 +34,7 @@ from upgrade_kit.report.checks import checks_document, render_checks
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.formats import preflight_junit, preflight_markdown, preflight_sarif
 from upgrade_kit.report.preflight import preflight_document, render_preflight
-from upgrade_kit.report.terminal import make_console
+from upgrade_kit.report.terminal import looking, make_console
 
 _FORMATS = {"markdown": preflight_markdown, "junit": preflight_junit, "sarif": preflight_sarif}
 
@@ -79,6 +80,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=Severity.ERROR.value,
         help="the severity from which on a finding makes the verdict NO_GO (default: %(default)s)",
     )
+    parser.add_argument(
+        "--time-limit",
+        metavar="SECONDS",
+        type=_seconds,
+        default=TIME_LIMIT_SECONDS,
+        help="how long looking at one thing (the database, the interpreters ...) may take; what takes longer could "
+        "not be looked at (default: %(default)g)",
+    )
     parser.add_argument("--list", action="store_true", help="show which checks there are, and ask none")
     add_output_arguments(parser, formats=("table", "json", *_FORMATS))
 
@@ -101,17 +110,20 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     if arguments.log is not None:
         read_migrate_log(arguments.log)  # one that cannot be read is told before the site is looked at
     site = default_site(arguments.site, arguments.database)
-    deployment = survey(
-        None if site is None else Path(site),
-        database=arguments.database,
-        password=streams.password(),
-        environment=streams.environment,
-        python=None if arguments.python is None else Path(arguments.python),
-        log=None if arguments.log is None else Path(arguments.log),
-        backup_folders=backup_folders(site, arguments.database, arguments.backup),
-        service_exports=tuple(map(_existing, arguments.service_export)),
-        iis=tuple(map(_existing, arguments.iis)),
-    )
+    with nullcontext() if arguments.quiet else looking(streams.err, color=streams.color(arguments)) as watch:
+        deployment = survey(
+            None if site is None else Path(site),
+            database=arguments.database,
+            password=streams.password(),
+            environment=streams.environment,
+            python=None if arguments.python is None else Path(arguments.python),
+            log=None if arguments.log is None else Path(arguments.log),
+            backup_folders=backup_folders(site, arguments.database, arguments.backup),
+            service_exports=tuple(map(_existing, arguments.service_export)),
+            iis=tuple(map(_existing, arguments.iis)),
+            time_limit_seconds=arguments.time_limit,
+            watch=watch,
+        )
     _check_python(arguments.python, deployment)
     if arguments.source is not None:
         path: UpgradePath | Unobserved = graph.path(arguments.source, arguments.target)
@@ -139,6 +151,18 @@ def _list(arguments: Namespace, streams: Streams) -> Exit:
     text = to_json(checks_document(checks)) if arguments.format == "json" else render_checks(checks)
     streams.emit(text, arguments)
     return Exit.DONE
+
+
+def _seconds(text: str) -> float:
+    """Return a limit of time.
+
+    Raises:
+        ValueError: it is no number above 0, which argparse tells.
+    """
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(text)
+    return seconds
 
 
 def _existing(name: str) -> Path:

@@ -14,6 +14,7 @@ from packaging.version import Version
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.checkout import SiteFolder, find_site, read_checkout, release_of
 from upgrade_kit.deployment.disk import read_disk
+from upgrade_kit.deployment.observing import Observing, Watch
 from upgrade_kit.errors import DatabaseError, LogError, UsageError
 from upgrade_kit.model.deployment import (
     Backups,
@@ -34,6 +35,7 @@ from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.unobserved import Unobserved
 
+TIME_LIMIT_SECONDS = 300.0  # of one look: counting the rows of a large database takes its time
 _NO_SITE = Unobserved("no site folder was given", asked=False)
 # What CPython sets LC_CTYPE to by itself where it finds the C locale (PEP 538).
 _COERCED = frozenset(("C.UTF-8", "C.utf8", "UTF-8"))
@@ -54,6 +56,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     iis: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
     now: datetime | None = None,
+    time_limit_seconds: float = TIME_LIMIT_SECONDS,
+    watch: Watch | None = None,
 ) -> Deployment:
     """Observe one site. Only reads; a fact that cannot be read is ``Unobserved`` with the reason.
 
@@ -70,6 +74,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         iis: ``web.config`` and ``applicationHost.config``, or folders that hold them, besides those of the site.
         releases: the releases that the rules know; by default all that are installed.
         now: the time of the observation; by default the present.
+        time_limit_seconds: how long looking at one thing may take; what takes longer is ``Unobserved``.
+        watch: told what is being looked at, and when that has ended; called from several threads.
 
     Raises:
         SiteError: there is no such folder.
@@ -86,10 +92,20 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         releases = VersionGraph.load().releases
     folder = _NO_SITE if site is None else find_site(site)
     root = folder.root if isinstance(folder, SiteFolder) else None
-    checkout = read_checkout(Path(site), releases, environment=environment) if site is not None else _NO_SITE
     settings, address = _settings_and_address(folder, database, password)
-    observed = _database(address, releases)
     scripts = _service_scripts(folder)
+
+    looks = Observing(time_limit_seconds, watch or _unwatched)
+    base = looks.begin("the database", lambda: _database(address, releases))
+    code = looks.begin("the checkout", lambda: _checkout(site, releases, environment))
+    pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
+    services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
+    web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
+    observed, checkout = base.result(), code.result()
+    # what has to know the database first
+    disk = looks.begin("the disks", lambda: _disk(root, observed, settings))
+    backups = looks.begin("the backups", lambda: _backups(address, observed, backup_folders))
     return Deployment(
         site=root or (None if site is None else Path(site)),
         observed_at=now or datetime.now(UTC),
@@ -97,15 +113,15 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         versions_agree=_agree(checkout, observed, releases),
         checkout=checkout,
         settings=settings,
-        interpreters=_interpreters(root, python, environment, wanted=interpreters),
+        interpreters=pythons.result(),
         database=observed,
-        disk=_disk(root, observed, settings),
+        disk=disk.result(),
         machine=read_machine(environment),
-        backups=_backups(address, observed, backup_folders),
-        migrate_log=_migrate_log(folder, log),
+        backups=backups.result(),
+        migrate_log=record.result(),
         service_scripts=scripts,
-        windows_services=_windows_services(root, scripts, service_exports, environment),
-        iis=_iis(root, iis, environment),
+        windows_services=services.result(),
+        iis=web_server.result(),
     )
 
 
@@ -183,6 +199,16 @@ def _settings_and_address(
     if database is not None:
         address = parse_database_url(database, base=Path.cwd(), password=password)
     return settings, address
+
+
+def _unwatched(_what: str, _ended: bool) -> None:
+    return None
+
+
+def _checkout(
+    site: str | Path | None, releases: tuple[Release, ...], environment: Mapping[str, str] | None
+) -> Checkout | Unobserved:
+    return _NO_SITE if site is None else read_checkout(Path(site), releases, environment=environment)
 
 
 def _database(address: DatabaseAddress | Unobserved, releases: tuple[Release, ...]) -> Database | Unobserved:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
 if TYPE_CHECKING:
@@ -123,6 +124,38 @@ def progress(
 
         def show(done: int, total: int | None) -> None:
             bar.update(task, completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def looking(stream: TextIO, *, color: bool | None = None) -> Iterator[Callable[[str, bool], None]]:
+    """Show what is being looked at and for how long, on a terminal only; elsewhere nothing is written.
+
+    Yields a function to be called, from any thread, with what is looked at and whether that has ended. The line
+    disappears when the work ends.
+    """
+    if not _is_terminal(stream):
+        yield lambda _what, _ended: None
+        return
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - see the module's docstring
+
+    console = make_console(stream, color=color)
+    under_way: list[str] = []
+    lock = Lock()
+    with Progress(
+        TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("Looking", total=None)
+
+        def show(what: str, ended: bool) -> None:
+            with lock:
+                if ended and what in under_way:
+                    under_way.remove(what)
+                elif not ended:
+                    under_way.append(what)
+                words = f"Looking at {', '.join(under_way)}" if under_way else "Looking"
+            bar.update(task, description=literal(console, words).plain)
 
         yield show
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from threading import Event
+
+import pytest
+
+from upgrade_kit.deployment.observing import Observing
+from upgrade_kit.errors import SiteError
+from upgrade_kit.model.unobserved import Unobserved
+
+
+def test_what_was_seen_comes_back() -> None:
+    assert Observing(5).begin("the moon", lambda: "full").result() == "full"
+
+
+def test_looks_go_on_at_the_same_time() -> None:
+    met = Event()
+    looks = Observing(5)
+    waiting = looks.begin("the moon", lambda: met.wait(5))
+    looks.begin("the sun", met.set)
+    assert waiting.result() is True
+
+
+def test_at_its_limit_nothing_is_known_and_the_option_is_named() -> None:
+    never = Event()
+    seen = Observing(0.05).begin("the moon", lambda: never.wait(5)).result()
+    never.set()
+    assert seen == Unobserved("looking at the moon took longer than 0.05 s; --time-limit allows more")
+
+
+@pytest.mark.parametrize("error", [SiteError("gone", hint="Look again."), TimeoutError("of the looking itself")])
+def test_what_the_looking_raises_is_raised(error: Exception) -> None:
+    def look() -> str:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        Observing(5).begin("the moon", look).result()
+    assert raised.value is error
+
+
+def test_who_watches_is_told_of_beginning_and_end() -> None:
+    told: list[tuple[str, bool]] = []
+    ended = Event()
+
+    def watch(what: str, has_ended: bool) -> None:
+        told.append((what, has_ended))
+        if has_ended:
+            ended.set()
+
+    Observing(5, watch).begin("the moon", lambda: None)
+    assert ended.wait(5)
+    assert told == [("the moon", False), ("the moon", True)]
