@@ -30,7 +30,7 @@ from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.journey import path_of
 from upgrade_kit.preflight.runner import Preflight, load_checks, run_preflight
 from upgrade_kit.preflight.selection import select
-from upgrade_kit.report.checks import checks_document, render_checks
+from upgrade_kit.report.checks import checks_document, checks_markdown, render_checks
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.formats import preflight_junit, preflight_markdown, preflight_sarif
 from upgrade_kit.report.preflight import preflight_document, render_preflight
@@ -146,10 +146,10 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
 
 def _list(arguments: Namespace, streams: Streams) -> Exit:
     checks, _ = select(load_checks().checks, only=arguments.only, skip=arguments.skip)
-    if arguments.format not in {"table", "json"}:
-        raise UsageError(f"--list has no format {arguments.format}", hint="Its formats are table and json.")
-    text = to_json(checks_document(checks)) if arguments.format == "json" else render_checks(checks)
-    streams.emit(text, arguments)
+    shown = {"table": render_checks, "json": lambda them: to_json(checks_document(them)), "markdown": checks_markdown}
+    if arguments.format not in shown:
+        raise UsageError(f"--list has no format {arguments.format}", hint=f"Its formats are {', '.join(shown)}.")
+    streams.emit(shown[arguments.format](checks), arguments)
     return Exit.DONE
 
 
