@@ -15,6 +15,14 @@ from upgrade_kit.report.markdown import plain
 
 _WIDTH = 79
 _EACH_SAYS = "Each of its findings says what to type, with the names of your site."
+_PAGE_USE = (
+    "`--only` and `--skip` take the id of a check or the name of a family; `upgrade-kit explain ID` tells the same of "
+    "one check. This page is made from the checks themselves."
+)
+_PAGE_SEVERITIES = (
+    "An error stops the upgrade, a warning is for a person to act on, information is worth knowing. A check that "
+    "finds none of them still tells when it could not look, and then the verdict is UNKNOWN, never GO."
+)
 
 
 def render_checks(checks: Sequence[Check[Any]]) -> str:
@@ -39,15 +47,9 @@ def checks_markdown(checks: Sequence[Check[Any]]) -> str:
         "",
         "# The checks of preflight",
         "",
-        (
-            f"There are {len(checks)}, by family. `--only` and `--skip` take the id of a check or the name of a family; "
-            "`upgrade-kit explain ID` tells the same of one check. This page is made from the checks themselves."
-        ),
+        f"There are {len(checks)}, by family. {_PAGE_USE}",
         "",
-        (
-            "An error stops the upgrade, a warning is for a person to act on, information is worth knowing. A check that "
-            "finds none of them still tells when it could not look, and then the verdict is UNKNOWN, never GO."
-        ),
+        _PAGE_SEVERITIES,
     ]
     for family in families(checks):
         members = [check for check in checks if check.family == family]

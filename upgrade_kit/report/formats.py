@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from upgrade_kit import __version__
+from upgrade_kit.model.changes import Changes
 from upgrade_kit.model.deployment import (
     Database,
     Deployment,
@@ -26,6 +27,7 @@ from upgrade_kit.model.finding import (
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
+from upgrade_kit.report.changes import changes_sentence
 from upgrade_kit.report.markdown import code, hint_lines, plain
 
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -34,7 +36,13 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FILE = re.compile(r"(?P<file>.*\.(?:py|config|txt|log|toml|ini|html))(?::(?P<line>\d+))?", re.IGNORECASE)
 
 
-def preflight_markdown(preflight: Preflight, *, path: UpgradePath | Unobserved, deployment: Deployment) -> str:
+def preflight_markdown(
+    preflight: Preflight,
+    *,
+    path: UpgradePath | Unobserved,
+    deployment: Deployment,
+    changes: Changes | None = None,
+) -> str:
     """Return the report as Markdown: a heading, a table of every check, then each finding with what to type."""
     database, version = deployment.database, deployment.version
     lines = [
@@ -45,6 +53,7 @@ def preflight_markdown(preflight: Preflight, *, path: UpgradePath | Unobserved, 
         f"- Version: {code(version.reason if isinstance(version, Unobserved) else version)}",
         f"- Path: {code(path.reason if isinstance(path, Unobserved) else ' -> '.join(map(str, path.versions)))}",
         "",
+        *([plain(changes_sentence(changes, deployment.observed_at)), ""] if changes is not None else ()),
         "| id | check | result |",
         "|---|---|---|",
         *(f"| {plain(result.id)} | {plain(result.title)} | {plain(_word(result))} |" for result in preflight.results),
