@@ -98,7 +98,7 @@ def test_what_is_written_is_read_back(run: EarlierRun) -> None:
         '{"schema": 1, "command": "preflight", "verdict": "GO"}',
         '{"schema": 1, "command": "preflight", "verdict": "GO", "results": 3}',
         '{"schema": 1, "command": "preflight", "verdict": "GO", "results": [3]}',
-        '{"schema": 1, "command": "preflight", "verdict": "GO", "results": [{"id": "U", "result": "?", "findings": []}]}',
+        '{"schema": 1, "command": "preflight", "verdict": "", "results": [{"id": "U", "result": "?", "findings": []}]}',
         '{"schema": 1, "command": "preflight", "verdict": "GO", "results": [], "observed_at": "yesterday"}',
         '{"schema": 1, "command": "preflight", "verdict": "GO", "results": [], "observed_at": "2026-03-01T08:00:00"}',
     ],
