@@ -24,13 +24,14 @@ from upgrade_kit.deployment.survey import TIME_LIMIT_SECONDS, survey
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.changes import Changes
 from upgrade_kit.model.deployment import Deployment
-from upgrade_kit.model.finding import Severity, Verdict
+from upgrade_kit.model.finding import CheckResult, Found, Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.changes import changes_since, remembered
+from upgrade_kit.preflight.installed import OWN_CHECKS, load_checks
 from upgrade_kit.preflight.journey import path_of
-from upgrade_kit.preflight.runner import Preflight, load_checks, run_preflight
+from upgrade_kit.preflight.runner import Preflight, run_preflight
 from upgrade_kit.preflight.selection import select
 from upgrade_kit.report.checks import checks_document, checks_markdown, render_checks
 from upgrade_kit.report.document import to_json
@@ -194,12 +195,24 @@ def _write(
 
 
 def _list(arguments: Namespace, streams: Streams) -> Exit:
-    checks, _ = select(load_checks().checks, only=arguments.only, skip=arguments.skip)
+    loaded = load_checks()
+    checks, _ = select(loaded.checks, only=arguments.only, skip=arguments.skip)
+    if not arguments.only:
+        checks = (*checks, *OWN_CHECKS)
     shown = {"table": render_checks, "json": lambda them: to_json(checks_document(them)), "markdown": checks_markdown}
     if arguments.format not in shown:
         raise UsageError(f"--list has no format {arguments.format}", hint=f"Its formats are {', '.join(shown)}.")
     streams.emit(shown[arguments.format](checks), arguments)
-    return Exit.DONE
+    wrong = [result for result in (check.judge(loaded) for check in OWN_CHECKS) if isinstance(result.result, Found)]
+    for result in wrong:
+        _tell(result, streams)
+    return Exit.FINDINGS if wrong else Exit.DONE
+
+
+def _tell(result: CheckResult, streams: Streams) -> None:
+    encoding = streams.err.encoding or "utf-8"
+    for finding in result.result.findings if isinstance(result.result, Found) else ():
+        streams.err.write(f"{result.id}  {visible(finding.message, encoding)}\n")
 
 
 def _seconds(text: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 from upgrade_kit.model.rewrite import Rule
 from upgrade_kit.preflight.check import Check
+from upgrade_kit.preflight.installed import OWN_CHECKS
 from upgrade_kit.preflight.selection import families
 from upgrade_kit.preflight.severities import severities
 from upgrade_kit.report.markdown import plain
@@ -100,6 +101,8 @@ def render_check(check: Check[Any]) -> str:
     """Return why a check asks, where that comes from, how to mend what it finds and how to leave it out."""
     when = "always" if check.crosses is None else f"where the path goes past {check.crosses}"
     silence = f"upgrade-kit preflight --skip {check.id}  (shown as left out; what it would have found is still there)"
+    if check in OWN_CHECKS:
+        silence = "It cannot be left out: it is asked of the kit itself, and shown where it finds something."
     parts = [
         (f"{check.id}  {check.title}",),
         ("Why", check.why),
