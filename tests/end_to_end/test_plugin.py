@@ -23,20 +23,10 @@ PLUGIN = ROOT / "fixtures" / "plugin"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def installed(source: Path, target: Path) -> Path:
-    """Build a distribution and install it in a folder, without a network."""
-    pytest.importorskip("hatchling")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
-    command += ["--no-deps", "--no-build-isolation", "--target", str(target), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return target
-
-
-def changed(folder: Path, old: str, new: str) -> Path:
-    """Return a copy of the plug-in whose module of checks reads otherwise."""
+def changed(place: Path, folder: Path, old: str, new: str) -> Path:
+    """Return a copy of what is installed, in which the module of checks reads otherwise."""
     copy = folder / "changed"
-    shutil.copytree(PLUGIN, copy)
+    shutil.copytree(place, copy)
     module = copy / "hospital_checks" / "tables.py"
     text = module.read_text(encoding="utf-8")
     assert old in text
@@ -62,9 +52,15 @@ def running(place: Path, folder: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("source") / "plugin"
-    shutil.copytree(PLUGIN, copy)
-    return installed(copy, tmp_path_factory.mktemp("installed"))
+    """A folder in which the distribution is installed: built there and then, without a network."""
+    pytest.importorskip("hatchling")
+    source, target = tmp_path_factory.mktemp("source") / "plugin", tmp_path_factory.mktemp("installed")
+    shutil.copytree(PLUGIN, source)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
+    command += ["--no-deps", "--no-build-isolation", "--target", str(target), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
 
 
 @pytest.fixture
@@ -146,9 +142,9 @@ def test_its_rule_decides_on_procedures(place: Path, run: Run) -> None:
     ],
 )
 def test_one_that_cannot_be_loaded_is_an_error_and_the_others_are_asked(
-    old: str, new: str, told: str, tmp_path: Path, url: str
+    old: str, new: str, told: str, place: Path, tmp_path: Path, url: str
 ) -> None:
-    run = running(installed(changed(tmp_path, old, new), tmp_path / "installed"), tmp_path)
+    run = running(changed(place, tmp_path, old, new), tmp_path)
     done = run("preflight", "--database", url, "--only", "UK202", "--format", "json")
     assert done.returncode == 1
     assert answer(done, "UK202")["result"] == "passed"
@@ -162,8 +158,8 @@ def test_one_that_cannot_be_loaded_is_an_error_and_the_others_are_asked(
     assert told in listed.stderr
 
 
-def test_an_id_that_is_taken_is_an_error(tmp_path: Path, url: str) -> None:
-    run = running(installed(changed(tmp_path, '"HX101"', '"UK202"'), tmp_path / "installed"), tmp_path)
+def test_an_id_that_is_taken_is_an_error(place: Path, tmp_path: Path, url: str) -> None:
+    run = running(changed(place, tmp_path, '"HX101"', '"UK202"'), tmp_path)
     done = run("preflight", "--database", url, "--only", "UK202", "--format", "json")
     assert done.returncode == 1
     (finding,) = answer(done, "UK902")["findings"]
@@ -171,9 +167,8 @@ def test_an_id_that_is_taken_is_an_error(tmp_path: Path, url: str) -> None:
     assert "hospital_checks.tables" in finding["message"]
 
 
-def test_a_check_that_fails_has_not_passed(tmp_path: Path, url: str) -> None:
-    source = changed(tmp_path, "    if fact.names:", "    if fact.nmaes:")
-    run = running(installed(source, tmp_path / "installed"), tmp_path)
+def test_a_check_that_fails_has_not_passed(place: Path, tmp_path: Path, url: str) -> None:
+    run = running(changed(place, tmp_path, "    if fact.names:", "    if fact.nmaes:"), tmp_path)
     done = run("preflight", "--database", url, "--only", "HX101", "--format", "json")
     assert done.returncode == 3
     assert "AttributeError" in answer(done, "HX101")["reason"]
