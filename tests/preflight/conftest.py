@@ -37,6 +37,7 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.sql import Script, Scripts
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
@@ -147,6 +148,7 @@ def site(database: Database, settings: Settings) -> Deployment:
             modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
             sites=(),
         ),
+        sql=Scripts(read=(Script(name="report.sql", queries=()),)),
     )
 
 

@@ -33,6 +33,7 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.sql import Scripts
 from upgrade_kit.model.unobserved import Unobserved
 
 TIME_LIMIT_SECONDS = 300.0  # of one look: counting the rows of a large database takes its time
@@ -54,6 +55,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     backup_folders: Sequence[Path] = (),
     service_exports: Sequence[Path] = (),
     iis: Sequence[Path] = (),
+    sql: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
     now: datetime | None = None,
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
@@ -72,6 +74,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         backup_folders: where to look for backups.
         service_exports: files with what ``sc.exe query`` and ``sc.exe qc`` printed on the server.
         iis: ``web.config`` and ``applicationHost.config``, or folders that hold them, besides those of the site.
+        sql: files of SQL that the site keeps.
         releases: the releases that the rules know; by default all that are installed.
         now: the time of the observation; by default the present.
         time_limit_seconds: how long looking at one thing may take; what takes longer is ``Unobserved``.
@@ -101,6 +104,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    queries = looks.begin("the files of SQL", lambda: _sql(sql))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     observed, checkout = base.result(), code.result()
     # what has to know the database first
@@ -122,6 +126,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         service_scripts=scripts,
         windows_services=services.result(),
         iis=web_server.result(),
+        sql=queries.result(),
     )
 
 
@@ -339,6 +344,14 @@ def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str
     from upgrade_kit.deployment.iis import read_iis  # noqa: PLC0415 - a database alone has no web server
 
     return read_iis(root, given, environment=environment)
+
+
+def _sql(files: Sequence[Path]) -> Scripts | Unobserved:
+    if not files:
+        return Unobserved("no file of SQL was named; --sql FILE takes reports and jobs that a site keeps", asked=False)
+    from upgrade_kit.deployment.sql_files import read_sql_files  # noqa: PLC0415 - most sites name none
+
+    return read_sql_files(files)
 
 
 def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:
