@@ -38,6 +38,13 @@ _NO_COLUMN = _NO_ALIAS | frozenset(
         statement returns language deallocate open close cursor next into varchar nvarchar int integer bigint char""",
     )
 )
+_OBJECTS = frozenset(
+    re.findall(
+        r"\w+",
+        """table view index trigger procedure proc function database schema login user role or unique temporary temp
+        materialized global local clustered nonclustered definer algorithm force recursive""",
+    )
+)
 # After these UPDATE, DELETE and INSERT begin no statement: FOR UPDATE, ON DELETE, AFTER INSERT OR UPDATE, THEN INSERT.
 _NO_BEGINNING_AFTER = frozenset(
     {"for", "on", "after", "before", "or", "of", ",", "key", "do", "then", "grant", "instead"}
@@ -56,7 +63,7 @@ def read_sql(name: str, text: str) -> Script:
     for words in batches(source):
         queries += _Reader(source, words, len(queries)).read()
     if not queries:
-        raise SqlError("it holds no statement of SQL")
+        raise SqlError("it holds no statement of SQL that names a table")
     return Script(name=name, queries=tuple(queries))
 
 
@@ -201,7 +208,7 @@ class _Reader:
             if not self._is("from"):
                 self._table()
             return True
-        elif text in {"create", "alter", "truncate", "drop"}:
+        elif text == "truncate" or (text in {"create", "alter", "drop"} and self._peek(1).text in _OBJECTS):
             self._about_a_table()
             return True
         elif text in {"from", "join", "using", "apply", "straight_join"} and self._query and not self._calls[-1]:
@@ -211,7 +218,7 @@ class _Reader:
                 self._table()
             return True
         elif text in _CLAUSES and self._query:
-            self._query.clause = text
+            self._query.clause = self._query.clause if self._calls[-1] else text
         elif text == "into" and self._query and self._query.clause == "select":
             self._at += 1
             self._dotted()  # SELECT INTO makes a table

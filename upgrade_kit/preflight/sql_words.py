@@ -13,7 +13,7 @@ from sqlparse import tokens as kinds
 
 from upgrade_kit.model.sql import Place
 
-_BATCH = re.compile(r"(?im)^[ \t]*GO(?:[ \t]+\d+)?[ \t]*;?[ \t]*(?=\r?$|\Z)")
+_BATCH = re.compile(r"(?im)(?:^|(?<=\r))[ \t]*GO(?:[ \t]+\d+)?[ \t]*;?[ \t]*(?=[\r\n]|\Z)")
 _MYSQL_OR_ESCAPED = re.compile(r"`|\bE'")
 _UNQUOTED = {'"': '"', "`": "`", "[": "]"}
 
@@ -86,7 +86,9 @@ def _words(text: Text, start: int, end: int) -> Iterator[Word]:
             continue
         if kind is kinds.Error and value in "'\"`":
             raise SqlError(f"a quotation mark in line {text.place(place).line} is never closed")
-        if kind is kinds.Literal and value.startswith("$"):  # the body of a function of PostgreSQL
+        if (
+            kind is kinds.Literal and value.startswith("$") and before.lower() in {"as", "do"}
+        ):  # the body of a function of PostgreSQL
             mark = value[: value.index("$", 1) + 1]
             yield from _words(text, place + len(mark), start - len(mark))
             continue
