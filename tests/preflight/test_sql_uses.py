@@ -60,7 +60,7 @@ def named(text: str, fate: Fate = Fate.GONE) -> list[str]:
         ("SELECT a.id FROM units a, lists b WHERE b.comment = 'x'", ["lists.comment"]),
         ("SELECT vendor, comment FROM units, lists", ["units.vendor", "lists.comment"]),
         ("SELECT extract(year FROM id), comment FROM lists", ["lists.comment"]),
-        ("SELECT 1 FROM units WHERE 1 IN (SELECT 1 FROM lists WHERE comment=vendor)", ["lists.comment", "units.vendor"]),
+        ("SELECT 1 FROM units WHERE 1=(SELECT 1 FROM lists WHERE comment=vendor)", ["lists.comment", "units.vendor"]),
         ("SELECT x.id FROM (SELECT id, comment FROM lists) x", ["lists.comment"]),
         ("SELECT id FROM units UNION ALL SELECT comment FROM lists", ["lists.comment"]),
         ("WITH l AS (SELECT comment FROM lists) SELECT comment FROM l", ["lists.comment"]),
