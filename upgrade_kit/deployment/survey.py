@@ -33,7 +33,8 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
-from upgrade_kit.model.sql import Scripts
+from upgrade_kit.model.repository import Git
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 
 TIME_LIMIT_SECONDS = 300.0  # of one look: counting the rows of a large database takes its time
@@ -104,7 +105,9 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    stored = looks.begin("views and triggers", lambda: _stored_sql(address))
     queries = looks.begin("the files of SQL", lambda: _sql(sql))
+    repository = looks.begin("git", lambda: _git(folder, releases, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     observed, checkout = base.result(), code.result()
     # what has to know the database first
@@ -127,6 +130,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         windows_services=services.result(),
         iis=web_server.result(),
         sql=queries.result(),
+        stored_sql=stored.result(),
+        git=repository.result(),
     )
 
 
@@ -346,12 +351,35 @@ def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str
     return read_iis(root, given, environment=environment)
 
 
+def _stored_sql(address: DatabaseAddress | Unobserved) -> StoredSql | Unobserved:
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.connection import open_database  # noqa: PLC0415 - Django loads only when needed
+    from upgrade_kit.deployment.stored_sql import read_stored_sql  # noqa: PLC0415 - as above
+
+    try:
+        with open_database(address) as session:
+            return read_stored_sql(session)
+    except DatabaseError as error:
+        return Unobserved(str(error))
+
+
 def _sql(files: Sequence[Path]) -> Scripts | Unobserved:
     if not files:
         return Unobserved("no file of SQL was named; --sql FILE takes reports and jobs that a site keeps", asked=False)
     from upgrade_kit.deployment.sql_files import read_sql_files  # noqa: PLC0415 - most sites name none
 
     return read_sql_files(files)
+
+
+def _git(
+    folder: SiteFolder | Unobserved, releases: tuple[Release, ...], environment: Mapping[str, str] | None
+) -> Git | Unobserved:
+    if isinstance(folder, Unobserved):
+        return folder
+    from upgrade_kit.deployment.repository import read_git  # noqa: PLC0415 - a database alone has no repository
+
+    return read_git(folder.root, releases, environment=environment)
 
 
 def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:

@@ -11,8 +11,9 @@ from packaging.version import Version
 
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import MacroName, Procedure
-from upgrade_kit.model.sql import Scripts
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 
 
@@ -396,6 +397,8 @@ class Deployment:
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
         sql: the files of SQL that were named.
+        stored_sql: views, triggers and procedures in the database.
+        git: what git knows of the site's folder.
     """
 
     site: Path | None
@@ -414,3 +417,5 @@ class Deployment:
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
     sql: Scripts | Unobserved = NOT_ASKED
+    stored_sql: StoredSql | Unobserved = NOT_ASKED
+    git: Git | Unobserved = NOT_ASKED

@@ -157,6 +157,8 @@ class Models:
         tables: in the order in which that version's dumpdata writes them; objects come after those they point
             to, as far as that is possible.
         fresh: what a fresh database holds beside content types, permissions and migrations.
+        remade: tables that the migrations to this version make anew on SQLite.
+        retyped: ``(table, column)`` of what these migrations give another type or length.
         moved: what became of what the version before held, as far as the models do not tell.
         origin: the rules file.
     """
@@ -164,6 +166,8 @@ class Models:
     version: Version
     tables: tuple[TableShape, ...]
     fresh: tuple[FreshRow, ...] = ()
+    remade: tuple[str, ...] = ()
+    retyped: tuple[tuple[str, str], ...] = ()
     moved: tuple[Moved, ...] = ()
     origin: str
 

@@ -91,6 +91,21 @@ class Scripts:
     unread: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSql:
+    """SQL that the database itself holds.
+
+    Attributes:
+        vendor: of the database, as ``Database`` has it.
+        views: each by its name (``"view monthly"``).
+        others: triggers, procedures and functions, likewise.
+    """
+
+    vendor: str
+    views: Scripts
+    others: Scripts
+
+
 class Fate(StrEnum):
     """What the migrations do to a table or a column."""
 
@@ -129,8 +144,12 @@ class SchemaChanges:
         columns: ``(table, columns)`` of each table that is there now.
         changes: what becomes of them.
         reshaped: tables that will have other columns than now, with those that go and those that come.
+        retyped: ``(table, column)`` of what gets another type, or another length.
+        remade: tables that are made anew on SQLite, which cannot change one.
     """
 
     columns: tuple[tuple[str, frozenset[str]], ...]
     changes: tuple[SchemaChange, ...]
     reshaped: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+    retyped: tuple[tuple[str, str], ...] = ()
+    remade: tuple[str, ...] = ()

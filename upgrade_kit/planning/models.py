@@ -27,7 +27,15 @@ _FIELD_KEYS = {
 _LIST_KEYS = {"name": str, "table": str, "source": str, "target": str, "to": str, "order": list}
 _MODEL_KEYS = {"model": str, "table": str, "fields": list, "lists": list, "permissions": list, "dumped": bool}
 _FRESH_KEYS = {"model": str, "pk": int, "unique": dict}
-_FILE_KEYS = {"version": str, "source": str, "models": list, "fresh": list, "moved": list}
+_FILE_KEYS = {
+    "version": str,
+    "source": str,
+    "models": list,
+    "fresh": list,
+    "moved": list,
+    "remade": list,
+    "retyped": list,
+}
 _MOVED_KEYS = {"table": str, "columns": list, "what": str, "instead": str, "source": str}
 
 
@@ -86,7 +94,12 @@ def _read(file: Path) -> Models:
         _moved(item, where, f"moved[{index}]")
         for index, item in enumerate(_tables(values, "moved", where, "") if "moved" in values else ())
     )
-    return Models(version=version, tables=tables, fresh=fresh, moved=moved, origin=where)
+    remade = _texts(values, "remade", [], where, "")
+    retyped = tuple(tuple(name.split(".", 1)) for name in _texts(values, "retyped", [], where, ""))
+    pairs = tuple((pair[0], pair[1]) for pair in retyped if len(pair) > 1)
+    if len(pairs) < len(retyped):
+        raise RulesError(where, "retyped", "must name each as table.column")
+    return Models(version=version, tables=tables, fresh=fresh, remade=remade, retyped=pairs, moved=moved, origin=where)
 
 
 def _table(item: Mapping[str, object], where: str, key: str) -> TableShape:

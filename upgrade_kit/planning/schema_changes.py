@@ -38,7 +38,14 @@ def schema_changes(path: UpgradePath, models: Iterable[Models] | None = None) ->
         for table, columns in sorted(first.items())
         if table in last and columns != last[table]
     )
-    return SchemaChanges(columns=tuple(sorted(first.items())), changes=tuple(changes), reshaped=reshaped)
+    reached = [known[hop.target] for hop in path.hops]
+    return SchemaChanges(
+        columns=tuple(sorted(first.items())),
+        changes=tuple(changes),
+        reshaped=reshaped,
+        retyped=tuple(sorted({key for after in reached for key in after.retyped if key[0] in first})),
+        remade=tuple(sorted({table for after in reached for table in after.remade if table in first})),
+    )
 
 
 def columns_of(models: Models) -> dict[str, frozenset[str]]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from upgrade_kit.model.sql import NamedColumn, NamedTable, Query, Script
-from upgrade_kit.preflight.sql_words import NOTHING, Kind, SqlError, Text, Word, batches
+from upgrade_kit.preflight.sql_words import NOTHING, Kind, NoStatementError, Text, Word, batches
 
 _MOST_WORDS = 60  # characters of a statement's beginning
 _CLAUSES = frozenset(
@@ -63,7 +63,7 @@ def read_sql(name: str, text: str) -> Script:
     for words in batches(source):
         queries += _Reader(source, words, len(queries)).read()
     if not queries:
-        raise SqlError("it holds no statement of SQL that names a table")
+        raise NoStatementError("it holds no statement of SQL that names a table")
     return Script(name=name, queries=tuple(queries))
 
 

@@ -86,6 +86,20 @@ def uses(script: Script, changes: SchemaChanges, fate: Fate) -> Iterator[Use]:
     yield from sorted(dict.fromkeys(found), key=lambda use: (use.place, use.change.column))
 
 
+def tables_of(script: Script) -> frozenset[str]:
+    """Return every table that a script reads or writes."""
+    return frozenset(table.name for query in script.queries for table in query.tables)
+
+
+def columns_of(script: Script, changes: SchemaChanges) -> frozenset[tuple[str, str]]:
+    """Return ``(table, column)`` of every column of QATrack+ that a script names, as far as that can be told."""
+    known = _Known(changes)
+    named = (
+        (_table_of(column, query, script, known), column.name) for query in script.queries for column in query.columns
+    )
+    return frozenset((table, column) for table, column in named if table is not None)
+
+
 def inserts(script: Script, changes: SchemaChanges) -> Iterator[Whole]:
     """Yield each INSERT that does not say into which columns, where the table will have others."""
     known = _Known(changes)

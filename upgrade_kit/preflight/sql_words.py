@@ -47,6 +47,10 @@ class SqlError(ValueError):
     """A text cannot be taken apart: with its place."""
 
 
+class NoStatementError(SqlError):
+    """A text holds nothing that names a table."""
+
+
 class Text:
     """A text and the places in it."""
 

@@ -38,6 +38,8 @@ OBSERVED = (
     "windows_services",
     "iis",
     "sql",
+    "stored_sql",
+    "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 

@@ -8,12 +8,12 @@ from typing import Self, TypeVar
 
 from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
 from upgrade_kit.model.path import UpgradePath
-from upgrade_kit.model.sql import Fate, SchemaChanges, Script, Scripts
+from upgrade_kit.model.sql import Fate, SchemaChanges, Script, Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.schema_changes import schema_changes
 from upgrade_kit.preflight.check import Answer, check, counted, error, info, warning
 from upgrade_kit.preflight.facts import Facts, both, then
-from upgrade_kit.preflight.sql_uses import Use, Whole, inserts, selects, uses
+from upgrade_kit.preflight.sql_uses import Use, Whole, columns_of, inserts, selects, tables_of, uses
 
 FoundT = TypeVar("FoundT")
 _SHOWN = 5  # places of one file and one column; more of them say nothing more
@@ -97,16 +97,102 @@ def every_file_can_be_read(scripts: Scripts) -> Answer:
     return Passed(counted(scripts.read, "file"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOnPath:
+    """The views, triggers and procedures in the database, and what the migrations on the way do to the tables."""
+
+    stored: StoredSql
+    changes: SchemaChanges
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        stored, path = facts.get(StoredSql), facts.get(UpgradePath)
+        if isinstance(stored, Unobserved) or isinstance(path, Unobserved):
+            return both(stored, path, lambda _stored, _path: Unobserved("never asked"))
+        return then(schema_changes(path), lambda changes: cls(stored=stored, changes=changes))
+
+
+@check(
+    "UK355",
+    "No view in the database stands in the way of the migrations",
+    reads=StoredOnPath,
+    section="docs/facts.md, SQL of the site",
+    remedy="Keep the view's definition, drop the view before the migration, and make it anew afterwards.",
+)
+def no_view_is_in_the_way(fact: StoredOnPath) -> Answer:
+    """A view of a table that is made anew, or of a column that gets another type, stops the migration half way."""
+    if not fact.changes.changes and not fact.changes.reshaped:
+        return NotApplicable(_NO_CHANGE)
+    findings = [finding for view in fact.stored.views.read for finding in _of_view(view, fact)]
+    return _judged(findings, fact.stored.views, "view")
+
+
+@check(
+    "UK356",
+    "No trigger or procedure in the database names what the migrations take away",
+    reads=StoredOnPath,
+    section="docs/facts.md, SQL of the site",
+    remedy="Keep its definition, drop it before the migration, and make it anew afterwards for the new columns.",
+)
+def no_trigger_loses_its_columns(fact: StoredOnPath) -> Answer:
+    """A trigger that names a column that is gone makes every save of its table fail; one that vanished does nothing."""
+    if not fact.changes.changes and not fact.changes.reshaped:
+        return NotApplicable(_NO_CHANGE)
+    findings = [finding for script in fact.stored.others.read for finding in _of_trigger(script, fact)]
+    return _judged(findings, fact.stored.others, "trigger or procedure")
+
+
+def _of_view(view: Script, fact: StoredOnPath) -> Iterator[Finding]:
+    """Yield what becomes of a view, as its vendor has it."""
+    hint = "Keep its definition, drop it before the migration, and make it anew afterwards for what is there then."
+    remade = sorted(tables_of(view) & set(fact.changes.remade)) if fact.stored.vendor == "sqlite" else ()
+    retyped = sorted(columns_of(view, fact.changes) & set(fact.changes.retyped))
+    if remade:
+        told = f"{view.name} reads {', '.join(remade)}, which the migration makes anew; it stops there"
+        yield error(told, where=view.name, hint=hint)
+    elif retyped and fact.stored.vendor == "postgresql":
+        names = ", ".join(f"{table}.{column}" for table, column in retyped)
+        told = f"{view.name} uses {names}, which the migration gives another length; PostgreSQL refuses that"
+        yield error(told, where=view.name, hint=hint)
+    else:
+        end = "is dropped with it" if fact.stored.vendor == "postgresql" else "fails when it is next used"
+        for name in _gone(view, fact):
+            yield warning(f"{view.name} names {name}, which goes; the view {end}", where=view.name, hint=hint)
+
+
+def _of_trigger(script: Script, fact: StoredOnPath) -> Iterator[Finding]:
+    hint = "Keep its definition, drop it before the migration, and make it anew afterwards for what is there then."
+    on = script.queries[0].tables
+    if fact.stored.vendor == "sqlite" and on and on[0].name in fact.changes.remade:
+        told = f"{script.name} is on {on[0].name}, which the migration makes anew without it"
+        yield warning(told, where=script.name, hint=hint)
+        return
+    for name in _gone(script, fact):
+        yield warning(f"{script.name} names {name}, which goes", where=script.name, hint=hint)
+
+
+_NO_CHANGE = "the way that is left changes no table"
+
+
+def _gone(script: Script, fact: StoredOnPath) -> list[str]:
+    found = (use.change for use in uses(script, fact.changes, Fate.GONE))
+    return list(dict.fromkeys(f"{one.table}.{one.column}" if one.column else one.table for one in found))
+
+
+def _judged(findings: list[Finding], scripts: Scripts, noun: str) -> Answer:
+    """Return what was found; without a finding, it passes only where all could be read."""
+    if findings:
+        return findings
+    return CouldNotRun(_unread(scripts)) if scripts.unread else Passed(counted(scripts.read, noun))
+
+
 def _answer(fact: ScriptsOnPath, judge: Callable[[Script], Iterable[Finding]]) -> Answer:
     """Return what is found; without a finding, it passes only where every file could be read."""
     if not fact.changes.changes and not fact.changes.reshaped:
-        return NotApplicable("the way that is left changes no table")
+        return NotApplicable(_NO_CHANGE)
     findings = [finding for script in fact.scripts.read for finding in judge(script)]
-    if findings:
-        return findings
-    if fact.scripts.unread:
-        return CouldNotRun(_unread(fact.scripts))
-    return Passed(counted(fact.scripts.read, "file"))
+    return _judged(findings, fact.scripts, "file")
 
 
 def _unread(scripts: Scripts) -> str:
@@ -166,5 +252,7 @@ CHECKS = (
     inserts_name_their_columns,
     no_asterisk_loses_columns,
     nothing_is_named_that_changes,
+    no_view_is_in_the_way,
+    no_trigger_loses_its_columns,
     every_file_can_be_read,
 )
