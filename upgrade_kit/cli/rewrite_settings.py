@@ -24,7 +24,7 @@ from upgrade_kit.deployment.settings_file import (
     write_settings_file,
 )
 from upgrade_kit.errors import NotReadyError, SiteError, UsageError
-from upgrade_kit.model.deployment import ImportKind, Settings
+from upgrade_kit.model.deployment import Settings
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import Outcome
 from upgrade_kit.model.settings_rewrite import LeftAlone
@@ -189,14 +189,6 @@ def _left(root: Path, name: str, stated: Settings | Unobserved, path: UpgradePat
                 line=0,
                 reason=f"it is set in {database.where}, which is not written here. "
                 f"{path.target.version} cannot load {database.engine}; write {new} there.",
-            )
-    for one in stated.imports:
-        if one.kind is ImportKind.PYTHON2 and one.where.startswith(f"{name}:"):
-            line = one.where.rpartition(":")[2]
-            yield LeftAlone(
-                name="imports",
-                line=int(line) if line.isdecimal() else 0,
-                reason=f"Python 3 has no module {one.module}. Import what it has in its place.",
             )
 
 

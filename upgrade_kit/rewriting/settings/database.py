@@ -120,9 +120,13 @@ class _Databases:
 
     def _options(self, name: str, engine: str | None, value: cst.BaseExpression) -> Proposals:
         gone = self._options_gone(engine)
+        table = self._module.table(self._followed(value))
+        if engine is None and table is not None:  # it is computed; a person has been told
+            taken = ", ".join(sorted(frozenset().union(*self._read_by.values()) & table.keys()))
+            said = f"{self._of(OPTIONS, name)} holds {taken}. Take out of it what only the engine before reads"
+            return self._doubt(value, OPTIONS, said, end=".") if taken else Proposals()
         if not gone:
             return Proposals()
-        table = self._module.table(self._followed(value))
         if table is None:
             said = f"{self._of(OPTIONS, name)} is not written out as a dictionary here"
             return self._doubt(value, OPTIONS, f"{said}. Take out of it what was for {self._old_of(engine)}", end=".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.path import UpgradePath
@@ -19,7 +20,7 @@ from upgrade_kit.rewriting.settings.database import ENGINE, OPTIONS, database_ch
 from upgrade_kit.rewriting.settings.module import SettingsModule
 from upgrade_kit.rewriting.settings.names import IMPORTS, import_changes, name_changes, with_heading
 from upgrade_kit.rewriting.settings.proposals import Doubt, Proposal, Proposals
-from upgrade_kit.rewriting.settings.python2 import PYTHON2, conversion, otherwise_on_python3
+from upgrade_kit.rewriting.settings.python2 import PYTHON2, conversion, gone_from_python3, otherwise_on_python3
 
 _PYTHON2_WHY = "Only Python 2 can run it as it is; this means the same on Python 3."
 _PYTHON2_SOURCE = "docs.python.org/3/whatsnew/3.0.html"
@@ -130,9 +131,8 @@ def _put_together(
 ) -> SettingsRewrite:
     back = _Back(text, first)
     doubts = [LeftAlone(name=one.name, line=back.line(module, one), reason=one.reason) for one in found.doubts]
-    if wanted.was_python2:
-        told = otherwise_on_python3(text, first)
-        doubts += [LeftAlone(name=one.name, line=one.line, reason=one.reason) for one in told]
+    told = [*gone_from_python3(text), *(otherwise_on_python3(text, first) if wanted.was_python2 else ())]
+    doubts += [LeftAlone(name=one.name, line=one.line, reason=one.reason) for one in told]
     left = tuple(sorted(dict.fromkeys(doubts), key=lambda one: (one.line, one.name)))
     changes = [change for change in found.changes if change.name in wanted.chosen]
     offers = tuple(change for change in changes if not change.before and change.start == len(module.text))
@@ -212,7 +212,7 @@ class _Back:
                 )
             )
         made.sort(key=lambda edit: (edit.offset, len(edit.before)))  # of those at one place, insertions come first
-        for one, other in zip(made, made[1:], strict=False):
+        for one, other in pairwise(made):
             if other.offset < one.offset + len(one.before):
                 return None
         return tuple(made)

@@ -31,7 +31,7 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?P<head>://[^\s:/@'\"]*):[^\s'\"]*@")
-_PAIR = re.compile(r"(?P<head>\b(?:password|passwd|pwd)[ \t]*=[ \t]*)[^;'\"\r\n&]+", re.IGNORECASE)
+_PAIR = re.compile(r"(?P<head>\b(?:password|passwd|pwd)[ \t]*=[ \t]*)[^\s;'\"&][^;'\"\r\n&]*", re.IGNORECASE)
 
 
 class Secrets:
@@ -47,12 +47,12 @@ class Secrets:
         for module in modules:
             if module is not None:
                 for node in _secret_literals(module):
-                    self._add(module, node)
+                    self._add(node)
         self._values.discard("")
         words = sorted((word for word in self._values if len(word) >= _SHORTEST_WITHIN_TEXT), key=len, reverse=True)
-        self._within = re.compile("|".join(map(re.escape, words))) if words else None
+        self._within = re.compile("|".join(map(_as_words, words))) if words else None
 
-    def _add(self, module: SettingsModule, node: cst.CSTNode) -> None:
+    def _add(self, node: cst.CSTNode) -> None:
         match node:
             case cst.SimpleString():
                 self._literals.add(node.value)
@@ -98,6 +98,13 @@ def _unsaid(found: re.Match[str]) -> str:
     return f"{found['head']}{found['quote']}{HIDDEN if found['quoted'] else ''}{closed}"
 
 
+def _as_words(text: str) -> str:
+    """Return a pattern for a text where it does not begin or end within a word."""
+    before = r"(?<!\w)" if re.match(r"\w", text) else ""
+    behind = r"(?!\w)" if re.search(r"\w\Z", text) else ""
+    return f"{before}{re.escape(text)}{behind}"
+
+
 def _lines(content: str) -> str:
     """Hide a text and keep its line ends, so that all lines of the file keep their numbers."""
     return HIDDEN + "".join(f"{end}{HIDDEN}" for end in re.findall(r"\r\n|\r|\n", content))
@@ -123,6 +130,10 @@ def _secret_values(module: SettingsModule, names: set[str]) -> Iterator[cst.CSTN
         match node:
             case cst.DictElement(key=key, value=value) if _speaks(key, names):
                 yield value
+            case cst.Assign(
+                targets=[cst.AssignTarget(target=cst.Tuple(elements=ones))], value=cst.Tuple(elements=others)
+            ) if len(ones) == len(others):
+                yield from (other.value for one, other in zip(ones, others, strict=True) if _speaks(one.value, names))
             case cst.Assign(targets=targets, value=value) if any(_speaks(one.target, names) for one in targets):
                 yield value
             case (
