@@ -68,11 +68,11 @@ def test_the_result_is_python_3_6(case: Path) -> None:
     "text",
     [
         pytest.param("", id="an empty file"),
-        pytest.param("DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql_psycopg2'}}\n", id="PostgreSQL"),
+        pytest.param("DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql_psycopg2'}}\n", id="Postgres"),
         pytest.param("DATABASES = {'default': {'ENGINE': 'django.db.backends.mysql'}}\n", id="MySQL"),
         pytest.param("DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}\n", id="SQLite"),
         pytest.param(
-            "DATABASES = {'default': {'ENGINE': 'sql_server.pyodbc', 'OPTIONS': {'driver': 'x', 'extra_params': 'y'}}}\n",
+            "DATABASES = {'default': {'ENGINE': 'sql_server.pyodbc', 'OPTIONS': {'driver': 'x', 'extra_params': ''}}}",
             id="the new engine with its own options",
         ),
         pytest.param(
@@ -194,8 +194,8 @@ LINES = st.sampled_from(
     [
         "DEBUG = False", "TEMPLATE_DEBUG = DEBUG", "import os", "# a comment", "", "    ", "print('x')",
         "DATABASES = {'default': {'ENGINE': 'sqlserver_ado', 'OPTIONS': {'provider': 'x', 'driver': 'y'}}}",
-        "DATABASES = {\n  'default': {\n    'ENGINE' : \"sqlserver_ado\" , # e\n    'OPTIONS': {\n      'provider': 1\n"
-        "    }\n  }\n}",
+        ("DATABASES = {\n  'default': {\n    'ENGINE' : \"sqlserver_ado\" , # e\n    'OPTIONS': {\n      'provider': 1"
+        "\n    }\n  }\n}"),
         "DATABASES['default']['OPTIONS'] = {'driver': 1, 'use_mars': 2, 'provider': 3}",
         "DATABASES['default']['ENGINE'] = ('sqlserver_ado')",
         "if os.name == 'nt':\n    DATABASES['default']['ENGINE'] = 'sqlserver_ado'",

@@ -134,14 +134,12 @@ class SettingsModule:
         match node:
             case cst.Dict(elements=elements):
                 pairs = [element for element in elements if isinstance(element, cst.DictElement)]
-                entries = [
-                    Entry(text_of(pair.key), pair.value, self.start(pair.key), self.end(pair.value)) for pair in pairs
-                ]
+                entries = [Entry(text_of(pair.key), pair.value, self.start(pair), self.end(pair)) for pair in pairs]
                 unpacked = len(pairs) < len(elements)
             case cst.Call(func=cst.Name(value="dict"), args=arguments):
                 words = [argument for argument in arguments if argument.keyword is not None]
                 entries = [
-                    Entry(word.keyword.value, word.value, self.start(word.keyword), self.end(word.value))
+                    Entry(word.keyword.value, word.value, self.start(word), self.end(word))
                     for word in words
                     if word.keyword is not None
                 ]
