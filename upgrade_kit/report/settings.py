@@ -155,11 +155,15 @@ def _summary(answer: SettingsAnswer, secrets: Secrets) -> str:
     match rewrite.outcome:
         case Outcome.REWRITE:
             fate = "Written." if answer.backup else "Nothing is written yet."
-            return f"{answer.file}: {len(rewrite.edits)} changes for {answer.target}. {fate}"
+            return f"{answer.file}: {_counted(len(rewrite.edits))} for {answer.target}. {fate}"
         case Outcome.UNCHANGED:
             return f"{answer.file}: nothing to rewrite; {rewrite.reason}."
         case Outcome.REVIEW | Outcome.ERROR:
             return f"{answer.file}: {rewrite.outcome}: {secrets.said(rewrite.reason)}. Nothing is written."
+
+
+def _counted(changes: int) -> str:
+    return "1 change" if changes == 1 else f"{changes} changes"
 
 
 def _next_steps(answer: SettingsAnswer) -> Iterator[str]:
