@@ -74,6 +74,12 @@ def local_settings_are_read(settings: Settings) -> Answer:
     ]
 
 
+def _rewrite(files: tuple[Path, ...]) -> str:
+    """Return the command that shows what the settings must become."""
+    root = next((str(file.parent.parent) for file in files if file.name == "settings.py"), "")
+    return f"upgrade-kit rewrite-settings {quoted(root) if root else ''}".rstrip()
+
+
 def _beside_manage_py(files: tuple[Path, ...]) -> Path | None:
     roots = {file.parent.parent for file in files if file.name == "settings.py"}
     return next((file for file in files if file.name == _LOCAL and file.parent in roots), None)
@@ -93,7 +99,9 @@ def settings_are_python_3(settings: Settings) -> Answer:
             f"{place} can be parsed by Python 2 only",
             where=place,
             hint=to_type(
-                "Write it so that both can read it (print(x), except E as e, 0o755), then let Python 3 try:",
+                "See what the kit makes of it, and write by hand what it leaves alone (print(x), except E as e, 0o755); "
+                "then let Python 3 try:",
+                _rewrite(settings.files),
                 "python3 -m py_compile qatrack/local_settings.py",
             ),
         )
@@ -383,7 +391,8 @@ def imports_are_found(fact: SettingsOnPath) -> Answer:
     others = [one for one in imports if one.kind is not ImportKind.OWN]
     if others and isinstance(fact.path, Unobserved):
         return fact.path
-    findings = [_not_found(one) for one in others] if fact.crosses(_QATRACK_3) else []
+    command = _rewrite(fact.settings.files)
+    findings = [_not_found(one, command) for one in others] if fact.crosses(_QATRACK_3) else []
     if own:
         findings.append(
             info(
@@ -396,7 +405,7 @@ def imports_are_found(fact: SettingsOnPath) -> Answer:
     return findings or Passed()
 
 
-def _not_found(one: SettingsImport) -> Finding:
+def _not_found(one: SettingsImport, command: str) -> Finding:
     kind = error if one.certain and one.kind is not ImportKind.FOREIGN else warning
     passed_over = "0.3.0 then passes over the whole file without a word, and works on an empty database of its own"
     match one.kind:
@@ -405,7 +414,9 @@ def _not_found(one: SettingsImport) -> Finding:
             return kind(
                 f"{one.module} stands beside the file that imports it, where only Python 2 looks; {passed_over}",
                 where=one.where,
-                hint=to_type("Write the dot, which both versions of Python understand, for example:", dotted),
+                hint=to_type(
+                    "Write the dot, which both versions of Python understand, or let the kit do it:", dotted, command
+                ),
             )
         case ImportKind.PYTHON2:
             return kind(
@@ -512,7 +523,10 @@ def options_are_read(fact: EngineOnPath) -> Answer:
         warning(
             f"OPTIONS of DATABASES['default'] hold {', '.join(unread)}, which {engine} does not read",
             where=fact.settings.where,
-            hint=to_type("Take them out; where nothing else is in it:", "'OPTIONS': {},"),
+            hint=to_type(
+                "Take them out, or let upgrade-kit rewrite-settings do it; where nothing else is in it:",
+                "'OPTIONS': {},",
+            ),
         )
     ]
 
@@ -535,7 +549,11 @@ def settings_are_still_read(fact: SettingsOnPath) -> Answer:
         warning(
             f"{target.version} does not read {name}; {gone[name]} takes its place",
             where=where,
-            hint=f"Once the code of {target.version} is checked out, say in {gone[name]} what the site needs of it.",
+            hint=to_type(
+                f"Once the code of {target.version} is checked out, say in {gone[name]} what the site needs of it. "
+                "This shows what the kit can write for you:",
+                _rewrite(fact.settings.files),
+            ),
         )
         for name, where in fact.settings.set_by_site
         if name in gone
