@@ -162,6 +162,7 @@ def test_a_version_that_nobody_knows_is_told() -> None:
         pytest.param("DEBUG = True\0\n", Outcome.ERROR, id="a NUL"),
         pytest.param("print 'a'\nx = (1,\n", Outcome.ERROR, id="broken Python 2"),
         pytest.param("X = 'a'\n" * 1_300_000, Outcome.REVIEW, id="ten megabytes"),
+        pytest.param("X = 'a'\n" * 20_000, Outcome.REVIEW, id="longer than any settings file"),
         pytest.param("X = " + "[" * 5000 + "]" * 5000, Outcome.REVIEW, id="nested too deeply"),
         pytest.param("print >>open('x', 'w'), 'a'\n", Outcome.REVIEW, id="Python 2 that is not converted"),
         pytest.param("DEBUG = '\ud800'\n", Outcome.ERROR, id="half a character"),

@@ -57,6 +57,8 @@ def hidden(text: str) -> str:
         "# mssql://sa:Zq7-geheim@host/db\n",
         "X = 'DRIVER=SQL Server;UID=sa;PWD=Zq7-geheim;MARS=yes'\n",
         "X = 'Data Source=x;Password = Zq7-geheim'\n",
+        "X = \"Data Source=x;Password='Zq7;geheim'\"\n",
+        "X = 'DRIVER=x;PWD={Zq7;geheim};A=1'\n",
         "PASSWORD = 'Zq7-geheim'\nURL = 'http://x/?q=Zq7-geheim'\n",
     ],
 )
@@ -77,6 +79,7 @@ def test_a_secret_is_hidden_wherever_it_stands(text: str) -> None:
         "DATABASES = {'default': {'PASSWORD': 'pa\\'ss\\\\word-Zq7'}}\n",
         "DATABASES = {'default': {'PASSWORD': r'pa\\ss-Zq7'}}\n",
         "DATABASES = {'default': {'PASSWORD': 90417}}\nZq7 = 1\n",
+        "DATABASES = {'default': {'PASSWORD': 090417}}\nprint 'x'\n",
     ],
 )
 def test_escapes_and_numbers_are_hidden_too(text: str) -> None:

@@ -12,6 +12,7 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+MOST_CHARACTERS = 100_000  # some 2,000 lines, and more than a few seconds
 Node = TypeVar("Node", bound=cst.CSTNode)
 
 
@@ -73,11 +74,14 @@ class SettingsModule:
         self.statements: tuple[cst.BaseSmallStatement, ...] = tuple(
             small for line in tree.body if isinstance(line, cst.SimpleStatementLine) for small in line.body
         )
+        self._nodes = tuple(_walked(tree))
         self.names = Counter(node.value for node in self.nodes(cst.Name))
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Take a text of Python 3 apart; None where LibCST cannot, or does not give the same text back."""
+        """Take a text of Python 3 apart; None where LibCST cannot or would take too long, or gives another text back."""
+        if len(text) > MOST_CHARACTERS:
+            return None
         try:
             wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
             if wrapper.module.code != text:
@@ -89,11 +93,7 @@ class SettingsModule:
 
     def walk(self, within: cst.CSTNode | None = None) -> Iterator[cst.CSTNode]:
         """Go through all nodes, in order of the text."""
-        waiting: list[cst.CSTNode] = [within or self.tree]
-        while waiting:
-            node = waiting.pop()
-            yield node
-            waiting.extend(reversed(node.children))
+        return iter(self._nodes) if within is None else _walked(within)
 
     def nodes(self, kind: type[Node], within: cst.CSTNode | None = None) -> Iterator[Node]:
         """Go through the nodes of one kind, in order of the text."""
@@ -149,6 +149,14 @@ class SettingsModule:
         keys = [entry.key for entry in entries]
         whole = not unpacked and None not in keys and len(set(keys)) == len(keys)
         return Table(tuple(entries), whole, self.start(node), self.end(node), isinstance(node, cst.Call))
+
+
+def _walked(within: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    waiting = [within]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(reversed(node.children))
 
 
 def named(statement: cst.Assign) -> str | None:

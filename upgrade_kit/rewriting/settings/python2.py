@@ -76,12 +76,12 @@ def otherwise_on_python3(text: str, edits: tuple[Edit, ...]) -> Iterator[Doubt]:
         edits: what makes it Python 3.
     """
     after = Stage(text, edits)
-    dialect = parse(after.text)
+    dialect, places = parse(after.text), after.places
     if not isinstance(dialect, Python3):
         return
     divides = not has_future(after.text, "division")
     for node in ast.walk(dialect.tree):
-        line = after.places.line(getattr(node, "lineno", 2))
+        line = places.line(getattr(node, "lineno", 2))
         match node:
             case ast.BinOp(op=ast.Div()) | ast.AugAssign(op=ast.Div()) if divides and not _has_fraction(node):
                 said = "/ between whole numbers drops the fraction on Python 2 alone; // does on both"

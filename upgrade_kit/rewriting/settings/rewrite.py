@@ -17,7 +17,7 @@ from upgrade_kit.rewriting.grammar import Python2Only, Python3, TooDeep, Unparsa
 from upgrade_kit.rewriting.made import Kept
 from upgrade_kit.rewriting.runtime_text import Places
 from upgrade_kit.rewriting.settings.database import ENGINE, OPTIONS, database_changes
-from upgrade_kit.rewriting.settings.module import SettingsModule
+from upgrade_kit.rewriting.settings.module import MOST_CHARACTERS, SettingsModule
 from upgrade_kit.rewriting.settings.names import IMPORTS, import_changes, name_changes, with_heading
 from upgrade_kit.rewriting.settings.proposals import Doubt, Proposal, Proposals
 from upgrade_kit.rewriting.settings.python2 import PYTHON2, conversion, gone_from_python3, otherwise_on_python3
@@ -105,6 +105,8 @@ def _answered(text: str, path: UpgradePath, chosen: _Chosen, beside: Collection[
             return SettingsRewrite(outcome=Outcome.ERROR, reason=reason, before=text, source=text)
         case TooDeep(what):
             return _review(text, what)
+        case Python2Only() | Python3() if len(text) > MOST_CHARACTERS:
+            return _review(text, f"it is longer than {MOST_CHARACTERS} characters")
         case Python2Only() | Python3():
             pass
     first = conversion(text, dialect) if PYTHON2 in chosen else ()

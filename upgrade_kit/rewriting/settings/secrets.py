@@ -32,6 +32,12 @@ _SAID = re.compile(
 )
 _URL = re.compile(r"(?P<head>://[^\s:/@'\"]*):[^\s'\"]*@")
 _PAIR = re.compile(r"(?P<head>\b(?:password|passwd|pwd)[ \t]*=[ \t]*)[^\s;'\"&][^;'\"\r\n&]*", re.IGNORECASE)
+# Password='...' and Password={...} within a connection string.
+_QUOTED_PAIR = re.compile(
+    r"(?P<head>\b(?:password|passwd|pwd)[ \t]*=[ \t]*)(?:'[^'\r\n]*'|\"[^\"\r\n]*\"|\{[^}\r\n]*\})", re.IGNORECASE
+)
+# 'PASSWORD': 0755, which only Python 2 can run.
+_NUMBER = re.compile(rf"(?P<head>\b{_WORDS}\b['\"]?\]?[ \t]*[:=][ \t]*)\d\w*", re.IGNORECASE)
 
 
 class Secrets:
@@ -77,6 +83,7 @@ class Secrets:
     def said(self, text: str) -> str:
         """Return a sentence or a part of the file with its secrets hidden."""
         text = _URL.sub(rf"\g<head>:{HIDDEN}@", _PAIR.sub(rf"\g<head>{HIDDEN}", text))
+        text = _NUMBER.sub(rf"\g<head>{HIDDEN}", text)
         return self._within.sub(HIDDEN, text) if self._within is not None else text
 
     def _token(self, found: re.Match[str]) -> str:
@@ -88,7 +95,8 @@ class Secrets:
             return token
         if parts[3] and (token in self._literals or parts[3] in self._values):
             return f"{parts[1]}{parts[2]}{_lines(parts[3])}{parts[2]}"
-        return f"{parts[1]}{parts[2]}{_SAID.sub(_unsaid, parts[3])}{parts[2]}"
+        content = _QUOTED_PAIR.sub(rf"\g<head>{HIDDEN}", _SAID.sub(_unsaid, parts[3]))
+        return f"{parts[1]}{parts[2]}{content}{parts[2]}"
 
 
 def _unsaid(found: re.Match[str]) -> str:
