@@ -175,6 +175,7 @@ def _next_steps(answer: SettingsAnswer) -> Iterator[str]:
     elif answer.rewrite.outcome is Outcome.REWRITE:
         if answer.not_yet:
             yield f"Not yet: {answer.not_yet}"
-            yield f"Once it is, or with the site stopped and backed up:  {answer.command} --apply --early"
+            yield f"Once {answer.target} is checked out:  {answer.command} --apply"
+            yield f"Before that, with the site stopped and backed up:  {answer.command} --apply --early"
         else:
             yield f"To write it:  {answer.command} --apply"

@@ -79,7 +79,7 @@ class SettingsModule:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Take a text of Python 3 apart; None where LibCST cannot or would take too long, or gives another text back."""
+        """Take a text of Python 3 apart; None where LibCST cannot, takes too long, or gives another text back."""
         if len(text) > MOST_CHARACTERS:
             return None
         try:
