@@ -12,10 +12,12 @@ from upgrade_kit.preflight.checks import (
     files,
     iis,
     interpreter,
+    machine,
     procedures,
     schema,
     service,
     settings,
+    uploads,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -25,8 +27,10 @@ CHECKS: tuple[Check[Any], ...] = (
     *files.CHECKS,
     *iis.CHECKS,
     *interpreter.CHECKS,
+    *machine.CHECKS,
     *procedures.CHECKS,
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *uploads.CHECKS,
 )
