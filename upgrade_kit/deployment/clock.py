@@ -11,13 +11,12 @@ from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.unobserved import Unobserved
 
-# Seconds since 1970 in UTC: a number has no time zone that could be lost on the way.
-_SECONDS = {
+# In UTC each: seconds since 1970, which has no time zone that could be lost on the way, or a moment.
+_NOW = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
     "mysql": "SELECT UNIX_TIMESTAMP()",
-    "microsoft": "SELECT DATEDIFF(second, '20200101', GETUTCDATE())",
+    "microsoft": "SELECT GETUTCDATE() AS utc_time",
 }
-_ORIGIN = {"microsoft": datetime(2020, 1, 1, tzinfo=UTC)}  # from 1970 on an int overflows in 2038
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLE = "qa_testlistinstance"
 # auto_now_add, and set at each change; work_completed is what a person typed (qatrack/qa/models.py).
@@ -31,11 +30,14 @@ def read_clocks(session: Session) -> Clocks:
 
 
 def _server(session: Session) -> datetime | Unobserved:
-    if session.vendor not in _SECONDS:
+    if session.vendor not in _NOW:
         return Unobserved("SQLite has no server with a clock of its own", asked=False)
     try:
-        value = session.fetch(_SECONDS[session.vendor])[0][0]
-        return _ORIGIN.get(session.vendor, _EPOCH) + timedelta(seconds=float(str(value)))
+        value = session.fetch(_NOW[session.vendor])[0][0]
+        text = exact_moment(value)  # FreeTDS may hand a moment over as a text
+        if text is not None:
+            return datetime.fromisoformat(text)
+        return _EPOCH + timedelta(seconds=float(str(value)))
     except DatabaseError as error:
         return Unobserved(f"the server does not tell the time: {error.message}")
     except (ValueError, OverflowError, IndexError):

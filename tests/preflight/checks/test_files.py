@@ -24,7 +24,6 @@ from upgrade_kit.preflight.checks.files import (
     migration_log_is_there,
 )
 
-
 Ask = Callable[..., Result]
 MB = 1_000_000
 
