@@ -201,12 +201,13 @@ class TestPlainLog:
     def test_one_run_without_notes_passes(self, read: Callable[[MigrateLog], Result]) -> None:
         assert isinstance(read(TestLog.LOG), Passed)
 
-    def test_several_runs_and_notes_are_worth_knowing(self, read: Callable[[MigrateLog], Result]) -> None:
-        result = read(replace(TestLog.LOG, runs=3, notes=("the end is cut off",)))
-        assert isinstance(result, Found)
-        assert [finding.severity for finding in result.findings] == [Severity.INFO, Severity.INFO]
-        assert "3 runs" in result.findings[0].message
-        assert result.findings[1].message == "the end is cut off"
+    def test_what_is_to_be_known_of_the_log_itself_is_told(self, read: Callable[[MigrateLog], Result]) -> None:
+        finding = only_finding(read(replace(TestLog.LOG, runs=2, notes=("2 lists were found",))))
+        assert finding.severity is Severity.INFO
+        assert finding.message == "2 lists were found"
+
+    def test_a_log_without_a_list_is_the_matter_of_another_check(self, read: Callable[[MigrateLog], Result]) -> None:
+        assert isinstance(read(replace(TestLog.LOG, runs=0, notes=("it is empty",))), NotApplicable)
 
     def test_a_log_that_is_not_there_is_the_matter_of_another_check(self, read: Callable[[Unobserved], Result]) -> None:
         assert read(Unobserved("there is none")) == NotApplicable("there is none: see UK505")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Self
 
 from upgrade_kit.model.backup import OTHER_DATABASE, UnverifiedBackup
@@ -294,12 +295,17 @@ def _compared(made: UnverifiedBackup, files: UploadedFiles, fact: BackedUpUpload
             f"the uploads have changed since the backup: {copied.files} files, {copied.bytes} bytes then, and "
             f"{files.count} files, {files.bytes} bytes now"
         )
-    elif files.newest is not None and files.newest > made.created_at:
+    elif files.newest is not None and files.newest > _finished(made):
         told.append(
             f"an uploaded file was written to after the backup ({files.newest:%Y-%m-%d %H:%M} UTC; the backup is of "
             f"{made.created_at:%Y-%m-%d %H:%M})"
         )
     return tuple(warning(message, where=where, hint=again) for message in told)
+
+
+def _finished(made: UnverifiedBackup) -> datetime:
+    """Return when a backup was done; its moment is a whole second, and what was written meanwhile is in the copy."""
+    return made.created_at + timedelta(seconds=made.seconds + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -238,11 +238,10 @@ def migration_log_is_plain(fact: MigrationRecord) -> Answer:
     log = fact.log
     if isinstance(log, Unobserved):
         return NotApplicable(f"{log.reason}: see UK505") if log.asked else log
-    notes = tuple(info(note, where=str(log.files[-1]) if log.files else "", hint=_READ_IT) for note in log.notes)
-    if log.runs > 1:
-        several = f"the log holds {log.runs} runs of the migration; the list is of the last that was not taken back"
-        return (info(several, where=str(log.files[-1]) if log.files else "", hint=_READ_IT), *notes)
-    return notes or Passed(counted(log.files, "file"))
+    if not log.runs:
+        return NotApplicable("there is no list in it: see UK505")
+    where = str(log.files[-1]) if log.files else ""
+    return tuple(info(note, where=where, hint=_READ_IT) for note in log.notes) or Passed(counted(log.files, "file"))
 
 
 CHECKS = (disk_has_room, migration_log_is_there, logs_can_be_written, migration_log_is_plain)
