@@ -26,9 +26,9 @@ ATTACHMENT_LENGTH = (
 _SHOWN = 5
 _ATTACHMENTS = "attachments_attachment"
 _MOVED = "0002_auto_20161218_1859"  # attachments: the migration that makes attachments of uploads
-# What Windows refuses in a name, and the devices that it finds in every folder.
-_REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .]$')
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?")
+# What Windows refuses in a name, the devices that it finds in every folder, and bytes that are no text.
+_IMPOSSIBLE = re.compile(r'[<>:"|?*\\\x00-\x1f\ud800-\udfff]|[ .]$|^(?i:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\.|$)')
+_SUSPICIOUS = re.compile(r"\.\.|^[/\\]|[:\x00]")  # without any of these no name leads anywhere
 
 
 @dataclass(slots=True)
@@ -120,17 +120,15 @@ def read_named_uploads(session: Session, found: UploadsFolder) -> NamedUploads:
 
 def leads_out(name: str) -> bool:
     """Tell whether a relative name leads out of its folder, on Windows or elsewhere."""
+    if not _SUSPICIOUS.search(name):
+        return False
     windows, posix = PureWindowsPath(name), PurePosixPath(name)
     return bool(windows.anchor or posix.anchor or ".." in windows.parts or "\0" in name)
 
 
 def impossible_on_windows(name: str) -> bool:
     """Tell whether Windows has no file with this name, or the name is no text at all."""
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return _REFUSED.search(name) is not None or _DEVICES.fullmatch(name) is not None
+    return _IMPOSSIBLE.search(name) is not None
 
 
 def _is_moved(session: Session, tables: set[str]) -> bool:
