@@ -38,6 +38,7 @@ from upgrade_kit.model.dumps import FoundDumps
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.places import BackupPlace, LogPlace
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
 
@@ -115,6 +116,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    repository = looks.begin("git", lambda: _git(folder, releases, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     logs = looks.begin("the folder of the logs", lambda: _log_place(root))
     stored = looks.begin("the uploaded files", lambda: _uploads_folder(root, settings))
@@ -149,6 +151,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         dumps=dumps.result(),
         clocks=clocks.result(),
         log_place=logs.result(),
+        git=repository.result(),
     )
 
 
@@ -464,6 +467,16 @@ def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str
     from upgrade_kit.deployment.iis import read_iis  # noqa: PLC0415 - a database alone has no web server
 
     return read_iis(root, given, environment=environment)
+
+
+def _git(
+    folder: SiteFolder | Unobserved, releases: tuple[Release, ...], environment: Mapping[str, str] | None
+) -> Git | Unobserved:
+    if isinstance(folder, Unobserved):
+        return folder
+    from upgrade_kit.deployment.repository import read_git  # noqa: PLC0415 - a database alone has no repository
+
+    return read_git(folder.root, releases, environment=environment)
 
 
 def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:

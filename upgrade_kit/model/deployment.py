@@ -14,6 +14,7 @@ from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.dumps import FoundDumps
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.places import BackupPlace, LogPlace
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
@@ -405,6 +406,7 @@ class Deployment:
         dumps: JSON dumps that somebody made by hand.
         clocks: what time it is, here and at the database's server.
         log_place: where 0.3.0 writes its logs.
+        git: what git knows of the site's folder.
     """
 
     site: Path | None
@@ -427,3 +429,4 @@ class Deployment:
     dumps: FoundDumps | Unobserved = NOT_ASKED
     clocks: Clocks | Unobserved = NOT_ASKED
     log_place: LogPlace | Unobserved = NOT_ASKED
+    git: Git | Unobserved = NOT_ASKED

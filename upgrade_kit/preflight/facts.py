@@ -29,6 +29,7 @@ from upgrade_kit.model.dumps import FoundDumps
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.places import BackupPlace, LogPlace
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
@@ -100,6 +101,7 @@ class Facts:
             FoundDumps: deployment.dumps,
             Clocks: deployment.clocks,
             LogPlace: deployment.log_place,
+            Git: deployment.git,
         }
         unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
         return observed.get(kind, unknown)

@@ -42,6 +42,7 @@ OBSERVED = (
     "dumps",
     "clocks",
     "log_place",
+    "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 
