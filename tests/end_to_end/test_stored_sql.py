@@ -36,7 +36,9 @@ class Server(Protocol):
 
 def stored(address: DatabaseAddress) -> StoredSql:
     with open_database(address) as session:
-        return read_stored_sql(session)
+        found = read_stored_sql(session)
+    assert isinstance(found, StoredSql)
+    return found
 
 
 def answers(found: StoredSql, source: str = "0.2.9.1") -> dict[str, Result]:

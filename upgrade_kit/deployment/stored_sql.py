@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.database import as_text
+from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.sql import Script, Scripts, StoredSql
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.sql_reading import read_sql
 from upgrade_kit.preflight.sql_words import NoStatementError, SqlError
 
@@ -49,13 +51,20 @@ _QUERIES = {
 }
 
 
-def read_stored_sql(session: Session) -> StoredSql:
+def read_stored_sql(session: Session) -> StoredSql | Unobserved:
     """Read what the database holds of SQL, and take it apart.
+
+    A server that only speaks like SQL Server may have no catalogue of modules, and then it has none of them.
 
     Raises:
         DatabaseError: the catalogue cannot be read.
     """
-    rows = [tuple(map(_text, row)) for sql in _QUERIES[session.vendor] for row in session.fetch(sql)]
+    try:
+        rows = [tuple(map(_text, row)) for sql in _QUERIES[session.vendor] for row in session.fetch(sql)]
+    except DatabaseError as error:
+        if "Invalid object name" in error.message and "sql_modules" in error.message:
+            return Unobserved("this server keeps no SQL of anybody's: it has no sys.sql_modules", asked=False)
+        raise
     views = [(f"view {name}", text) for kind, name, text in rows if kind == "view"]
     others = [(f"{kind} {name}", text) for kind, name, text in rows if kind != "view"]
     return StoredSql(vendor=session.vendor, views=_read(views), others=_read(others))

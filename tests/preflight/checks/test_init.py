@@ -39,6 +39,11 @@ OBSERVED = (
     "iis",
     "sql",
     "stored_sql",
+    "uploads",
+    "backup_place",
+    "dumps",
+    "clocks",
+    "log_place",
     "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")

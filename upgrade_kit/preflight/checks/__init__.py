@@ -13,11 +13,13 @@ from upgrade_kit.preflight.checks import (
     git,
     iis,
     interpreter,
+    machine,
     procedures,
     schema,
     service,
     settings,
     sql,
+    uploads,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -28,9 +30,11 @@ CHECKS: tuple[Check[Any], ...] = (
     *git.CHECKS,
     *iis.CHECKS,
     *interpreter.CHECKS,
+    *machine.CHECKS,
     *procedures.CHECKS,
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
     *sql.CHECKS,
+    *uploads.CHECKS,
 )
