@@ -14,8 +14,10 @@ from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.sample import build_sample_database
 from upgrade_kit.deployment.stored_sql import read_stored_sql
 from upgrade_kit.deployment.survey import survey
+from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.finding import CouldNotRun, Found, NotApplicable, Passed, Result
 from upgrade_kit.model.sql import Scripts, StoredSql
+from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.runner import run_preflight
 
@@ -102,6 +104,31 @@ def test_what_the_database_does_not_show_is_no_pass() -> None:
     result = answers(StoredSql(vendor="microsoft", views=hidden, others=Scripts(read=())))
     assert result["UK355"] == CouldNotRun("view secret: the database does not show its text to this login")
     assert isinstance(result["UK356"], Passed)
+
+
+class Refusing:
+    """A session with a server that only speaks like SQL Server."""
+
+    vendor = "microsoft"
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def fetch(self, _sql: str) -> list[tuple[object, ...]]:
+        raise DatabaseError(self.message)
+
+
+def test_a_server_without_a_catalogue_of_modules_has_none() -> None:
+    session: Any = Refusing("[42S02] Invalid object name 'sys.sql_modules'. (208)")
+    found = read_stored_sql(session)
+    assert isinstance(found, Unobserved)
+    assert not found.asked
+
+
+def test_a_catalogue_that_may_not_be_read_is_told() -> None:
+    session: Any = Refusing("The SELECT permission was denied on the object 'sql_modules'")
+    with pytest.raises(DatabaseError):
+        read_stored_sql(session)
 
 
 @pytest.mark.postgresql
