@@ -11,7 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.path import Effect, Hop, Release
+from upgrade_kit.model.path import Hop, Release
+from upgrade_kit.model.step import Effect
 from upgrade_kit.planning.rulebook import Rulebook, builtin, load_rules, rule_folders
 
 ONE = """\

@@ -10,7 +10,8 @@ from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import add_output_arguments, add_site_arguments, default_site
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.report.path import SHELLS, path_document, render_outline, render_path
+from upgrade_kit.report.path import path_document, render_outline, render_path
+from upgrade_kit.report.shells import SHELLS
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -3,44 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from packaging.version import Version
 
-
-class Effect(StrEnum):
-    """What a step does to the site. The point of no return is data."""
-
-    READ = "read"
-    WRITE = "write"
-    IRREVERSIBLE = "irreversible"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing to do by hand, with the words to type.
-
-    Attributes:
-        id: stable, unique in the whole rulebook (``0.3.0-migrate``).
-        title: what it does.
-        effect: what it does to the site.
-        why: what it is for, and what to look out for; may be empty.
-        powershell: lines to type in PowerShell.
-        bash: lines to type in bash.
-        proof: how to see that the step is done; may be empty.
-        source: document and section.
-        corrects: where the guide is wrong and what is right, or ``""``.
-    """
-
-    id: str
-    title: str
-    effect: Effect
-    why: str
-    powershell: tuple[str, ...]
-    bash: tuple[str, ...]
-    proof: str
-    source: str
-    corrects: str
+from upgrade_kit.model.step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +28,7 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        environment: the install guide's name of the virtual environment; releases of one name share it, and one with none has its own.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -77,6 +44,7 @@ class Release:
     migrations: tuple[tuple[str, tuple[str, ...]], ...]
     later_migrations: tuple[tuple[Version, str, str], ...]
     source: str
+    environment: str = ""
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from upgrade_kit.model.path import Effect, Step, UpgradePath
-
-SHELLS = ("powershell", "bash")
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.plan import PlannedStep
+from upgrade_kit.model.step import Effect
+from upgrade_kit.planning.guide import guide_steps
+from upgrade_kit.report.shells import SYSTEM_OF, step_lines
 
 _WIDTH = 79  # of prose; commands are never wrapped
 _EFFECTS = {
@@ -47,23 +49,33 @@ def path_document(path: UpgradePath) -> dict[str, object]:
                 "from": str(hop.source),
                 "to": str(hop.target),
                 "title": hop.title,
-                "steps": [_step_document(step) for step in hop.steps],
+                "steps": [
+                    _step_document(on_windows, on_linux)
+                    for on_windows, on_linux in zip(
+                        guide_steps(path, hop, "Windows"), guide_steps(path, hop, "Linux"), strict=True
+                    )
+                ],
             }
             for hop in path.hops
         ],
     }
 
 
-def _step_document(step: Step) -> dict[str, object]:
+def _step_document(on_windows: PlannedStep, on_linux: PlannedStep) -> dict[str, object]:
+    def told(name: str) -> str:
+        windows, linux = getattr(on_windows, name), getattr(on_linux, name)
+        return str(windows) if windows == linux else f"Windows: {windows} Linux: {linux}"
+
     return {
-        "id": step.id,
-        "title": step.title,
-        "effect": step.effect.value,
-        "commands": {"powershell": list(step.powershell), "bash": list(step.bash)},
-        "why": step.why,
-        "proof": step.proof,
-        "corrects": step.corrects,
-        "source": step.source,
+        "id": on_windows.id,
+        "title": on_windows.title,
+        "effect": on_windows.effect.value,
+        "commands": {"powershell": step_lines(on_windows, "powershell"), "bash": step_lines(on_linux, "bash")},
+        "why": told("why"),
+        "proof": told("proof"),
+        "back": told("back"),
+        "corrects": on_windows.corrects,
+        "source": on_windows.source,
     }
 
 
@@ -84,7 +96,7 @@ def _lines(path: UpgradePath, shell: str) -> Iterator[str]:
         heading = f"Hop {hop_number} of {len(path.hops)}: {hop.source} -> {hop.target}"
         yield from ("", "", heading, "=" * len(heading))
         yield from _paragraph(hop.title, "")
-        for step in hop.steps:
+        for step in guide_steps(path, hop, SYSTEM_OF[shell]):
             number += 1
             yield ""
             if step.effect is Effect.IRREVERSIBLE:
@@ -93,17 +105,17 @@ def _lines(path: UpgradePath, shell: str) -> Iterator[str]:
             yield from _step_lines(number, step, shell)
 
 
-def _step_lines(number: int, step: Step, shell: str) -> Iterator[str]:
+def _step_lines(number: int, step: PlannedStep, shell: str) -> Iterator[str]:
     yield f"{number:2}. {step.title}"
     yield f"    [{step.effect.value}] {_EFFECTS[step.effect]}  ({step.id})"
     yield from _paragraph(step.why, "    ")
     yield from _paragraph(step.corrects, "    ", label="GUIDE CORRECTED: ")
-    commands = step.powershell if shell == "powershell" else step.bash
-    if commands:
+    if commands := step_lines(step, shell):
         yield ""
         yield from (f"        {line}" for line in commands)
         yield ""
     yield from _paragraph(step.proof, "    ", label="Done when: ")
+    yield from _paragraph(step.back, "    ", label="Way back: ")
     yield from _paragraph(step.source, "    ", label="Source: ")
 
 
