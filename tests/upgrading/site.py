@@ -11,8 +11,8 @@ from pathlib import Path
 from packaging.version import Version
 
 from upgrade_kit.deployment.address import parse_database_url
-from upgrade_kit.model.path import Effect
 from upgrade_kit.model.plan import Action, Actor, CopyFile, Plan, PlannedStep, Run, StepKind
+from upgrade_kit.model.step import Effect
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.upgrading.proofs import SiteAccess
 from upgrade_kit.upgrading.running import Programs

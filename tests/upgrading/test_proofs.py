@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from tests.upgrading.site import access, copying, git, plan_of, step
 from upgrade_kit.backup.create import create_backup
+from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.plan import StepKind
 from upgrade_kit.upgrading.proofs import CannotTell, Done, NotDone, SiteAccess, look, prove
@@ -79,7 +80,7 @@ class TestCheckout:
 class TestBackup:
     def test_only_a_verified_one_of_the_database_as_it_is_counts(self, site: SiteAccess, folder: Path) -> None:
         backups = folder.parent / "work" / "backups"
-        asked = step("a", kind=StepKind.BACKUP, folder=str(backups))
+        asked = step("a", kind=StepKind.BACKUP, backups=str(backups))
         assert isinstance(look(asked, site), NotDone)
 
         made = create_backup(site.plan.database, to_dir=backups)
@@ -94,7 +95,7 @@ class TestBackup:
     def test_a_database_that_is_gone_is_an_error_and_no_answer(self, site: SiteAccess, folder: Path) -> None:
         (folder / "site.db").unlink()
         with pytest.raises(DatabaseError):
-            look(step("a", kind=StepKind.BACKUP, folder="."), site)
+            look(step("a", kind=StepKind.BACKUP, backups="."), site)
 
 
 class TestKeep:
@@ -114,12 +115,12 @@ class TestKeep:
 class TestEnvironment:
     @pytest.mark.parametrize(("wants", "fits"), [(">=3.11", True), (">=3.4,<3.7", False)])
     def test_its_own_python_tells_the_version(self, site: SiteAccess, wants: str, fits: bool) -> None:
-        asked = step("a", kind=StepKind.ENVIRONMENT, python=sys.executable, wants=wants)
+        asked = step("a", kind=StepKind.ENVIRONMENT, python=sys.executable, requires=wants)
         assert look(asked, site) == CannotTell(), "one that is half made has a Python too"
         assert isinstance(prove(asked, (), site), Done) == fits
 
     def test_one_that_is_not_there_is_not_done(self, site: SiteAccess, folder: Path) -> None:
-        asked = step("a", kind=StepKind.ENVIRONMENT, python=str(folder / "no" / "python"), wants=">=3")
+        asked = step("a", kind=StepKind.ENVIRONMENT, python=str(folder / "no" / "python"), requires=">=3")
         assert isinstance(prove(asked, (), site), NotDone)
 
 
@@ -146,15 +147,21 @@ class TestMigrate:
 
 
 class TestOutputs:
-    def test_the_database_that_the_release_names_must_be_the_sites(self, site: SiteAccess) -> None:
-        asked = step("a", kind=StepKind.WHICH_DATABASE, database_name="C:\\deploy\\site.db")
-        right = Ran(status=0, last_lines=("sqlite3 C:\\deploy\\site.db",))
-        wrong = Ran(status=0, last_lines=("sqlite3 C:\\deploy\\qatrackplus\\db/default.db",))
+    def test_the_database_that_the_release_names_must_be_the_sites(self, site: SiteAccess, folder: Path) -> None:
+        asked = step("a", kind=StepKind.WHICH_DATABASE)
+        right = Ran(status=0, last_lines=("warning", f"django.db.backends.sqlite3 {folder / 'site.db'}"))
+        wrong = Ran(status=0, last_lines=(f"django.db.backends.sqlite3 {folder / 'db' / 'default.db'}",))
         assert isinstance(prove(asked, (right,), site), Done)
         answer = prove(asked, (wrong,), site)
         assert isinstance(answer, NotDone)
         assert "local_settings.py" in answer.reason
         assert isinstance(prove(asked, (), site), NotDone)
+
+    @pytest.mark.parametrize(("said", "same"), [("qatrack", True), ("qatrack2", False), ("", False)])
+    def test_on_a_server_its_name_must_be_the_very_one(self, site: SiteAccess, said: str, same: bool) -> None:
+        there = replace(site, address=lambda: DatabaseAddress(vendor="postgresql", name="qatrack", host="localhost"))
+        ran = Ran(status=0, last_lines=(f"django.db.backends.postgresql_psycopg2 {said}",))
+        assert isinstance(prove(step("a", kind=StepKind.WHICH_DATABASE), (ran,), there), Done) == same
 
     @pytest.mark.parametrize(
         ("lines", "loaded"),

@@ -11,8 +11,8 @@ import pytest
 from tests.upgrading.site import copying, git, programs, python, step
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.errors import UpgradeError
-from upgrade_kit.model.path import Effect
 from upgrade_kit.model.plan import PlannedStep, Run, StepKind
+from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
 from upgrade_kit.upgrading.rollback import take_back, way_back
 from upgrade_kit.upgrading.upgrade import Part, Upgrade
@@ -49,7 +49,7 @@ def steps(folder: Path, *, migration: str = "DELETE FROM qa_test") -> tuple[Plan
         f"import sqlite3; db = sqlite3.connect({str(folder / 'site.db')!r}); db.execute({migration!r}); db.commit()"
     )
     return (
-        step("backup", kind=StepKind.BACKUP, effect=Effect.READ, folder=str(work / "backups")),
+        step("backup", kind=StepKind.BACKUP, effect=Effect.READ, backups=str(work / "backups")),
         step("keep", copying(settings, work / "kept.py"), kind=StepKind.KEEP, effect=Effect.READ),
         step(
             "checkout",

@@ -7,8 +7,8 @@ import pytest
 
 from tests.upgrading.site import Talked, copying, noted, noting, python, step
 from upgrade_kit.errors import StepFailedError, UsageError
-from upgrade_kit.model.path import Effect
 from upgrade_kit.model.plan import Actor, Run, StepKind
+from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
 from upgrade_kit.upgrading.upgrade import NotAgreedError, Part, Upgrade, own_program, rehearse
 

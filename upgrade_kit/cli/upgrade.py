@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from textwrap import wrap
 from typing import TextIO
 
 from upgrade_kit.cli.exit import Exit
@@ -11,13 +13,17 @@ from upgrade_kit.cli.options import default_site
 from upgrade_kit.cli.streams import Streams, without_passwords
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.checkout import SiteFolder, find_site
-from upgrade_kit.deployment.survey import resolve_address
+from upgrade_kit.deployment.plan_facts import Wishes, plan_facts
+from upgrade_kit.deployment.survey import resolve_address, survey
 from upgrade_kit.errors import SiteError, StepFailedError, UpgradeError, UsageError
-from upgrade_kit.model.path import Effect
 from upgrade_kit.model.plan import Plan, PlannedStep
+from upgrade_kit.model.step import Effect
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.planning.plan import make_plan
+from upgrade_kit.preflight.journey import path_of
+from upgrade_kit.report.shells import SHELLS, step_lines
 from upgrade_kit.report.terminal import known_encoding, visible
 from upgrade_kit.upgrading.journal import (
     JOURNAL_NAME,
@@ -32,6 +38,7 @@ from upgrade_kit.upgrading.rollback import take_back
 from upgrade_kit.upgrading.running import Programs
 from upgrade_kit.upgrading.upgrade import NotAgreedError, Part, Upgrade, rehearse
 
+_WIDTH = 76  # of prose; commands are never wrapped
 # What belongs to the kit's own Python, or to some other Django, and would lead the site's astray.
 _NOT_THE_SITES = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "DJANGO_SETTINGS_MODULE")
 
@@ -48,6 +55,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--to", dest="target", metavar="VERSION", default="0.3.0", help="target (default: %(default)s)")
     parser.add_argument("--python", metavar="PATH", help="the Python for the target, where it is not found by itself")
+    parser.add_argument(
+        "--site-python", metavar="PATH", help="the Python of the environment in which the site runs now"
+    )
+    parser.add_argument(
+        "--remote", metavar="URL", default="", help="the git repository to fetch from (default: QATrack+'s own)"
+    )
     parser.add_argument(
         "--to-dir",
         metavar="DIR",
@@ -177,7 +190,38 @@ def _begun(work: Path) -> UpgradeJournal | None:
 
 
 def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Plan:
-    raise NotImplementedError
+    graph = VersionGraph.load()
+    deployment = survey(
+        root,
+        database=arguments.database,
+        password=streams.password(),
+        environment=streams.environment,
+        python=None if arguments.python is None else Path(arguments.python),
+    )
+    path = path_of(deployment, arguments.target, graph=graph)
+    if isinstance(path, Unobserved):
+        raise UpgradeError(f"{path.reason}.", hint="upgrade-kit preflight tells the cause and the way on.")
+    if not path.hops:
+        raise UpgradeError(f"the site is at {path.target.version} already: there is nothing to upgrade.")
+    facts = plan_facts(
+        deployment,
+        path,
+        resolve_address(root, database=arguments.database, password=streams.password()),
+        database_option=arguments.database is not None,
+        has_password=streams.password() is not None,
+        wishes=Wishes(
+            work=work,
+            python=None if arguments.python is None else Path(arguments.python),
+            site_python=None if arguments.site_python is None else Path(arguments.site_python),
+            remote=arguments.remote,
+        ),
+    )
+    if facts.open_questions:
+        raise UpgradeError(
+            f"what the plan has to know of this site is not all known: {' '.join(facts.open_questions)}",
+            hint="upgrade-kit plan shows what would be done on these guesses.",
+        )
+    return make_plan(facts, path)
 
 
 def _access(arguments: Namespace, streams: Streams, plan: Plan) -> SiteAccess:
@@ -307,10 +351,11 @@ class Console:
         self.say(f"    {part} is back{f': {evidence}' if evidence else ''}")
 
     def _tell_what_comes(self, step: PlannedStep) -> None:
-        from upgrade_kit.report.plan import step_lines  # noqa: PLC0415 - of plan
-
-        for line in step_lines(step):
-            self.say(f"    {line}")
+        if step.why:
+            for line in wrap(step.why, _WIDTH):
+                self.say(f"    {line}")
+        for line in step_lines(step, SHELLS[0] if os.name == "nt" else SHELLS[1]):
+            self.say(f"        {line}")
 
     def _answer(self, question: str) -> str:
         return self._streams.ask(question)

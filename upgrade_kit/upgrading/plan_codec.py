@@ -7,8 +7,8 @@ from typing import Any
 
 from packaging.version import Version
 
-from upgrade_kit.model.path import Effect
 from upgrade_kit.model.plan import Action, Actor, CopyFile, Plan, PlannedStep, Run, StepKind
+from upgrade_kit.model.step import Effect
 
 _WORDS = ("id", "title", "why", "lasts", "proof", "back", "source", "corrects")
 
@@ -22,6 +22,7 @@ def encode_plan(plan: Plan) -> dict[str, Any]:
         "system": plan.system,
         "work": str(plan.work),
         "steps": [_encode_step(step) for step in plan.steps],
+        "needs_password": plan.needs_password,
         "open_questions": list(plan.open_questions),
     }
 
@@ -41,6 +42,7 @@ def decode_plan(data: Any) -> Plan:  # noqa: ANN401 - whatever JSON holds
         system=str(data["system"]),
         work=Path(data["work"]),
         steps=tuple(map(_decode_step, data["steps"])),
+        needs_password=bool(data["needs_password"]),
         open_questions=tuple(map(str, data["open_questions"])),
     )
 
@@ -53,6 +55,7 @@ def _encode_step(step: PlannedStep) -> dict[str, Any]:
         "effect": step.effect.value,
         "actor": step.actor.value,
         "actions": [_encode_action(action) for action in step.actions],
+        "proofs": [_encode_action(action) for action in step.proofs],
         "facts": [list(pair) for pair in step.facts],
     }
 
@@ -65,6 +68,7 @@ def _decode_step(data: Any) -> PlannedStep:  # noqa: ANN401 - as above
         effect=Effect(data["effect"]),
         actor=Actor(data["actor"]),
         actions=tuple(map(_decode_action, data["actions"])),
+        proofs=tuple(map(_decode_run, data["proofs"])),
         facts=_pairs(data["facts"]),
     )
 
@@ -86,6 +90,10 @@ def _encode_action(action: Action) -> dict[str, Any]:
 def _decode_action(data: Any) -> Action:  # noqa: ANN401 - as above
     if "copy" in data:
         return CopyFile(source=Path(data["copy"]), target=Path(data["to"]))
+    return _decode_run(data)
+
+
+def _decode_run(data: Any) -> Run:  # noqa: ANN401 - as above
     return Run(
         words=tuple(map(str, data["run"])),
         folder=None if data["in"] is None else Path(data["in"]),

@@ -92,7 +92,7 @@ def prove(step: PlannedStep, ran: tuple[Ran, ...], site: SiteAccess) -> Done | N
     """
     of_output, afterwards = _OUTPUTS.get(step.kind), _AFTERWARDS.get(step.kind)
     if of_output is not None:
-        return of_output(step, ran)
+        return of_output(step, ran, site)
     answer = look(step, site) if afterwards is None else afterwards(step, site)
     if isinstance(answer, CannotTell):
         statuses = ", ".join(str(one.status) for one in ran)
@@ -130,7 +130,7 @@ def _answers(port: str) -> bool:
 
 def _backup(step: PlannedStep, site: SiteAccess) -> Answer:
     with open_database(site.address()) as session:
-        backups = find_backups((Path(step.fact("folder")),), session)
+        backups = find_backups((Path(step.fact("backups")),), session)
     if not backups.current:
         reasons = "".join(f"; {manifest.name}: {reason}" for manifest, reason in backups.stale)
         return NotDone(reason=f"no verified backup of the database as it is now{reasons}")
@@ -180,7 +180,7 @@ def _environment(step: PlannedStep, site: SiteAccess) -> Answer:
     if isinstance(said, Unobserved):
         return NotDone(reason=f"{python} {said.reason}")
     try:
-        fits = SpecifierSet(step.fact("wants")).contains(Version(said))
+        fits = SpecifierSet(step.fact("requires")).contains(Version(said))
     except InvalidVersion:
         return NotDone(reason=f"{python} says that its version is {said!r}")
     return Done(evidence=f"{python} is {said}") if fits else NotDone(reason=f"{python} is {said}")
@@ -205,18 +205,27 @@ def _migrate(step: PlannedStep, site: SiteAccess) -> Answer:
     return NotDone(reason=f"the schema is {schema.state.value} at {schema.version}{missing}")
 
 
-def _which_database(step: PlannedStep, ran: tuple[Ran, ...]) -> Done | NotDone:
+def _which_database(_step: PlannedStep, ran: tuple[Ran, ...], site: SiteAccess) -> Done | NotDone:
     said = ran[-1].last_lines[-1] if ran and ran[-1].last_lines else ""
-    wanted = step.fact("database_name")
-    if wanted and wanted in said.replace("\\\\", "\\"):
+    address = site.address()
+    name = said.partition(" ")[2]  # behind the engine
+    same = _same_file(name, address.name) if address.vendor == "sqlite" else name == address.name
+    if same:
         return Done(evidence=said)
     return NotDone(
-        reason=f"the release would use {said or 'no database'}, and the site's database is {wanted}; "
+        reason=f"the release would use {said or 'no database'}, and the site's database is {address.name}; "
         "it passes over a local_settings.py that cannot be imported"
     )
 
 
-def _loaddata(_step: PlannedStep, ran: tuple[Ran, ...]) -> Done | NotDone:
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return bool(one) and Path(one).samefile(other)
+    except OSError:
+        return False
+
+
+def _loaddata(_step: PlannedStep, ran: tuple[Ran, ...], _site: SiteAccess) -> Done | NotDone:
     """Old releases of Django end with status 0 where nothing was loaded (docs/facts.md)."""
     said = [line for one in ran for line in one.last_lines if line.startswith("Installed ")]
     if len(said) == len(ran) and not any(line.startswith("Installed 0 ") for line in said):
@@ -238,7 +247,7 @@ _AFTERWARDS: Mapping[StepKind, Callable[[PlannedStep, SiteAccess], Answer]] = {
     StepKind.REQUIREMENTS: _requirements,
     StepKind.MIGRATE: _migrate,
 }
-_OUTPUTS: Mapping[StepKind, Callable[[PlannedStep, tuple[Ran, ...]], Done | NotDone]] = {
+_OUTPUTS: Mapping[StepKind, Callable[[PlannedStep, tuple[Ran, ...], SiteAccess], Done | NotDone]] = {
     StepKind.WHICH_DATABASE: _which_database,
     StepKind.LOADDATA: _loaddata,
 }

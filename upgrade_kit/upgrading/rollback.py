@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +11,8 @@ from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.manifests import file_sha256, find_backups
 from upgrade_kit.errors import UpgradeError
-from upgrade_kit.model.path import Effect
 from upgrade_kit.model.plan import CopyFile, Run, StepKind
+from upgrade_kit.model.step import Effect
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
 from upgrade_kit.upgrading.proofs import SiteAccess, commit_of
@@ -40,6 +41,7 @@ class WayBack:
         settings: the copies to put back, each with its place.
         head: the commit to check out; empty where that is checked out.
         branch: the branch that was checked out; empty where none was.
+        environment: the virtual environment to put back, and its copy; ``None`` where it was not changed.
         left: what stays as the upgrade left it, one sentence each.
     """
 
@@ -47,12 +49,15 @@ class WayBack:
     settings: tuple[CopyFile, ...]
     head: str
     branch: str
+    environment: tuple[Path, Path] | None
     left: tuple[str, ...]
 
     def parts(self) -> tuple[str, ...]:
         """Return what will be done, one sentence each."""
         sentences = [f"The database is restored from {self.manifest}."] if self.manifest else []
         sentences += [f"{copy.target} gets the text of {copy.source} again." for copy in self.settings]
+        if self.environment:
+            sentences.append(f"{self.environment[0]} becomes the copy {self.environment[1]} again.")
         if self.head:
             sentences.append(f"git checks out {self.branch or self.head[:12]} again.")
         return tuple(sentences)
@@ -72,6 +77,7 @@ def way_back(journal: UpgradeJournal, site: SiteAccess) -> WayBack:
         settings=tuple(copy for copy in _copies(journal) if _differs(copy)),
         head=head if head and now != head else "",
         branch=journal.start.get("branch", ""),
+        environment=_environment(journal),
         left=_left(journal),
     )
 
@@ -97,6 +103,8 @@ def take_back(journal: UpgradeJournal, site: SiteAccess, programs: Programs, tol
     for copy in back.settings:
         copy_privately(copy)
         told.came_back("settings", str(copy.target))
+    if back.environment is not None:
+        told.came_back("environment", f"what the upgrade made of it is in {_put_back(*back.environment)}")
     if back.manifest is not None:
         restored = restore_backup(back.manifest, database=site.address(), replace=True)
         told.came_back("database", "; ".join(restored.proof[-1:]))
@@ -136,6 +144,46 @@ def _copies(journal: UpgradeJournal) -> tuple[CopyFile, ...]:
 
 def _differs(copy: CopyFile) -> bool:
     return not copy.target.is_file() or file_sha256(copy.source) != file_sha256(copy.target)
+
+
+def _environment(journal: UpgradeJournal) -> tuple[Path, Path] | None:
+    """Return the environment that the upgrade changed in its place, and the copy from before."""
+    for step in journal.plan.steps:
+        if step.kind is not StepKind.KEEP or not journal.is_settled(step.id):
+            continue
+        environment = step.fact("environment")
+        copy = Path(step.fact("kept")) / f"environment-{journal.plan.versions[0]}"
+        changed = any(
+            other.kind is StepKind.REQUIREMENTS and other.fact("environment") == environment and journal.began(other.id)
+            for other in journal.plan.steps
+        )
+        if environment and changed and copy.is_dir():
+            return Path(environment), copy
+    return None
+
+
+def _put_back(environment: Path, copy: Path) -> Path:
+    """Move the copy of an environment to its place, and what is there out of the way; return where that is.
+
+    Raises:
+        UpgradeError: one of the two cannot be moved.
+    """
+    aside = environment.with_name(f"{environment.name}.upgraded")
+    partial = environment.with_name(f"{environment.name}.part")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(copy, partial, symlinks=True)  # it may be on another disk
+        if environment.exists() and not aside.exists():
+            environment.rename(aside)
+        shutil.rmtree(environment, ignore_errors=True)
+        partial.rename(environment)
+        copy.rename(copy.with_name(f"{copy.name}.restored"))
+    except OSError as error:
+        raise UpgradeError(
+            f"{environment}: the environment cannot be put back: {error.strerror or error}.",
+            hint=f"Is a program of it still running? End it, then type the same command again. Its copy is {copy}.",
+        ) from error
+    return aside
 
 
 def _check_out(back: WayBack, site: SiteAccess, programs: Programs) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from upgrade_kit.errors import StepFailedError, UpgradeKitError, UsageError
-from upgrade_kit.model.path import Effect
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
+from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
 from upgrade_kit.upgrading.proofs import CannotTell, Done, NotDone, SiteAccess, look, prove
 from upgrade_kit.upgrading.running import Programs, Ran
@@ -146,6 +146,8 @@ class Upgrade:
             raise NotAgreedError(step)
         self.journal.add(Happening.BEGUN, step.id)
         ran = tuple(one for action in step.actions if (one := self._act(step, action, log)) is not None)
+        for action in step.proofs:
+            self._act(step, action, log)
         proof = prove(step, ran, self.site)
         if isinstance(proof, NotDone):
             last = ran[-1].last_lines if ran else ()
