@@ -28,7 +28,9 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
-        environment: the install guide's name of the virtual environment; releases of one name share it, and one with none has its own.
+        environment: the install guide's name of the virtual environment; releases of one name share it, and one with
+            none has its own.
+        commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -48,6 +50,7 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    commits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
