@@ -15,7 +15,7 @@ from typing import TextIO
 from upgrade_kit.errors import UpgradeKitError, UsageError
 
 _URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://?[^\s/:@]*):[^\s/]*@")
-_EARLIER_ANSWER = re.compile(rb'\{\s*"schema": 1,\s*"command": "(path|preflight|rewrite-calcs)"')
+_EARLIER_ANSWER = re.compile(rb'\{\s*"schema": 1,\s*"command": "(path|plan|preflight|rewrite-calcs)"')
 
 
 class Streams:
