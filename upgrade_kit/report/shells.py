@@ -14,7 +14,7 @@ SYSTEM_OF = {"powershell": "Windows", "bash": "Linux"}
 SHELL_OF = {system: shell for shell, system in SYSTEM_OF.items()}
 
 _BASH_PLAIN = re.compile(r"[A-Za-z0-9_./:+,@%-][A-Za-z0-9_./:=+,@%-]*")
-_POWERSHELL_PLAIN = re.compile(r"(?:[A-Za-z0-9_./:\\]|-(?=-?[A-Za-z0-9_=-]*$))[A-Za-z0-9_./:\\=+-]*")
+_POWERSHELL_PLAIN = re.compile(r"(?:[A-Za-z0-9_./:\\]|-(?=-?[A-Za-z0-9_-]*$))[A-Za-z0-9_./:\\=+-]*")
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*|0[xX].*|[0-9].*[A-Za-z]+")
 # PowerShell takes each of them for the quotation mark that ends a literal.
 _SINGLE_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
