@@ -18,7 +18,7 @@ _POWERSHELL_PLAIN = re.compile(r"(?:[A-Za-z0-9_./:\\]|-(?=-?[A-Za-z0-9_-]*$))[A-
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*|0[xX].*|[0-9].*[A-Za-z]+")
 # PowerShell takes each of them for the quotation mark that ends a literal.
 _SINGLE_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
-_REPLACED_IN_DOUBLE_QUOTES = '$`"\u201c\u201d\u201e'
+_SAFE_IN_DOUBLE_QUOTES = re.compile(r"[A-Za-z0-9 _./:\\-]")
 
 
 def bash_word(word: str) -> str:
@@ -49,20 +49,16 @@ def powershell_literal(word: str) -> str:
     """Return a word in single quotes, in which PowerShell replaces nothing; what cannot be typed, by its number."""
     if not all(character.isprintable() for character in word):
         inner = "".join(
-            f"`{character}"
-            if character in _REPLACED_IN_DOUBLE_QUOTES
-            else character
-            if character.isprintable()
-            else "".join(f"$([char]0x{unit:04x})" for unit in _utf16(character))
-            for character in word
+            character if _SAFE_IN_DOUBLE_QUOTES.fullmatch(character) else _by_number(character) for character in word
         )
         return f'"{inner}"'
     return "'" + _SINGLE_QUOTES.sub(lambda match: match[0] * 2, word) + "'"
 
 
-def _utf16(character: str) -> Iterator[int]:
+def _by_number(character: str) -> str:
     encoded = character.encode("utf-16-be", "surrogatepass")
-    return (int.from_bytes(encoded[place : place + 2]) for place in range(0, len(encoded), 2))
+    units = (int.from_bytes(encoded[place : place + 2]) for place in range(0, len(encoded), 2))
+    return "".join(f"$([char]0x{unit:04x})" for unit in units)
 
 
 def shown(text: str) -> str:
