@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "path": "show the hops and steps from the site's version to the target",
+    "plan": "show every step of this site's upgrade with its own paths; or write it as a script, for you to run",
     "preflight": "check everything that an upgrade needs, then say GO or NO_GO",
     "backup": "make a backup and prove it; also: backup verify, backup restore, backup list",
     "rewrite-calcs": "show (and with --apply write) what calculation procedures must become for 0.3.0",

@@ -18,7 +18,8 @@ class Run:
 
     Attributes:
         words: the program and its arguments as they are, nothing quoted. None of them is a secret.
-        folder: where it runs; ``None`` where that does not matter.
+        folder: where it runs; ``None`` where that does not matter: then it is the work folder, for the kit looks for
+            backups in the folders below the one where it runs.
         environment: ``(name, value)`` of what is set for it besides what it inherits.
         accepts: the exit statuses that are success.
         limit_seconds: how long it may take.

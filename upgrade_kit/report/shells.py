@@ -11,12 +11,14 @@ from upgrade_kit.model.plan import Action, CopyFile, PlannedStep, Run
 
 SHELLS = ("powershell", "bash")
 SYSTEM_OF = {"powershell": "Windows", "bash": "Linux"}
+SHELL_OF = {system: shell for shell, system in SYSTEM_OF.items()}
 
 _BASH_PLAIN = re.compile(r"[A-Za-z0-9_./:+,@%-][A-Za-z0-9_./:=+,@%-]*")
-_POWERSHELL_PLAIN = re.compile(r"(?:[A-Za-z0-9_./:\\]|-(?=-?[A-Za-z0-9_=-]*$))[A-Za-z0-9_./:\\=+-]*")
+_POWERSHELL_PLAIN = re.compile(r"(?:[A-Za-z0-9_./:\\]|-(?=-?[A-Za-z0-9_-]*$))[A-Za-z0-9_./:\\=+-]*")
 _NUMBER = re.compile(r"[0-9]+\.?[0-9]*|0[xX].*|[0-9].*[A-Za-z]+")
 # PowerShell takes each of them for the quotation mark that ends a literal.
 _SINGLE_QUOTES = re.compile("['\u2018\u2019\u201a\u201b]")
+_SAFE_IN_DOUBLE_QUOTES = re.compile(r"[A-Za-z0-9 _./:\\-]")
 
 
 def bash_word(word: str) -> str:
@@ -44,8 +46,27 @@ def powershell_word(word: str) -> str:
 
 
 def powershell_literal(word: str) -> str:
-    """Return a word in single quotes, in which PowerShell replaces nothing."""
+    """Return a word in single quotes, in which PowerShell replaces nothing; what cannot be typed, by its number."""
+    if not all(character.isprintable() for character in word):
+        inner = "".join(
+            character if _SAFE_IN_DOUBLE_QUOTES.fullmatch(character) else _by_number(character) for character in word
+        )
+        return f'"{inner}"'
     return "'" + _SINGLE_QUOTES.sub(lambda match: match[0] * 2, word) + "'"
+
+
+def _by_number(character: str) -> str:
+    encoded = character.encode("utf-16-be", "surrogatepass")
+    units = (int.from_bytes(encoded[place : place + 2]) for place in range(0, len(encoded), 2))
+    return "".join(f"$([char]0x{unit:04x})" for unit in units)
+
+
+def shown(text: str) -> str:
+    """Return a text on one line: what cannot be shown is escaped, so that nothing a site wrote forges a line."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
 
 
 def step_lines(step: PlannedStep, shell: str) -> list[str]:
