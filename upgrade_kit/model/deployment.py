@@ -14,6 +14,7 @@ from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
+from upgrade_kit.model.verification import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,6 +396,7 @@ class Deployment:
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
+        verification: what was looked at when an upgrade is done.
         git: what git knows of the site's folder.
     """
 
@@ -413,4 +415,5 @@ class Deployment:
     service_scripts: ServiceScripts | Unobserved = NOT_ASKED
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
+    verification: Verification | Unobserved = NOT_ASKED
     git: Git | Unobserved = NOT_ASKED

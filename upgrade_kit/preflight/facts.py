@@ -30,6 +30,7 @@ from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.verification import Verification
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -92,6 +93,7 @@ class Facts:
             ServiceScripts: deployment.service_scripts,
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
+            Verification: deployment.verification,
             Git: deployment.git,
         }
         unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")

@@ -17,6 +17,7 @@ from upgrade_kit.preflight.checks import (
     schema,
     service,
     settings,
+    verify,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -31,4 +32,5 @@ CHECKS: tuple[Check[Any], ...] = (
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *verify.CHECKS,
 )
