@@ -48,9 +48,9 @@ def upgraded(real: Path, folder: Path) -> Path:
 
 
 @pytest.mark.real
+@pytest.mark.usefixtures("upgraded")
 class TestReal:
-    def test_an_upgrade_that_went_well_lost_nothing(self, upgraded: Path) -> None:
-        assert upgraded
+    def test_an_upgrade_that_went_well_lost_nothing(self) -> None:
         _, text = call("--database", "sqlite:///site.db", "--backup", "backups", "--format", "json")
         found = answers(text)
         assert found["UK301"]["result"] == "passed"
@@ -77,15 +77,13 @@ class TestReal:
         assert exit_ is not Exit.DONE
         assert answers(text)["UK702"]["result"] == "could_not_run"
 
-    def test_the_python_that_is_named_compiles(self, upgraded: Path) -> None:
-        assert upgraded
+    def test_the_python_that_is_named_compiles(self) -> None:
         _, text = call("--database", "sqlite:///site.db", "--python", sys.executable, "--format", "json")
         found = answers(text)["UK703"]
         assert found["result"] == "found"
         assert {finding["where"] for finding in found["findings"]} >= {"py2_print"}
 
-    def test_the_table_says_what_to_run_again(self, upgraded: Path) -> None:
-        assert upgraded
+    def test_the_table_says_what_to_run_again(self) -> None:
         exit_, text = call("--database", "sqlite:///site.db", "--python", sys.executable, "--backup", "backups")
         assert exit_ is Exit.FINDINGS
         assert text.rstrip().endswith("then run verify again.")
