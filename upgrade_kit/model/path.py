@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from upgrade_kit.model.setting_change import SettingChange
 from upgrade_kit.model.step import Step
 
 
@@ -95,6 +96,7 @@ class Hop:
         title: what it is about.
         steps: in order.
         origin: the rules file.
+        settings: what it changes in a site's settings.
         row_changes: the tables of which it makes more rows or fewer.
     """
 
@@ -104,6 +106,7 @@ class Hop:
     steps: tuple[Step, ...]
     origin: str
     row_changes: tuple[RowChange, ...] = ()
+    settings: tuple[SettingChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,12 @@ from upgrade_kit.preflight.checks import (
     git,
     iis,
     interpreter,
+    machine,
     procedures,
     schema,
     service,
     settings,
+    uploads,
     verify,
 )
 
@@ -28,9 +30,11 @@ CHECKS: tuple[Check[Any], ...] = (
     *git.CHECKS,
     *iis.CHECKS,
     *interpreter.CHECKS,
+    *machine.CHECKS,
     *procedures.CHECKS,
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
     *verify.CHECKS,
+    *uploads.CHECKS,
 )
