@@ -169,8 +169,15 @@ def test_a_password_is_in_no_form_of_the_plan(
         assert "UPGRADE_KIT_PASSWORD" in out or form in {"json", "markdown"}
 
 
-@pytest.mark.parametrize("name", ["0.2.8-sqlite", "0.2.9.1-postgresql", "0.2.9.1-sqlserver", "0.3.0-sqlite"])
-@pytest.mark.parametrize("form", ["json", "bash", "powershell"])
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("0.2.8-sqlite", "bash"),
+        ("0.2.9.1-postgresql", "json"),
+        ("0.2.9.1-sqlserver", "powershell"),
+        ("0.3.0-sqlite", "powershell"),
+    ],
+)
 def test_every_sample_site_has_a_plan(fixtures: Path, capsys: pytest.CaptureFixture[str], name: str, form: str) -> None:
     site = fixtures / "sites" / name
     assert main(["plan", str(site), "--from", name.split("-", maxsplit=1)[0], "--format", form]) == 0
