@@ -28,6 +28,7 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         environment: the install guide's name of the virtual environment, which releases of one name share; with none
             a release has its own.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
@@ -49,6 +50,7 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    commits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

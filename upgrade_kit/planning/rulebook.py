@@ -24,6 +24,7 @@ KINDS = ("versions", "hops", "procedures", "models")
 HISTORIES = ("south", "django")
 
 _ENGINE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +192,7 @@ def _release(table: RulesTable) -> Release:
         predecessors=table.versions("predecessors"),
         settings_gone=table.pairs("settings_gone"),
         engine_options=table.lists("engine_options", required=False),
+        commits=table.pairs("commits"),
         source=table.text("source"),
     )
     table.done()
@@ -208,6 +210,9 @@ def _later_migrations(table: RulesTable) -> tuple[tuple[Version, str, str], ...]
 
 def _check_release(table: RulesTable, release: Release) -> None:
     _check_engines(table, release)
+    for tag, commit in release.commits:
+        if not _COMMIT.fullmatch(commit):
+            raise table.wrong(f"commits.{tag}", f"{commit!r} is not the 40 digits of a commit")
     for app, names in release.migrations:
         if not names:
             raise table.wrong(f"migrations.{app}", "must name at least one migration")
