@@ -11,7 +11,9 @@ import pytest
 from packaging.version import Version
 
 from upgrade_kit.deployment.address import DatabaseAddress
-from upgrade_kit.deployment.plan_facts import Wishes, plan_facts
+from upgrade_kit.deployment.plan_facts import Wishes, plan_facts, plan_upgrade
+from upgrade_kit.deployment.sample import build_sample_site
+from upgrade_kit.deployment.survey import survey
 from upgrade_kit.model.deployment import (
     Deployment,
     Interpreter,
@@ -22,6 +24,7 @@ from upgrade_kit.model.deployment import (
     Stated,
 )
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.plan import Run
 from upgrade_kit.model.plan_facts import PlanFacts
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.planning.graph import VersionGraph
@@ -185,3 +188,16 @@ def test_settings_that_were_not_found_are_told_and_named_where_they_belong(tmp_p
     facts = plan_facts(site(tmp_path / "q"), path(), SQLITE)
     assert facts.settings == str(tmp_path / "q" / "qatrack" / "local_settings.py")
     assert about(facts, "local_settings.py")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_plan_can_be_made_of_what_survey_observed(tmp_path: Path, *, named: bool) -> None:
+    folder = tmp_path / "q"
+    database = build_sample_site(folder, VersionGraph.load().resolve("0.2.9.1"))
+    address = f"sqlite:///{database.as_posix()}"
+    observed = survey(folder, interpreters=False) if named else survey(database=address, interpreters=False)
+    plan = plan_upgrade(observed, path("0.2.9.1"))
+    assert plan.database == address
+    typed = [word for step in plan.steps for run in step.actions if isinstance(run, Run) for word in run.words]
+    assert ("--database" in typed) is not named
+    assert plan.steps[-1].id == "0.3.0-look"
