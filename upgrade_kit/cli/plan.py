@@ -101,12 +101,14 @@ def plan_of(arguments: Namespace, streams: Streams, *, system: str = "") -> Plan
     source = starting_version(deployment) if arguments.source is None else arguments.source
     path = graph.path(source, arguments.target)
     address = resolve_address(site, database=arguments.database, password=streams.password())
+    told = arguments.database is not None and not _settings_lead_to(site, address)
+    typed = told and isinstance(address, DatabaseAddress) and bool(address.password)  # it is in no command of the plan
     facts = plan_facts(
         deployment,
         path,
         address,
-        database_option=arguments.database is not None and not _settings_lead_to(site, address),
-        has_password=streams.password() is not None,
+        database_option=told,
+        has_password=typed or streams.password() is not None,
         wishes=Wishes(system=system, work=work, python=python, site_python=site_python, remote=arguments.remote),
     )
     return make_plan(facts, path)

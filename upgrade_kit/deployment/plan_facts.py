@@ -9,12 +9,14 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.model.deployment import Database, Deployment, Interpreter, Interpreters, ServiceScript, Settings
 from upgrade_kit.model.path import Release, UpgradePath
+from upgrade_kit.model.plan import Plan
 from upgrade_kit.model.plan_facts import PlanFacts
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.guide import GUIDE_SITES
+from upgrade_kit.planning.plan import make_plan
 
 _NAMED = "named with --python"
 _KILO = 1024
@@ -86,6 +88,24 @@ def plan_facts(
         uploads_size=_size(_uploads_bytes(deployment)),
         open_questions=tuple(questions),
     )
+
+
+def plan_upgrade(deployment: Deployment, path: UpgradePath, *, wishes: Wishes | None = None) -> Plan:
+    """Return the plan of an observed site's upgrade.
+
+    Args:
+        deployment: what ``survey`` observed.
+        path: from the site's version to the target.
+        wishes: what the user says of the plan.
+    """
+    database = deployment.database
+    address = (
+        parse_database_url(database.url, base=Path.cwd())
+        if isinstance(database, Database)
+        else Unobserved(database.reason)
+    )
+    facts = plan_facts(deployment, path, address, database_option=deployment.site is None, wishes=wishes)
+    return make_plan(facts, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,9 +29,9 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         environment: the install guide's name of the virtual environment, which releases of one name share; with none
             a release has its own.
-        commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 

@@ -45,6 +45,5 @@ GUIDE_SITES = {
 
 def guide_steps(path: UpgradePath, hop: Hop, system: str) -> list[PlannedStep]:
     """Return every step of a hop at the guide's own site, those for a site that stays at a version too."""
-    index = path.hops.index(hop)
-    words = SiteWords.of(GUIDE_SITES[system], path.releases[index], path.releases[index + 1])
+    words = SiteWords.of(GUIDE_SITES[system], path, path.hops.index(hop))
     return [words.planned(step, hop) for step in hop.steps]

@@ -33,6 +33,7 @@ LISTS = frozenset(
     (
         "asked",  # --python PATH, where the user named one
         "database",  # --database URL, where the settings do not lead to it
+        "tags",  # tag NAME for each release of the path that is still to come
         "interpreter",  # what starts the Python of which the new environment is made
     )
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgrade_kit.model.path import Hop, Release, UpgradePath
+from upgrade_kit.model.path import Hop, UpgradePath
 from upgrade_kit.model.plan import Action, CopyFile, Plan, PlannedStep, Run
 from upgrade_kit.model.plan_facts import PlanFacts
 from upgrade_kit.model.step import Do, Step, StepKind, When
@@ -20,7 +20,7 @@ _FACTS: dict[StepKind, tuple[str, ...]] = {
     StepKind.BACKUP: ("backups",),
     StepKind.KEEP: ("kept", "settings", "environment"),
     StepKind.VERDICT: ("backups", "to"),
-    StepKind.FETCH: ("remote", "tag"),
+    StepKind.FETCH: ("remote", "tags"),
     StepKind.CHECKOUT: ("tag", "from_tag"),
     StepKind.ENVIRONMENT: ("environment", "python", "requires"),
     StepKind.REQUIREMENTS: ("environment", "python", "django"),
@@ -46,7 +46,7 @@ def make_plan(facts: PlanFacts, path: UpgradePath) -> Plan:
     """
     steps: list[PlannedStep] = []
     for index, hop in enumerate(path.hops):
-        site = SiteWords.of(facts, path.releases[index], path.releases[index + 1])
+        site = SiteWords.of(facts, path, index)
         steps += [site.planned(step, hop) for step in steps_of(path, hop)]
     return Plan(
         site=Path(facts.site),
@@ -87,8 +87,9 @@ class SiteWords:
     separator: str
 
     @classmethod
-    def of(cls, facts: PlanFacts, source: Release, target: Release) -> SiteWords:
-        """Return what the placeholders stand for on the hop between two releases."""
+    def of(cls, facts: PlanFacts, path: UpgradePath, index: int) -> SiteWords:
+        """Return what the placeholders stand for on one hop of a path."""
+        source, target = path.releases[index], path.releases[index + 1]
         windows = facts.system == "Windows"
         separator = "\\" if windows else "/"
         name = target.environment or f"qatrack-{target.version}"
@@ -119,13 +120,15 @@ class SiteWords:
             "asked": ("--python", facts.asked) if facts.asked else (),
             "database": ("--database", facts.database) if facts.database_option else (),
             "interpreter": facts.interpreter,
+            "tags": tuple(word for release in path.releases[index + 1 :] for word in ("tag", release.tag)),
         }
         return cls(facts=facts, values=values, lists=lists, separator=separator)
 
     def planned(self, step: Step, hop: Hop) -> PlannedStep:
         """Return a step of the rules as it is at this site."""
         note = dict(step.notes).get(self.facts.system, "")
-        known = {**self.values, "database": self.facts.database}
+        tags = " ".join(self.lists["tags"][1::2])
+        known = {**self.values, "database": self.facts.database, "tags": tags}
         return PlannedStep(
             id=step.id,
             kind=step.kind,
