@@ -487,10 +487,14 @@ def changes_are_not_carried_along(fact: RepositoryOnPath) -> Answer:
     judged = _judged_changes(fact)
     if not isinstance(judged, list):
         return judged
+    lying = fact.repository.in_the_way
+    other = set() if isinstance(lying, Unobserved) else {one.path for one in lying}  # UK148 and UK149 tell of these
     carried = [
         change
         for change, fate, _ in judged
-        if fate is Fate.CARRIED and (change.hidden or change.differs_in is Difference.CONTENT)
+        if fate is Fate.CARRIED
+        and change.path not in other
+        and (change.hidden or change.differs_in is Difference.CONTENT)
     ]
     if carried:
         return _carried(fact, carried)
@@ -526,8 +530,8 @@ def untracked_files_do_not_stand_in_the_way(fact: RepositoryOnPath) -> Answer:
     """Git refuses to check out a release over files that it does not know."""
     return _lying(
         fact,
-        ignored=False,
-        words="git checkout {tag} refuses: it has its own file where {files} untracked: {names}",
+        overwritten=False,
+        words="git checkout {tag} refuses: it has its own file where {files} {state}: {names}",
         sentence="Give what lies there another name, and look afterwards whether it is still needed:",
     )
 
@@ -543,26 +547,26 @@ def ignored_files_are_not_overwritten(fact: RepositoryOnPath) -> Answer:
     """Git overwrites an ignored file without a word: what was in it is lost."""
     return _lying(
         fact,
-        ignored=True,
-        words="git checkout {tag} overwrites without a word what git was told to ignore; {files}: {names}",
+        overwritten=True,
+        words="git checkout {tag} overwrites without a word where it has its own file and {files} {state}: {names}",
         sentence="Give what lies there another name, or its content is lost:",
     )
 
 
-def _lying(fact: RepositoryOnPath, *, ignored: bool, words: str, sentence: str) -> Answer:
+def _lying(fact: RepositoryOnPath, *, overwritten: bool, words: str, sentence: str) -> Answer:
     nothing = _at_target(fact)
     if nothing is not None:
         return nothing
     lying = fact.repository.in_the_way
     if isinstance(lying, Unobserved):
         return lying
-    groups: dict[str, list[InTheWay]] = {}
+    groups: dict[tuple[str, bool], list[InTheWay]] = {}
     for one in lying:
         tag = next((tag for tag in fact.here if tag in one.tags), None)
-        if tag is not None and one.ignored is ignored:
-            groups.setdefault(tag, []).append(one)
+        if tag is not None and one.overwritten is overwritten:
+            groups.setdefault((tag, one.staged), []).append(one)
     if groups:
-        return [_in_the_way(tag, found, words, sentence) for tag, found in groups.items()]
+        return [_in_the_way(tag, found, words, sentence) for (tag, _), found in groups.items()]
     return _not_here(fact) if fact.absent else Passed()
 
 
@@ -574,9 +578,12 @@ def _in_the_way(tag: str, found: Sequence[InTheWay], words: str, sentence: str) 
             tag=tag,
             names=_names(paths),
             files="1 file is" if len(paths) == 1 else f"{len(paths)} files are",
+            state="staged" if found[0].staged else "ignored" if found[0].overwritten else "untracked",
         ),
         where=paths[0] if paths[0].isprintable() else "git status --ignored",
-        hint=to_type(sentence, *(f"mv {quoted(place)} {quoted(place + '.ours')}" for place in places[:_SHOWN])),
+        hint=to_type("Put them aside (git stash pop would bring them back):", _STASH)
+        if found[0].staged
+        else to_type(sentence, *(f"mv {quoted(place)} {quoted(place + '.ours')}" for place in places[:_SHOWN])),
     )
 
 
