@@ -531,7 +531,7 @@ def untracked_files_do_not_stand_in_the_way(fact: RepositoryOnPath) -> Answer:
     return _lying(
         fact,
         overwritten=False,
-        words="git checkout {tag} refuses: it has its own file where {files} {state}: {names}",
+        words="git checkout {tag} refuses because of {files} in the place of its own: {names}",
         sentence="Give what lies there another name, and look afterwards whether it is still needed:",
     )
 
@@ -548,7 +548,7 @@ def ignored_files_are_not_overwritten(fact: RepositoryOnPath) -> Answer:
     return _lying(
         fact,
         overwritten=True,
-        words="git checkout {tag} overwrites without a word where it has its own file and {files} {state}: {names}",
+        words="git checkout {tag} overwrites {files} with its own, without a word: {names}",
         sentence="Give what lies there another name, or its content is lost:",
     )
 
@@ -573,17 +573,14 @@ def _lying(fact: RepositoryOnPath, *, overwritten: bool, words: str, sentence: s
 def _in_the_way(tag: str, found: Sequence[InTheWay], words: str, sentence: str) -> Finding:
     paths = [one.path for one in found]
     places = list(dict.fromkeys(one.place for one in found))
+    state = "staged" if found[0].staged else "ignored" if found[0].overwritten else "untracked"
+    hint = to_type(sentence, *(f"mv {quoted(place)} {quoted(place + '.ours')}" for place in places[:_SHOWN]))
+    if found[0].staged:
+        hint = to_type("Put them aside (git stash pop would bring them back):", _STASH)
     return error(
-        words.format(
-            tag=tag,
-            names=_names(paths),
-            files="1 file is" if len(paths) == 1 else f"{len(paths)} files are",
-            state="staged" if found[0].staged else "ignored" if found[0].overwritten else "untracked",
-        ),
+        words.format(tag=tag, files=counted(paths, f"{state} file"), names=_names(paths)),
         where=paths[0] if paths[0].isprintable() else "git status --ignored",
-        hint=to_type("Put them aside (git stash pop would bring them back):", _STASH)
-        if found[0].staged
-        else to_type(sentence, *(f"mv {quoted(place)} {quoted(place + '.ours')}" for place in places[:_SHOWN])),
+        hint=hint,
     )
 
 
