@@ -13,10 +13,18 @@ from upgrade_kit.deployment.git import GitAsker, distrusts, in_portions, parse_v
 from upgrade_kit.model.unobserved import Unobserved
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-# What Git for Windows 2.40 printed, in words and with line ends of its own.
-WINDOWS_REFUSAL = (
-    "fatal: detected dubious ownership in repository at 'C:/deploy/qatrackplus'\r\n"
-    "'C:/deploy/qatrackplus' is owned by:\r\n\t'S-1-5-32-544'\r\nbut the current user is:\r\n\t'S-1-5-21-1-2-3-1001'\r\n"
+# As users of Git for Windows reported it: 2.38.1 (gitextensions/gitextensions, issue 10385), a later one
+# (AUTOMATIC1111/stable-diffusion-webui, issue 16364), and the first that refused; folders and users are others.
+WINDOWS_REFUSALS = (
+    (
+        "fatal: detected dubious ownership in repository at 'C:/deploy/site'\r\n'C:/deploy/site' is owned by:\r\n"
+        "\t'S-1-5-32-544'\r\nbut the current user is:\r\n\t'S-1-5-21-1-2-3-1001'\r\n"
+    ),
+    (
+        "fatal: detected dubious ownership in repository at 'C:/deploy/site'\n'C:/deploy/site' is owned by:\n"
+        "\tBUILTIN/Administrators (S-1-5-32-544)\nbut the current user is:\n\tSERVER/physics (S-1-5-21-1-2-3-1001)\n"
+    ),
+    "fatal: unsafe repository ('C:/deploy/site' is owned by someone else)\n",
 )
 
 
@@ -54,12 +62,11 @@ def test_what_is_no_version_is_a_reason(said: str) -> None:
     assert isinstance(parse_version(said), Unobserved)
 
 
-def test_a_refusal_for_the_owner_says_what_to_type() -> None:
-    answer = Answer(status=128, text="", errors=WINDOWS_REFUSAL)
+@pytest.mark.parametrize("errors", WINDOWS_REFUSALS)
+def test_a_refusal_for_the_owner_says_what_to_type(errors: str) -> None:
+    answer = Answer(status=128, text="", errors=errors)
     assert distrusts(answer)
-    assert refusal(answer, Path("/srv/my site")).endswith(
-        "git config --global --add safe.directory '/srv/my site'"
-    )
+    assert refusal(answer, Path("/srv/my site")).endswith("git config --global --add safe.directory '/srv/my site'")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +82,11 @@ def test_another_refusal_is_told_in_gits_own_words(errors: str, reason: str) -> 
     answer = Answer(status=128, text="", errors=errors)
     assert not distrusts(answer)
     assert refusal(answer, Path("site")) == f"git stopped with status 128: {reason}"
+
+
+def test_a_warning_of_the_owner_of_gits_own_settings_is_no_refusal() -> None:
+    warning = "warning: 'C:\\ProgramData/Git/config' has a dubious owner: 'Administrator'.\r\n"  # 2.23.0.windows.1
+    assert not distrusts(Answer(status=0, text="true\n", errors=warning))
 
 
 def test_what_did_not_answer_is_no_refusal_for_the_owner() -> None:

@@ -86,16 +86,19 @@ class RepositoryOnPath:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadAndCheckout:
-    """The commit that is checked out, beside the version that the files tell."""
+    """The commit that is checked out, beside the version that the files tell, and what git has not ended."""
 
     head: Head
     checkout: Checkout
+    unfinished: tuple[str, ...]
 
     @classmethod
     def of(cls, facts: Facts) -> Self | Unobserved:
         """Put it together, or say why that cannot be done."""
-        head = then(_repository(facts), lambda known: known.head)
-        return both(head, facts.get(Checkout), lambda commit, files: cls(head=commit, checkout=files))
+        repository = _repository(facts)
+        head = then(repository, lambda known: known.head)
+        begun = () if isinstance(repository, Unobserved) else repository.unfinished
+        return both(head, facts.get(Checkout), lambda commit, files: cls(head=commit, checkout=files, unfinished=begun))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,20 @@ def _at_target(fact: RepositoryOnPath) -> NotApplicable | None:
     if fact.tags:
         return None
     return NotApplicable(f"the site is at {fact.path.target.version} already; nothing is checked out")
+
+
+def _nothing_to_compare(fact: RepositoryOnPath) -> NotApplicable | CouldNotRun | None:
+    """Return why no checkout can be foretold: there is none to come, or HEAD is not what the files are of."""
+    head = fact.repository.head
+    if fact.tags and isinstance(head, Head):
+        start = fact.path.source.version
+        if head.commit is None:
+            return CouldNotRun("nothing was ever committed here; see UK143, then run preflight again")
+        if head.release is not None and head.release.version != start:
+            return CouldNotRun(
+                f"HEAD is {_called(head)} and the path starts at {start}; see UK143 and UK303, then run preflight again"
+            )
+    return _at_target(fact)
 
 
 def _not_here(fact: RepositoryOnPath) -> CouldNotRun:
@@ -273,8 +290,12 @@ def head_is_the_version(fact: HeadAndCheckout) -> Answer:
             ),
         )
     if not _counts_as(version, head.release):
+        if fact.unfinished:
+            return CouldNotRun(
+                f"the files are those of no release while a {fact.unfinished[0]} is under way; see UK150"
+            )
         return (
-            warning(
+            error(
                 f"HEAD is {_called(head)}, and the files are those of {version}: they were put over the checkout "
                 "without git",
                 where=where,
@@ -424,7 +445,7 @@ def changes_do_not_stand_in_the_way(fact: RepositoryOnPath) -> Answer:
 
 def _judged_changes(fact: RepositoryOnPath) -> list[tuple[LocalChange, Fate, str]] | Answer:
     """Return each change with what becomes of it and where, or the answer where there is nothing to judge."""
-    nothing = _at_target(fact)
+    nothing = _nothing_to_compare(fact)
     if nothing is not None:
         return nothing
     changes = fact.repository.changes
@@ -554,7 +575,7 @@ def ignored_files_are_not_overwritten(fact: RepositoryOnPath) -> Answer:
 
 
 def _lying(fact: RepositoryOnPath, *, overwritten: bool, words: str, sentence: str) -> Answer:
-    nothing = _at_target(fact)
+    nothing = _nothing_to_compare(fact)
     if nothing is not None:
         return nothing
     lying = fact.repository.in_the_way
@@ -605,7 +626,7 @@ def _under_way(repository: Repository) -> Iterator[Finding]:
         yield error(
             f"{counted(repository.unmerged, 'file')} with conflicts that nobody settled: {_names(repository.unmerged)}",
             where="git status",
-            hint=to_type("Give up what led to them, or settle each, git add it and git commit:", f"git {word} --abort")
+            hint=to_type("Give up what led to them, or settle each, git add it and git commit:", _giving_up(word))
             if repository.unfinished
             else to_type(
                 "Settle each, or take the commit's own files back:", "git status", "git checkout HEAD -- FILE"
