@@ -701,7 +701,7 @@ def there_are_no_local_commits(fact: RepositoryOfSite) -> Answer:
     remedy=f"git remote set-url origin {_HOME}",
 )
 def origin_still_exists(fact: RepositoryOfSite) -> Answer:
-    """Bitbucket removed the repository, and GitHub answers git:// no more: git fetch fails there."""
+    """The project is no more at Bitbucket, and GitHub answers git:// no more: git fetch fails there."""
     remotes = fact.repository.remotes
     findings = [
         warning(
