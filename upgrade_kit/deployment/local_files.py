@@ -196,13 +196,14 @@ def find_in_the_way(
         InTheWay(
             path=path,
             place=place,
-            overwritten=path in ignored or (path in added and path != place and path not in dirty),
+            # Of what was added in a folder, git asks whether it is as it was added; else, whether it is ignored.
+            overwritten=path not in dirty if path in added and path != place else path in ignored,
             staged=path in added,
             tags=tuple(tag for tag in targets if tag in tags),
         )
         for path, place in sorted(lying.items())
         if (tags := places[place] - same.get(path, set()))
-        and not (path in ignored and path != place and path.endswith(_COMPILED))
+        and not (path in ignored and path not in added and path != place and path.endswith(_COMPILED))
     )
 
 
