@@ -19,6 +19,7 @@ from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
+from upgrade_kit.model.verification import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,6 +405,7 @@ class Deployment:
         iis: what the web server in front of them is told to do.
         sql: the files of SQL that were named.
         stored_sql: views, triggers and procedures in the database.
+        verification: what was looked at when an upgrade is done.
         uploads: the uploaded files, and those that the database names.
         backup_place: where a backup is, or is to go.
         dumps: JSON dumps that somebody made by hand.
@@ -429,6 +431,7 @@ class Deployment:
     iis: Iis | Unobserved = NOT_ASKED
     sql: Scripts | Unobserved = NOT_ASKED
     stored_sql: StoredSql | Unobserved = NOT_ASKED
+    verification: Verification | Unobserved = NOT_ASKED
     uploads: SiteUploads | Unobserved = NOT_ASKED
     backup_place: BackupPlace | Unobserved = NOT_ASKED
     dumps: FoundDumps | Unobserved = NOT_ASKED

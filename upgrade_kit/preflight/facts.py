@@ -35,6 +35,7 @@ from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
+from upgrade_kit.model.verification import Verification
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -99,6 +100,7 @@ class Facts:
             Iis: deployment.iis,
             Scripts: deployment.sql,
             StoredSql: deployment.stored_sql,
+            Verification: deployment.verification,
             SiteUploads: deployment.uploads,
             BackupPlace: deployment.backup_place,
             FoundDumps: deployment.dumps,

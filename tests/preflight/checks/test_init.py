@@ -39,6 +39,7 @@ OBSERVED = (
     "iis",
     "sql",
     "stored_sql",
+    "verification",
     "uploads",
     "backup_place",
     "dumps",
