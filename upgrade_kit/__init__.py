@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from upgrade_kit.rewriting.explain import explain_procedure
     from upgrade_kit.rewriting.plan import plan_rewrites
     from upgrade_kit.rewriting.rewrite import rewrite_procedure
+    from upgrade_kit.rewriting.settings.rewrite import rewrite_settings
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "read_migrate_log",
     "restore_backup",
     "rewrite_procedure",
+    "rewrite_settings",
     "run_preflight",
     "survey",
     "undo_rewrites",
@@ -55,6 +57,7 @@ _HOMES = {
     "read_migrate_log": "upgrade_kit.deployment.migrate_log",
     "restore_backup": "upgrade_kit.backup.restore",
     "rewrite_procedure": "upgrade_kit.rewriting.rewrite",
+    "rewrite_settings": "upgrade_kit.rewriting.settings.rewrite",
     "run_preflight": "upgrade_kit.preflight.runner",
     "survey": "upgrade_kit.deployment.survey",
     "undo_rewrites": "upgrade_kit.deployment.store",

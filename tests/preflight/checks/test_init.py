@@ -37,6 +37,11 @@ OBSERVED = (
     "service_scripts",
     "windows_services",
     "iis",
+    "uploads",
+    "backup_place",
+    "dumps",
+    "clocks",
+    "log_place",
     "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
