@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,21 @@ def git(*words: str, folder: Path) -> None:
     subprocess.run([found, *words], cwd=folder, check=True, capture_output=True, timeout=300)
 
 
+def upload_files(database: Path, uploads: Path) -> None:
+    """Put a file where each upload of the database should have one."""
+    question = """
+        SELECT ti.test_list_instance_id, ti.string_value FROM qa_testinstance ti
+        JOIN qa_unittestinfo u ON u.id = ti.unit_test_info_id JOIN qa_test t ON t.id = u.test_id
+        WHERE t.type = 'upload' AND ti.string_value <> ''
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(question).fetchall()
+    assert rows
+    for instance, name in rows:
+        (uploads / str(instance)).mkdir(parents=True, exist_ok=True)
+        (uploads / str(instance) / name).write_bytes(b"uploaded")
+
+
 @pytest.fixture
 def site(tmp_path: Path, real: Path) -> Path:
     folder = tmp_path / "it's a site" / "qatrackplus"
@@ -79,7 +96,7 @@ def site(tmp_path: Path, real: Path) -> Path:
     git("tag", "--delete", "v0.2.9.1", "v0.3.0", folder=folder)
     (folder / "db").mkdir(exist_ok=True)
     shutil.copyfile(real / "0.2.8.sqlite3", folder / "db" / "site.db")
-    (folder / "qatrack" / "media" / "uploads").mkdir(parents=True)
+    upload_files(folder / "db" / "site.db", folder / "qatrack" / "media" / "uploads")
     text = LOCAL_SETTINGS.format(database=str(folder / "db" / "site.db"))
     (folder / "qatrack" / "local_settings.py").write_text(text, encoding="utf-8")
     return folder
@@ -131,3 +148,5 @@ def test_the_script_of_a_plan_upgrades_a_real_site(
     assert kept == ["environment-0.2.8", "local_settings-0.2.8.py", "local_settings-0.2.9.1.py"]
     assert len(list((work / "backups").glob("*.manifest.json"))) == 3
     assert len(list((work / "logs").glob("*journal*.json"))) == 1
+    assert list((site / "qatrack" / "media" / "uploads" / "testinstance").rglob("*.dat"))
+    assert "Failed to move" not in (site / "logs" / "migrate.log").read_text(encoding="utf-8")
