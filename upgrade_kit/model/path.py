@@ -55,14 +55,57 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A table of which a hop makes more rows or fewer.
+
+    Attributes:
+        table: its name.
+        since: the version that the hop leads to.
+        becomes: ``more``, ``fewer``, ``other`` (either), or ``gone`` (the table too).
+        why: which migration or step does so, and what for.
+    """
+
+    table: str
+    since: Version
+    becomes: str
+    why: str
+
+    @property
+    def lets_grow(self) -> bool:
+        """Whether there may be more rows."""
+        return self.becomes in {"more", "other"}
+
+    @property
+    def lets_shrink(self) -> bool:
+        """Whether there may be fewer rows."""
+        return self.becomes in {"fewer", "other"}
+
+    @property
+    def lets_vanish(self) -> bool:
+        """Whether the table may be gone."""
+        return self.becomes == "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """An edge of the version graph with its ordered steps, and what it changes in a site's settings."""
+    """An edge of the version graph with its ordered steps.
+
+    Attributes:
+        source: the version that it comes from.
+        target: the version that it leads to.
+        title: what it is about.
+        steps: in order.
+        origin: the rules file.
+        settings: what it changes in a site's settings.
+        row_changes: the tables of which it makes more rows or fewer.
+    """
 
     source: Version
     target: Version
     title: str
     steps: tuple[Step, ...]
     origin: str
+    row_changes: tuple[RowChange, ...] = ()
     settings: tuple[SettingChange, ...] = ()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.path import Hop, Release
+from upgrade_kit.model.path import Hop, Release, RowChange
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
 from upgrade_kit.planning.rules_table import RulesTable, listed
 from upgrade_kit.planning.step_rules import read_step
@@ -243,12 +243,14 @@ def _check_engines(table: RulesTable, release: Release) -> None:
 
 
 def _hop(table: RulesTable) -> Hop:
+    target = table.version("to")
     hop = Hop(
         source=table.version("from"),
-        target=table.version("to"),
+        target=target,
         title=table.text("title"),
         steps=tuple(map(read_step, table.tables("steps"))),
         origin=table.file,
+        row_changes=tuple(_row_change(change, target) for change in table.tables("row_changes", required=False)),
         settings=tuple(map(_setting_change, table.tables("settings", required=False))),
     )
     table.done()
@@ -273,6 +275,17 @@ def _setting_change(table: RulesTable) -> SettingChange:
         raise table.wrong("now", "must not be empty")
     if change.kind is ChangeKind.RENAMED and not change.now.isidentifier():
         raise table.wrong("now", f"{change.now!r} is not the name of a setting")
+    return change
+
+
+def _row_change(table: RulesTable, since: Version) -> RowChange:
+    change = RowChange(
+        table=table.text("table"),
+        since=since,
+        becomes=table.choice("becomes", ("more", "fewer", "other", "gone")),
+        why=table.text("why"),
+    )
+    table.done()
     return change
 
 
