@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from packaging.version import Version
 
+from upgrade_kit.model.setting_change import SettingChange
+
 
 class Effect(StrEnum):
     """What a step does to the site. The point of no return is data."""
@@ -86,13 +88,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """An edge of the version graph with its ordered steps."""
+    """An edge of the version graph with its ordered steps, and what it changes in a site's settings."""
 
     source: Version
     target: Version
     title: str
     steps: tuple[Step, ...]
     origin: str
+    settings: tuple[SettingChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
