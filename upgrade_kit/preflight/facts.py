@@ -34,6 +34,7 @@ from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
+from upgrade_kit.model.verification import Verification
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -96,6 +97,7 @@ class Facts:
             ServiceScripts: deployment.service_scripts,
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
+            Verification: deployment.verification,
             SiteUploads: deployment.uploads,
             BackupPlace: deployment.backup_place,
             FoundDumps: deployment.dumps,

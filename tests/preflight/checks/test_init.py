@@ -37,6 +37,7 @@ OBSERVED = (
     "service_scripts",
     "windows_services",
     "iis",
+    "verification",
     "uploads",
     "backup_place",
     "dumps",

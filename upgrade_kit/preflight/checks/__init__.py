@@ -19,6 +19,7 @@ from upgrade_kit.preflight.checks import (
     service,
     settings,
     uploads,
+    verify,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -34,5 +35,6 @@ CHECKS: tuple[Check[Any], ...] = (
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *verify.CHECKS,
     *uploads.CHECKS,
 )
