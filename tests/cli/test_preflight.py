@@ -17,6 +17,7 @@ import pytest
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.cli import preflight
 from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.options import BACKUPS
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.address import parse_database_url
 from upgrade_kit.deployment.sample import build_sample_database, build_sample_site
@@ -269,7 +270,7 @@ class TestSinceTheLastRun:
 
     def test_json_and_markdown_tell_it_too(self, url: str, remembering: dict[str, str]) -> None:
         assert call("--database", url, "--format", "json", environment=remembering).document["changes"] is None
-        create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
+        create_backup(parse_database_url(url, base=Path()), to_dir=Path(BACKUPS), method="auto")
         told = call("--database", url, "--format", "json", environment=remembering).document["changes"]
         assert "UK204" in [finding["id"] for finding in told["mended"]]
         assert "UK204" not in [finding["id"] for finding in told["new"]]
