@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -17,6 +18,9 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.unobserved import Unobserved
+
+if TYPE_CHECKING:
+    from upgrade_kit.deployment.asking import Answer
 
 GIT_SECONDS = 20.0
 _VERSION_LINE = re.compile(rb"^VERSION[ \t]*=[ \t]*[uU]?(['\"])([^'\"\r\n]*)\1", re.MULTILINE)
@@ -183,35 +187,32 @@ def read_checkout(
 # git
 
 
-def describe(root: Path, environment: Mapping[str, str] | None = None) -> str | Unobserved:
-    """Return what ``git describe --tags`` says of a checkout, or why it says nothing. Never writes."""
+def ask_git(root: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> Answer | Unobserved:
+    """Ask git about a checkout, and return what it said or why it did not answer. Never writes."""
     from upgrade_kit.deployment.asking import ask  # noqa: PLC0415 - loads subprocess
 
-    if not (root / ".git").exists():
-        return Unobserved("the folder is not a git checkout of its own (no .git)")
     base = os.environ if environment is None else environment
     settings = {name: value for name, value in base.items() if name not in _GIT_REDIRECTIONS}
     settings.update(_GIT_SETTINGS)
     answer = ask(
-        # Without --dirty: comparing files would refresh, and so write, the index.
-        [
-            "git",
-            "--no-pager",
-            "-c",
-            "core.fsmonitor=false",
-            "-C",
-            root,
-            "describe",
-            "--tags",
-            "--match",
-            "[vV0-9]*.*",
-        ],
+        ["git", "--no-pager", "-c", "core.fsmonitor=false", "-C", root, *words],
         timeout_seconds=GIT_SECONDS,
         environment=settings,
     )
     if isinstance(answer, Unobserved):
         missing = "No such file" in answer.reason or "cannot find" in answer.reason
         return Unobserved("git is not installed here" if missing else f"git {answer.reason}")
+    return answer
+
+
+def describe(root: Path, environment: Mapping[str, str] | None = None) -> str | Unobserved:
+    """Return what ``git describe --tags`` says of a checkout, or why it says nothing. Never writes."""
+    if not (root / ".git").exists():
+        return Unobserved("the folder is not a git checkout of its own (no .git)")
+    # Without --dirty: comparing files would refresh, and so write, the index.
+    answer = ask_git(root, ["describe", "--tags", "--match", "[vV0-9]*.*"], environment)
+    if isinstance(answer, Unobserved):
+        return answer
     if answer.status == 0:
         return answer.last_line
     if "dubious ownership" in answer.text or "unsafe repository" in answer.text:

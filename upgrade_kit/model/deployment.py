@@ -10,7 +10,9 @@ from pathlib import Path
 from packaging.version import Version
 
 from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 
@@ -113,12 +115,25 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """A Python that answered when asked."""
+    """A Python that answered when asked.
+
+    Attributes:
+        path: the program.
+        version: its version.
+        bits: 32 or 64.
+        found: how it was found.
+        prefix: the folder that it is installed in, or its virtual environment; ``None`` where it does not say.
+        is_environment: whether that is a virtual environment.
+        lacks: what pip and new environments need of it and it has not: ``venv``, ``ensurepip``, ``ssl``.
+    """
 
     path: Path
     version: Version
     bits: int
     found: str
+    prefix: Path | None = None
+    is_environment: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +143,13 @@ class Interpreters:
     Attributes:
         found: those that answered, newest first.
         silent: ``(path, reason)`` of those that did not.
+        commands: ``(word, interpreter)``: what answers to ``python`` and the like in a new window, where it is one of
+            ``found``; the environment that runs this is passed over.
     """
 
     found: tuple[Interpreter, ...]
     silent: tuple[tuple[str, str], ...]
+    commands: tuple[tuple[str, Interpreter], ...] = ()
 
 
 class SchemaState(StrEnum):
@@ -394,6 +412,8 @@ class Deployment:
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
+        environments: the virtual environments that may be the site's.
+        requirements: the requirement files of the releases, as the site's own repository has them.
     """
 
     site: Path | None
@@ -411,3 +431,5 @@ class Deployment:
     service_scripts: ServiceScripts | Unobserved = NOT_ASKED
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
+    environments: Environments | Unobserved = NOT_ASKED
+    requirements: Requirements | Unobserved = NOT_ASKED

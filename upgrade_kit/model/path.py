@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from packaging.version import Version
 
+from upgrade_kit.model.installing import Installing
+
 
 class Effect(StrEnum):
     """What a step does to the site. The point of no return is data."""
@@ -62,6 +64,7 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        installing: how its environment is made, or ``None`` where the rules do not say.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -80,6 +83,7 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    installing: Installing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

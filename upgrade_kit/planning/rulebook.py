@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from upgrade_kit.errors import RulesError
+from upgrade_kit.model.installing import Installing, Trouble
 from upgrade_kit.model.path import Effect, Hop, Release, Step
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ HISTORIES = ("south", "django")
 # of PEP 440 that rules need; `===`, which PEP 440 advises against, is not in it.
 _CLAUSE = re.compile(r"(==|!=)(?P<prefix>[^*,\s]+)\.\*|(~=|==|!=|<=|>=|<|>)(?P<version>[^*,=\s]+)")
 _ENGINE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _STEP_ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
@@ -256,6 +258,16 @@ class _Table:
                 raise self.wrong(f"{key}[{index}]", f"must be a table, not {_kind(item)}")
             yield _Table(item, self.file, f"{self._prefix}{key}[{index}].")
 
+    def table(self, key: str) -> _Table | None:
+        """Return a table, or ``None`` where the key is absent."""
+        return _Table(self._table(key), self.file, f"{self._prefix}{key}.") if key in self._values else None
+
+    def number(self, key: str) -> int:
+        value = self._take(key)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.wrong(key, f"must be an integer, not {_kind(value)}")
+        return value
+
     def lists(self, key: str, *, required: bool = True) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return a table of lists of strings, in the file's order; none where the key is absent and may be."""
         table = self._table(key) if required or key in self._values else {}
@@ -307,6 +319,7 @@ def _release(table: _Table) -> Release:
         predecessors=table.versions("predecessors"),
         settings_gone=table.pairs("settings_gone"),
         engine_options=table.lists("engine_options", required=False),
+        installing=_installing(table),
         source=table.text("source"),
     )
     table.done()
@@ -320,6 +333,51 @@ def _later_migrations(table: _Table) -> tuple[tuple[Version, str, str], ...]:
         found.append((entry.version("since"), entry.text("app"), entry.text("name")))
         entry.done()
     return tuple(found)
+
+
+def _installing(table: _Table) -> Installing | None:
+    inner = table.table("installing")
+    if inner is None:
+        return None
+    found = Installing(
+        environment=inner.text("environment"),
+        size_mib=inner.number("size_mib"),
+        files=inner.lists("files"),
+        provides=inner.lists("provides", required=False),
+        python_ends=inner.pairs("python_ends"),
+        pips=tuple(_pip_limits(inner, *entry) for entry in inner.lists("pips", required=False)),
+        troubles=tuple(map(_trouble, inner.tables("troubles", required=False))),
+        source=inner.text("source"),
+    )
+    inner.done()
+    for python, day in found.python_ends:
+        if not _DAY.fullmatch(day):
+            raise inner.wrong(f"python_ends.{python}", f"{day!r} is no day like '2020-01-01'")
+    return found
+
+
+def _pip_limits(table: _Table, python: str, limits: tuple[str, ...]) -> tuple[str, tuple[Version, Version]]:
+    try:
+        oldest, newest = map(Version, limits)
+    except ValueError:  # of the unpacking; InvalidVersion is one too
+        raise table.wrong(f"pips.{python}", "must be the oldest and the newest version of pip that do") from None
+    return python, (oldest, newest)
+
+
+def _trouble(table: _Table) -> Trouble:
+    python = table.text("python", "")
+    found = Trouble(
+        line=table.text("line"),
+        python=python and table.specifier("python", python),
+        system=table.text("system", ""),
+        severity=table.choice("severity", ("info", "warning")),
+        problem=table.text("problem"),
+        powershell=table.one_line("powershell"),
+        bash=table.one_line("bash"),
+        source=table.text("source"),
+    )
+    table.done()
+    return found
 
 
 def _check_release(table: _Table, release: Release) -> None:

@@ -24,8 +24,10 @@ from upgrade_kit.model.deployment import (
     Settings,
     WindowsServices,
 )
+from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
@@ -91,6 +93,8 @@ class Facts:
             ServiceScripts: deployment.service_scripts,
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
+            Environments: deployment.environments,
+            Requirements: deployment.requirements,
         }
         unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
         return observed.get(kind, unknown)

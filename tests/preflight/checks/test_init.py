@@ -37,6 +37,8 @@ OBSERVED = (
     "service_scripts",
     "windows_services",
     "iis",
+    "environments",
+    "requirements",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 
