@@ -107,12 +107,12 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         "the interpreters",
         lambda: _interpreters(root, python, environments, scripts, environment) if interpreters else _NO_PYTHONS,
     )
-    needed = looks.begin("the requirement files", lambda: _requirements(root, releases, environment))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     observed, checkout = base.result(), code.result()
-    # what has to know the database first, or the interpreters and services
+    # what has to know the database, the interpreters or the services first, and what is quick
+    needed = looks.begin("the requirement files", lambda: _requirements(root, releases, environment))
     places = looks.begin(
         "the virtual environments",
         lambda: (

@@ -197,7 +197,7 @@ def _start_another(fact: InterpretersOnPath) -> str:
     "UK105",
     "The Python for the target is a 64-bit one",
     reads=InterpretersOnPath,
-    section="docs/install/win.rst (v0.3.0), Installing Python 3; docs/facts.md, Environments",
+    section="docs/install/win.rst (v0.3.0), Installing Python 3",
     remedy="Install the 64-bit Python beside the other.",
 )
 def target_has_64_bits(fact: InterpretersOnPath) -> Answer:
