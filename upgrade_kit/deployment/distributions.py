@@ -79,25 +79,15 @@ def _in_source(link: Path) -> list[Path]:
 
 
 def _read(place: Path) -> Distribution | Unobserved:
-    """Read a distribution from its metadata; what its folder is called stands in where a file says nothing."""
-    files = (place / "METADATA", place / "PKG-INFO") if _is_folder(place) else (place,)
-    fields: list[tuple[str, str]] = []
-    reason = "it holds no METADATA and no PKG-INFO"
-    for file in files:
-        try:
-            fields = _fields(_head(file))
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            reason = f"it cannot be read: {error.strerror or error}"
-            continue
-        reason = "its metadata name no distribution and no version"
-        break
+    """Read a distribution from its metadata; what its folder is called stands in where the file does not say."""
+    fields = _fields_of(place)
+    if isinstance(fields, Unobserved):
+        return fields
     stem, _, rest = place.stem.partition("-")
     stated = dict(reversed(fields))
     name, version = stated.get("name", stem), stated.get("version", rest.partition("-py")[0])
-    if not (_NAME.fullmatch(name) and version) or name == "EGG":
-        return Unobserved(reason)
+    if not (_NAME.fullmatch(name) and version):
+        return Unobserved("its metadata name no distribution and no version")
     needs = [value for key, value in fields if key == "requires-dist" and "extra ==" not in value]
     needs += _needs_of_egg(place / "requires.txt")
     named = (found[1] for found in map(_NEED.match, needs) if found is not None)
@@ -106,6 +96,17 @@ def _read(place: Path) -> Distribution | Unobserved:
         version=version[:50],
         needs=tuple(sorted({str(canonicalize_name(one)) for one in named})),
     )
+
+
+def _fields_of(place: Path) -> list[tuple[str, str]] | Unobserved:
+    for file in (place / "METADATA", place / "PKG-INFO") if _is_folder(place) else (place,):
+        try:
+            return _fields(_head(file))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return Unobserved(f"it cannot be read: {error.strerror or error}")
+    return Unobserved("it holds no METADATA and no PKG-INFO")
 
 
 def _fields(head: str) -> list[tuple[str, str]]:
