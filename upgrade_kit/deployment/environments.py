@@ -134,7 +134,7 @@ def _of_services(services: WindowsServices | Unobserved | None) -> Iterator[Envi
             continue
         program = PureWindowsPath(service.program.strip().strip('"'))
         for folder, child in zip(program.parents[1:], program.parents, strict=False):
-            if child.name.lower() in {"lib", "scripts"} and _may_be_here(str(folder)):
+            if child.name.lower() in {"lib", "scripts"} and _may_be_here(folder.as_posix()):
                 yield EnvironmentFolder(Path(folder.as_posix()), f"the service {service.name}", "the service")
                 break
 
