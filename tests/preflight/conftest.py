@@ -42,7 +42,8 @@ from upgrade_kit.model.environment import (
     PlannedEnvironment,
 )
 from upgrade_kit.model.finding import Result
-from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.path import Release, UpgradePath
+from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.requirement import (
     ReleaseRequirements,
     RequirementFile,
@@ -120,7 +121,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def site(database: Database, settings: Settings) -> Deployment:
+def site(database: Database, settings: Settings, path: UpgradePath) -> Deployment:
     return Deployment(
         site=ROOT,
         observed_at=WHEN,
@@ -167,6 +168,7 @@ def site(database: Database, settings: Settings) -> Deployment:
                 (Version("0.3.0"), required("v0.3.0", "Django==1.11.15")),
             )
         ),
+        git=_git(path.source),
     )
 
 
@@ -260,6 +262,45 @@ def required(tag: str, *lines: str) -> ReleaseRequirements:
         )
     file = RequirementFile(name="requirements/base.txt", lines=tuple(parsed), includes=(), odd=())
     return ReleaseRequirements(tag=tag, files=(file,), missing=())
+
+
+def _git(release: Release) -> Git:
+    tags = (
+        ("v0.2.9.1", "c8503c6e008191d8a36f6ab39291d5b45afe1a60"),
+        ("v0.3.0", "e1d386a008f336e146e28373533a3ed6ba5f3a1e"),
+    )
+    return Git(
+        folder=ROOT,
+        program=Version("2.39.5"),
+        has_repository=True,
+        refusal="",
+        distrusts=False,
+        repository=Repository(
+            storage=ROOT / ".git",
+            is_linked=False,
+            is_work_tree=True,
+            is_shallow=False,
+            is_sparse=False,
+            unfinished=(),
+            lock=None,
+            unmerged=(),
+            head=Head(
+                commit=tags[0][1],
+                branch="",
+                upstream=None,
+                described="v0.2.9.1",
+                release=release,
+                is_release=True,
+                local_commits=(),
+            ),
+            tags=tags,
+            branches=(),
+            at_origin=Unobserved("origin is not on this machine, and preflight asks no other", asked=False),
+            remotes=(Remote(name="origin", address="https://github.com/qatrackplus/qatrackplus.git"),),
+            changes=(),
+            in_the_way=(),
+        ),
+    )
 
 
 def _script() -> ServiceScript:

@@ -10,7 +10,7 @@ from posixpath import normpath
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from upgrade_kit.deployment.checkout import ask_git
+from upgrade_kit.deployment.git import GitAsker, refusal
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.requirement import ReleaseRequirements, RequirementFile, RequirementLine, Requirements
 from upgrade_kit.model.unobserved import Unobserved
@@ -45,28 +45,30 @@ def read_requirements(
             asked=False,
         )
     described = [release for release in releases if release.installing is not None]
+    git = GitAsker.of(root, environment)
     return Requirements(
-        releases=tuple((release.version, _of_release(root, release, environment)) for release in described)
+        releases=tuple(
+            (release.version, git if isinstance(git, Unobserved) else _of_release(git, release))
+            for release in described
+        )
     )
 
 
-def _of_release(
-    root: Path, release: Release, environment: Mapping[str, str] | None
-) -> ReleaseRequirements | Unobserved:
+def _of_release(git: GitAsker, release: Release) -> ReleaseRequirements | Unobserved:
     if not _TAG.fullmatch(release.tag):
         return Unobserved(f"{release.tag!r} is no tag that git can be asked about")
-    there = ask_git(root, ["rev-parse", "--verify", "--quiet", f"refs/tags/{release.tag}^{{commit}}"], environment)
+    there = git.answer("rev-parse", "--verify", "--quiet", f"refs/tags/{release.tag}^{{commit}}")
     if isinstance(there, Unobserved):
         return there
-    if there.status == 1 and not there.last_line:
+    if there.status == 1:
         return Unobserved(
             f"the tag {release.tag} is not in the site's repository; to get it, type: git fetch --tags origin"
         )
     if there.status != 0:
-        return Unobserved(f"git stopped with status {there.status}: {there.last_line}")
+        return Unobserved(refusal(there, git.root))
 
     def show(file: str) -> str | Unobserved:
-        answer = ask_git(root, ["show", f"refs/tags/{release.tag}:{file}"], environment)
+        answer = git.answer("show", f"refs/tags/{release.tag}:{file}")
         if isinstance(answer, Unobserved):
             return answer
         return answer.text if answer.status == 0 else Unobserved(f"it is not there at the tag {release.tag}")

@@ -12,6 +12,7 @@ from packaging.version import Version
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
@@ -414,6 +415,7 @@ class Deployment:
         iis: what the web server in front of them is told to do.
         environments: the virtual environments that may be the site's.
         requirements: the requirement files of the releases, as the site's own repository has them.
+        git: what git knows of the site's folder.
     """
 
     site: Path | None
@@ -433,3 +435,4 @@ class Deployment:
     iis: Iis | Unobserved = NOT_ASKED
     environments: Environments | Unobserved = NOT_ASKED
     requirements: Requirements | Unobserved = NOT_ASKED
+    git: Git | Unobserved = NOT_ASKED

@@ -65,6 +65,7 @@ class Release:
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
         installing: how its environment is made, or ``None`` where the rules do not say.
+        commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -84,6 +85,7 @@ class Release:
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
     installing: Installing | None = None
+    commits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

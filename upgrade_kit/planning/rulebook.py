@@ -27,6 +27,7 @@ HISTORIES = ("south", "django")
 _CLAUSE = re.compile(r"(==|!=)(?P<prefix>[^*,\s]+)\.\*|(~=|==|!=|<=|>=|<|>)(?P<version>[^*,=\s]+)")
 _ENGINE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _STEP_ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
@@ -320,6 +321,7 @@ def _release(table: _Table) -> Release:
         settings_gone=table.pairs("settings_gone"),
         engine_options=table.lists("engine_options", required=False),
         installing=_installing(table),
+        commits=table.pairs("commits"),
         source=table.text("source"),
     )
     table.done()
@@ -382,6 +384,9 @@ def _trouble(table: _Table) -> Trouble:
 
 def _check_release(table: _Table, release: Release) -> None:
     _check_engines(table, release)
+    for tag, commit in release.commits:
+        if not _COMMIT.fullmatch(commit):
+            raise table.wrong(f"commits.{tag}", f"{commit!r} is not the 40 digits of a commit")
     for app, names in release.migrations:
         if not names:
             raise table.wrong(f"migrations.{app}", "must name at least one migration")

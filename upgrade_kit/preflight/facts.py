@@ -27,6 +27,7 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
@@ -95,6 +96,7 @@ class Facts:
             Iis: deployment.iis,
             Environments: deployment.environments,
             Requirements: deployment.requirements,
+            Git: deployment.git,
         }
         unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
         return observed.get(kind, unknown)

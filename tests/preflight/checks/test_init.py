@@ -39,6 +39,7 @@ OBSERVED = (
     "iis",
     "environments",
     "requirements",
+    "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 

@@ -231,9 +231,9 @@ def folder_is_free(fact: SiteEnvironment) -> Answer:
         case FolderHolds.NOTHING:
             return Passed(f"{planned.folder} is free")
         case FolderHolds.OTHER:
-            return [_taken(fact, planned, "holds something else than an environment", Severity.WARNING)]
+            return [_taken(fact, planned, "holds something else than an environment")]
         case FolderHolds.HALF:
-            return [_taken(fact, planned, f"holds half an environment: {planned.lacks} is missing", Severity.WARNING)]
+            return [_taken(fact, planned, f"holds half an environment: {planned.lacks} is missing")]
         case FolderHolds.ENVIRONMENT:
             return _environment_there(fact, planned, release)
 
@@ -254,18 +254,17 @@ def _environment_there(fact: SiteEnvironment, planned: PlannedEnvironment, relea
     if fits(made, release):
         return Passed(f"{planned.folder}: an environment of Python {made.python}")
     said = f"is an environment of Python {made.python}; QATrack+ {release.version} runs on {release.python}"
-    return [_taken(fact, planned, said, Severity.WARNING)]
+    return [_taken(fact, planned, said)]
 
 
-def _taken(fact: SiteEnvironment, planned: PlannedEnvironment, said: str, severity: Severity) -> Finding:
+def _taken(fact: SiteEnvironment, planned: PlannedEnvironment, said: str) -> Finding:
     old = str(planned.folder)
     if fact.system == "Windows":
         line = f"Rename-Item {quoted(old)} {planned.folder.name}-old"
     else:
         line = f"mv {quoted(old)} {quoted(old + '-old')}"
-    return Finding(
-        severity=severity,
-        message=f"the folder of the new environment is taken: {old} {said}",
+    return warning(
+        f"the folder of the new environment is taken: {old} {said}",
         where=old,
         hint=to_type(
             "If nothing runs from it, put it out of the way before the new environment is made:",
@@ -388,9 +387,9 @@ def _python_for(fact: SiteEnvironment, release: Release) -> Version:
 
 
 def _trouble_told(fact: SiteEnvironment, release: Release, trouble: Trouble, line: RequirementLine) -> Finding:
-    return Finding(
-        severity=Severity(trouble.severity),
-        message=f"QATrack+ {release.version} requires {line.text}. {trouble.problem}",
+    say = info if trouble.severity == Severity.INFO else warning
+    return say(
+        f"QATrack+ {release.version} requires {line.text}. {trouble.problem}",
         where=f"{line.where} ({release.tag})",
         hint=to_type(
             f"{_instead(trouble)} ({trouble.source}):",
