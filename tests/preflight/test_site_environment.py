@@ -49,10 +49,12 @@ class TestWhichIsTheSites:
             pytest.param([one("a", "4.2", "3.11.7"), one("b", "1.6.11")], "b", id="the other is of another Python"),
             pytest.param([one("a", "1.11.15"), one("b", "1.6.2")], "b", id="its Django decides"),
             pytest.param([one("a", "1.6.11"), one("b", "1.6.11", named_by="x")], "b", id="the site names it"),
-            pytest.param([one("a", "1.5.12")], "a", id="another Django on its Python"),
+            pytest.param([one("a", "1.8.19")], None, id="another Django, of whatever application"),
+            pytest.param([one("my-QATrack", "1.5.12")], "my-QATrack", id="another Django under the site's name"),
+            pytest.param([one("a", "1.5.12", named_by="x")], "a", id="another Django, and the site names it"),
             pytest.param([one("a", "", named_by="x")], None, id="named, without Django"),
             pytest.param([one("a", "1.6.11", "3.6.15", named_by="x")], None, id="a Python that runs it not"),
-            pytest.param([one("a", "dev")], "a", id="a Django without number"),
+            pytest.param([one("a", "dev", named_by="x")], "a", id="a Django without number"),
             pytest.param([], None, id="none"),
         ],
     )
@@ -158,3 +160,7 @@ class TestTheTargets:
         assert known.target is found[1]
         assert fact(site, path, environments=Environments(found=found[:1], planned=())).target is found[0]
         assert fact(site, path).target is None
+
+    def test_another_application_on_such_a_python_is_none(self, site: Deployment, path: UpgradePath) -> None:
+        wiki = one("wiki", "2.2.28", "3.6.15")
+        assert fact(site, path, environments=Environments(found=(wiki,), planned=())).target is None

@@ -111,10 +111,10 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
     repository = looks.begin("git", lambda: _git(folder, releases, environment))
+    needed = looks.begin("the requirement files", lambda: _requirements(root, releases, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     observed, checkout = base.result(), code.result()
-    # what has to know the database, the interpreters or the services first, and what is quick
-    needed = looks.begin("the requirement files", lambda: _requirements(root, releases, environment))
+    # what has to know the database, the interpreters or the services first
     places = looks.begin(
         "the virtual environments",
         lambda: (

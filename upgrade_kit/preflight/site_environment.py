@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -75,7 +76,7 @@ class SiteEnvironment:
         name = "" if release.installing is None else release.installing.environment
         fitting = [one for one in self.environments.found if fits(one, release)]
         made = [one for one in fitting if one.folder.name == name]
-        return next(iter(made), None) or best_environment(fitting, release)
+        return next(iter((*made, *(one for one in fitting if _has_its_django(one, release)))), None)
 
     def files_of(self, release: Release) -> tuple[RequirementFile, ...] | Unobserved:
         """Return the requirement files of a release that this site needs."""
@@ -101,10 +102,11 @@ class SiteEnvironment:
         return tuple(lines.values())
 
 
-def best_environment(found: tuple[Environment, ...] | list[Environment], release: Release) -> Environment | None:
+def best_environment(found: Sequence[Environment], release: Release) -> Environment | None:
     """Return the environment that most speaks for being that of a release, or ``None`` where nothing does.
 
-    Its Django counts most, then that the site names it, then its Python.
+    Its Django counts most, then that the site names it, then its Python. One with another Django may be any other
+    application's, unless the site or its own name speaks for it.
     """
     ranked = sorted(found, key=lambda one: _score(one, release), reverse=True)
     return next((one for one in ranked if _may_be(one, release)), None)
@@ -130,7 +132,10 @@ def _score(one: Environment, release: Release) -> tuple[bool, bool, bool]:
 def _may_be(one: Environment, release: Release) -> bool:
     if not fits(one, release) and not isinstance(one.python, Unobserved):
         return False
-    return _has_its_django(one, release) or (fits(one, release) and one.installed("django") is not None)
+    if _has_its_django(one, release):
+        return True
+    is_ours = bool(one.named_by) or "qatrack" in one.folder.name.lower()
+    return is_ours and fits(one, release) and one.installed("django") is not None
 
 
 def applies(line: RequirementLine, python: Version, system: str) -> bool:
