@@ -226,3 +226,38 @@ def test_an_interpreter_that_hangs_does_not_keep_the_others(
     hanging.write_text("#!/bin/sh\nwhile :; do :; done\n", encoding="utf-8")
     hanging.chmod(0o755)
     assert isinstance(answer(site.observed(database), "UK101").result, Passed)
+
+
+@pytest.mark.interpreters
+def test_a_real_environment_of_python_36_is_known_and_its_old_pip_is_told(tmp_path: Path, database: Path) -> None:
+    program = Path.home() / ".pyenv" / "versions" / "3.6.15" / "bin" / "python"
+    if not program.is_file():
+        pytest.skip("needs Python 3.6.15 in pyenv")
+    site = Site(tmp_path)
+    subprocess.run([program, "-m", "venv", tmp_path / "venvs" / "qatrack3"], check=True)
+
+    seen = site.observed(database, python=program)
+
+    assert isinstance(answer(seen, "UK107").result, Passed)
+    assert answer(seen, "UK124").result == Passed(f"{tmp_path}/venvs/qatrack3: an environment of Python 3.6.15")
+    empty = answer(seen, "UK125").result
+    assert isinstance(empty, Found)
+    assert "is empty as yet" in empty.findings[0].message
+    old = answer(seen, "UK128").result
+    assert isinstance(old, Found)
+    assert "pip" in old.findings[0].message
+    assert '"pip==21.3.1"' in old.findings[0].hint
+
+
+@pytest.mark.interpreters
+def test_of_the_real_repository_the_line_that_pip_refuses_is_told(tmp_path: Path, database: Path) -> None:
+    lines = os.environ.get("UPGRADE_KIT_QATRACK_REPOSITORY")
+    if not lines:
+        pytest.skip("UPGRADE_KIT_QATRACK_REPOSITORY names no clone of QATrack+")
+    site = Site(tmp_path)
+    shutil.rmtree(site.root)
+    subprocess.run([site.git, "clone", "-q", "--branch", "v0.2.9.1", lines, site.root], check=True)
+    refused = answer(site.observed(database), "UK126").result
+    assert isinstance(refused, Found)
+    assert [finding.where for finding in refused.findings] == ["requirements/base.txt:2 (v0.3.0)"]
+    assert isinstance(answer(site.observed(database), "UK127").result, Passed)
