@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup, Uploads
+from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.deployment import (
     Backups,
     Checkout,
@@ -34,6 +35,7 @@ from upgrade_kit.model.deployment import (
     WindowsService,
     WindowsServices,
 )
+from upgrade_kit.model.dumps import DumpedRows, FoundDumps
 from upgrade_kit.model.environment import (
     Distribution,
     Environment,
@@ -43,6 +45,7 @@ from upgrade_kit.model.environment import (
 )
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import Release, UpgradePath
+from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.requirement import (
     ReleaseRequirements,
@@ -52,6 +55,7 @@ from upgrade_kit.model.requirement import (
 )
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.facts import Facts
@@ -132,7 +136,7 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
         interpreters=Interpreters(found=(_python("3.6.15"), _python("2.7.18")), silent=()),
         database=database,
         disk=Disk(
-            volumes=(Volume(path=Path("/data"), purpose="database", free_bytes=10_000_000, total_bytes=99_000_000),),
+            volumes=(Volume(path=Path("/data"), purpose="database", free_bytes=900_000_000, total_bytes=990_000_000),),
             uploads_bytes=1_000_000,
         ),
         machine=Machine(system="Linux", preferred_encoding="UTF-8"),
@@ -168,6 +172,22 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
                 (Version("0.3.0"), required("v0.3.0", "Django==1.11.15")),
             )
         ),
+        uploads=SiteUploads(
+            folder=ROOT / "media" / "uploads",
+            served=ROOT / "media" / "uploads",
+            staging=ROOT / "media" / "uploads" / "tmp",
+            exists=True,
+            files=UploadedFiles(count=2, bytes=1_000_000, newest=WHEN),
+            named=NamedUploads(count=2),
+        ),
+        backup_place=BackupPlace(
+            folder=Path("backups"), is_kept=True, obstacle="", free_bytes=90_000_000, shares_volume=False
+        ),
+        dumps=FoundDumps(
+            looked_in=(Path("backups"),), found=(), database=DumpedRows(rows=(("qa.test", 3),), units=("Linac 1",))
+        ),
+        clocks=Clocks(here=WHEN, server=WHEN, newest=(WHEN, "qa_testlistinstance.created")),
+        log_place=LogPlace(folder=ROOT / "logs", obstacles=()),
         git=_git(path.source),
     )
 
@@ -332,5 +352,6 @@ def _backup() -> Backup:
         size_bytes=1,
         sha256="",
         content=Content(rows=(), history_sha256="", procedures_sha256=""),
+        uploads=Uploads(file=Path("backups/site.uploads.zip"), size_bytes=1, sha256="", files=2, bytes=1_000_000),
     )
     return Backup(made=made, verified_at=WHEN, proof=())

@@ -17,7 +17,7 @@ from upgrade_kit.errors import UpgradeKitError, UsageError
 _URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://?[^\s/:@]*):[^\s/]*@")
 _START_BYTES = 400
 _EARLIER_ANSWER = re.compile(
-    rb'\{\s*"schema": 1,\s*"command": "(path|preflight|preflight --list|rewrite-calcs|explain)"'
+    rb'\{\s*"schema": 1,\s*"command": "(path|preflight|preflight --list|rewrite-calcs|rewrite-settings|explain)"'
     rb"|<!-- upgrade-kit |# Preflight: (GO|NO_GO|UNKNOWN)\r?\n"  # Markdown
     rb'|<\?xml [^>]*>\s*<testsuite name="upgrade-kit '  # JUnit
     rb'|\{\s*"\$schema": "[^"]*sarif[^"]*",[\s\S]*?"driver": \{\s*"name": "upgrade-kit"'  # SARIF

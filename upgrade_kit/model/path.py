@@ -8,6 +8,7 @@ from enum import StrEnum
 from packaging.version import Version
 
 from upgrade_kit.model.installing import Installing
+from upgrade_kit.model.setting_change import SettingChange
 
 
 class Effect(StrEnum):
@@ -90,13 +91,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """An edge of the version graph with its ordered steps."""
+    """An edge of the version graph with its ordered steps, and what it changes in a site's settings."""
 
     source: Version
     target: Version
     title: str
     steps: tuple[Step, ...]
     origin: str
+    settings: tuple[SettingChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 from upgrade_kit.errors import RulesError
 from upgrade_kit.model.installing import Installing, Trouble
 from upgrade_kit.model.path import Effect, Hop, Release, Step
+from upgrade_kit.model.setting_change import ChangeKind, SettingChange
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -422,9 +423,31 @@ def _hop(table: _Table) -> Hop:
         title=table.text("title"),
         steps=tuple(map(_step, table.tables("steps"))),
         origin=table.file,
+        settings=tuple(map(_setting_change, table.tables("settings", required=False))),
     )
     table.done()
     return hop
+
+
+def _setting_change(table: _Table) -> SettingChange:
+    change = SettingChange(
+        name=table.text("name"),
+        kind=ChangeKind(table.choice("change", (kind.value for kind in ChangeKind))),
+        now=table.text("now", ""),
+        keys=table.pairs("keys"),
+        why=table.text("why"),
+        source=table.text("source"),
+    )
+    table.done()
+    if not change.name.isidentifier():
+        raise table.wrong("name", f"{change.name!r} is not the name of a setting")
+    if change.kind is ChangeKind.KEYS and not change.keys:
+        raise table.wrong("keys", "must name at least one key")
+    if change.kind is not ChangeKind.KEYS and not change.now:
+        raise table.wrong("now", "must not be empty")
+    if change.kind is ChangeKind.RENAMED and not change.now.isidentifier():
+        raise table.wrong("now", f"{change.now!r} is not the name of a setting")
+    return change
 
 
 def _step(table: _Table) -> Step:

@@ -39,6 +39,11 @@ OBSERVED = (
     "iis",
     "environments",
     "requirements",
+    "uploads",
+    "backup_place",
+    "dumps",
+    "clocks",
+    "log_place",
     "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")

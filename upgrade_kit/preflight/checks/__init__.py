@@ -14,10 +14,12 @@ from upgrade_kit.preflight.checks import (
     git,
     iis,
     interpreter,
+    machine,
     procedures,
     schema,
     service,
     settings,
+    uploads,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -29,8 +31,10 @@ CHECKS: tuple[Check[Any], ...] = (
     *git.CHECKS,
     *iis.CHECKS,
     *interpreter.CHECKS,
+    *machine.CHECKS,
     *procedures.CHECKS,
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *uploads.CHECKS,
 )
