@@ -289,7 +289,7 @@ class TestSinceTheLastRun:
         assert call("--database", url, "--format", "json", environment=remembering).document["changes"] is None
         create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
         told = call("--database", url, "--format", "json", environment=remembering).document["changes"]
-        assert [finding["id"] for finding in told["mended"]] == ["UK204"]
+        assert "UK204" in [finding["id"] for finding in told["mended"]]
         assert (told["new"], told["verdict_before"]) == ([], "NO_GO")
         assert "Since the last run" in call("--database", url, "--format", "markdown", environment=remembering).out
 

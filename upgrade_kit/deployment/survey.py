@@ -364,7 +364,7 @@ def _environments(
 
     services, pythons = seen
     folders = find_environment_folders(root, given=given, scripts=scripts, services=services, environment=environment)
-    names = [release.installing.environment for release in releases if release.installing is not None]
+    names = [release.environment for release in releases if release.environment]
     return read_environments(folders, pythons, names, site=root, environment=environment)
 
 

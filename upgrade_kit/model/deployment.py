@@ -20,6 +20,7 @@ from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
+from upgrade_kit.model.verification import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,6 +422,7 @@ class Deployment:
         iis: what the web server in front of them is told to do.
         environments: the virtual environments that may be the site's.
         requirements: the requirement files of the releases, as the site's own repository has them.
+        verification: what was looked at when an upgrade is done.
         uploads: the uploaded files, and those that the database names.
         backup_place: where a backup is, or is to go.
         dumps: JSON dumps that somebody made by hand.
@@ -446,6 +448,7 @@ class Deployment:
     iis: Iis | Unobserved = NOT_ASKED
     environments: Environments | Unobserved = NOT_ASKED
     requirements: Requirements | Unobserved = NOT_ASKED
+    verification: Verification | Unobserved = NOT_ASKED
     uploads: SiteUploads | Unobserved = NOT_ASKED
     backup_place: BackupPlace | Unobserved = NOT_ASKED
     dumps: FoundDumps | Unobserved = NOT_ASKED

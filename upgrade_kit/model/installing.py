@@ -37,7 +37,6 @@ class Installing:
     """How the environment of a release is made.
 
     Attributes:
-        environment: the name that the guide gives to the folder of its virtual environment.
         size_mib: the room that such an environment takes, with what pip needs beside it, in MiB.
         files: ``(who needs them, requirement files)``: ``any``, a system (``Windows``) or a database vendor.
         provides: ``(name in a requirement line, names of the distributions that it installs)`` where they differ.
@@ -47,7 +46,6 @@ class Installing:
         source: document and section, or what was measured.
     """
 
-    environment: str
     size_mib: int
     files: tuple[tuple[str, tuple[str, ...]], ...]
     provides: tuple[tuple[str, tuple[str, ...]], ...]

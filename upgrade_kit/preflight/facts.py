@@ -36,6 +36,7 @@ from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
+from upgrade_kit.model.verification import Verification
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -100,6 +101,7 @@ class Facts:
             Iis: deployment.iis,
             Environments: deployment.environments,
             Requirements: deployment.requirements,
+            Verification: deployment.verification,
             SiteUploads: deployment.uploads,
             BackupPlace: deployment.backup_place,
             FoundDumps: deployment.dumps,

@@ -73,9 +73,8 @@ class SiteEnvironment:
     def target(self) -> Environment | None:
         """The environment that was made for the target already, or ``None``."""
         release = self.path.target
-        name = "" if release.installing is None else release.installing.environment
         fitting = [one for one in self.environments.found if fits(one, release)]
-        made = [one for one in fitting if one.folder.name == name]
+        made = [one for one in fitting if one.folder.name == release.environment]
         return next(iter((*made, *(one for one in fitting if _has_its_django(one, release)))), None)
 
     def files_of(self, release: Release) -> tuple[RequirementFile, ...] | Unobserved:

@@ -39,6 +39,7 @@ OBSERVED = (
     "iis",
     "environments",
     "requirements",
+    "verification",
     "uploads",
     "backup_place",
     "dumps",

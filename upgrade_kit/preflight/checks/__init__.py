@@ -20,6 +20,7 @@ from upgrade_kit.preflight.checks import (
     service,
     settings,
     uploads,
+    verify,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -36,5 +37,6 @@ CHECKS: tuple[Check[Any], ...] = (
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *verify.CHECKS,
     *uploads.CHECKS,
 )

@@ -242,8 +242,7 @@ def _planned(fact: SiteEnvironment) -> PlannedEnvironment | NotApplicable:
     release = fact.path.target
     if not fact.path.hops:
         return NotApplicable(f"the site is at {release.version} already")
-    name = None if release.installing is None else release.installing.environment
-    planned = None if name is None else fact.environments.planned_as(name)
+    planned = fact.environments.planned_as(release.environment)
     return planned or NotApplicable(f"no rule says where the environment of {release.version} is made")
 
 
