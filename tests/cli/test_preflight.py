@@ -102,6 +102,24 @@ class TestServiceExport:
         assert answer.unknown() == ["UK605"]  # sc.exe qc is not in it
 
 
+class TestVenv:
+    def test_a_name_that_is_nothing_is_told_before_the_site_is_looked_at(self) -> None:
+        with pytest.raises(UsageError, match=r"there is no gone"):
+            call("--database", "sqlite:///nothing.db", "--venv", "gone")
+
+    def test_one_that_is_named_is_looked_into_without_a_site(self, real: Path, folder: Path) -> None:
+        packages = folder / "copied" / "Lib" / "site-packages" / "Django-1.6.11.dist-info"
+        packages.mkdir(parents=True)
+        (packages / "METADATA").write_text("Name: Django\nVersion: 1.6.11\n", encoding="utf-8")
+        (folder / "copied" / "pyvenv.cfg").write_text("version_info = 2.7.18.final.0\n", encoding="utf-8")
+        url = copied(real, "0.2.9.1", folder)
+        words = ("--database", url, "--only", "UK103", "--only", "UK121", "--format", "json")
+        answer = call(*words, "--venv", "copied")
+        assert answer.of("UK121")["result"] == "passed"
+        assert "copied (Python 2.7.18) is not there" in answer.of("UK103")["findings"][0]["message"]
+        assert call(*words).of("UK121")["result"] == "not_applicable"
+
+
 class TestIis:
     def test_a_name_that_is_nothing_is_told_before_the_site_is_looked_at(self) -> None:
         with pytest.raises(UsageError, match=r"there is no gone\.config"):

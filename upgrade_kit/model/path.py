@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from upgrade_kit.model.installing import Installing
 from upgrade_kit.model.setting_change import SettingChange
 from upgrade_kit.model.step import Step
 
@@ -29,6 +30,7 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        installing: how its environment is made, or ``None`` where the rules do not say.
         commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         environment: the install guide's name of the virtual environment, which releases of one name share; with none
             a release has its own.
@@ -51,6 +53,7 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    installing: Installing | None = None
     commits: tuple[tuple[str, str], ...] = ()
 
 

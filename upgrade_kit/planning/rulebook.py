@@ -14,6 +14,7 @@ from packaging.version import Version
 from upgrade_kit.errors import RulesError
 from upgrade_kit.model.path import Hop, Release, RowChange
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
+from upgrade_kit.planning.installing_rules import read_installing
 from upgrade_kit.planning.rules_table import RulesTable, listed
 from upgrade_kit.planning.step_rules import read_step
 
@@ -194,6 +195,7 @@ def _release(table: RulesTable) -> Release:
         settings_gone=table.pairs("settings_gone"),
         engine_options=table.lists("engine_options", required=False),
         commits=table.pairs("commits"),
+        installing=read_installing(table.table("installing")),
         source=table.text("source"),
     )
     table.done()

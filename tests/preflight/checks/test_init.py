@@ -39,6 +39,8 @@ OBSERVED = (
     "iis",
     "sql",
     "stored_sql",
+    "environments",
+    "requirements",
     "verification",
     "uploads",
     "backup_place",
