@@ -41,6 +41,7 @@ from upgrade_kit.model.path import Release, UpgradePath
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.sql import Script, Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
 from upgrade_kit.model.verification import Compiled, Page, RowsThen, Verification
@@ -153,6 +154,8 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
             modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
             sites=(),
         ),
+        sql=Scripts(read=(Script(name="report.sql", queries=()),)),
+        stored_sql=StoredSql(vendor="sqlite", views=Scripts(read=()), others=Scripts(read=())),
         uploads=SiteUploads(
             folder=ROOT / "media" / "uploads",
             served=ROOT / "media" / "uploads",

@@ -65,6 +65,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="web.config and applicationHost.config of IIS, or a folder that holds them; may be given more than once",
     )
     parser.add_argument(
+        "--sql",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a file of SQL that the site keeps (a report, a job), searched for what the migrations take away; may be "
+        "given more than once",
+    )
+    parser.add_argument(
         "--only",
         metavar="ID_OR_FAMILY",
         action="append",
@@ -138,6 +146,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             backup_to=backup_folder(arguments.backup),
             service_exports=tuple(map(_existing, arguments.service_export)),
             iis=tuple(map(_existing, arguments.iis)),
+            sql=tuple(map(_existing, arguments.sql)),
             time_limit_seconds=arguments.time_limit,
             watch=watch,
         )

@@ -39,6 +39,7 @@ from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
 
@@ -68,6 +69,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     backup_to: Path | None = None,
     service_exports: Sequence[Path] = (),
     iis: Sequence[Path] = (),
+    sql: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
     now: datetime | None = None,
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
@@ -87,6 +89,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         backup_to: where a backup is to go.
         service_exports: files with what ``sc.exe query`` and ``sc.exe qc`` printed on the server.
         iis: ``web.config`` and ``applicationHost.config``, or folders that hold them, besides those of the site.
+        sql: files of SQL that the site keeps.
         releases: the releases that the rules know; by default all that are installed.
         now: the time of the observation; by default the present.
         time_limit_seconds: how long looking at one thing may take; what takes longer is ``Unobserved``.
@@ -116,6 +119,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    in_database = looks.begin("views and triggers", lambda: _stored_sql(address))
+    queries = looks.begin("the files of SQL", lambda: _sql(sql))
     repository = looks.begin("git", lambda: _git(folder, releases, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     logs = looks.begin("the folder of the logs", lambda: _log_place(root))
@@ -146,6 +151,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         service_scripts=scripts,
         windows_services=services.result(),
         iis=web_server.result(),
+        sql=queries.result(),
+        stored_sql=in_database.result(),
         uploads=uploads.result(),
         backup_place=place.result(),
         dumps=dumps.result(),
@@ -467,6 +474,27 @@ def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str
     from upgrade_kit.deployment.iis import read_iis  # noqa: PLC0415 - a database alone has no web server
 
     return read_iis(root, given, environment=environment)
+
+
+def _stored_sql(address: DatabaseAddress | Unobserved) -> StoredSql | Unobserved:
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.connection import open_database  # noqa: PLC0415 - Django loads only when needed
+    from upgrade_kit.deployment.stored_sql import read_stored_sql  # noqa: PLC0415 - as above
+
+    try:
+        with open_database(address) as session:
+            return read_stored_sql(session)
+    except DatabaseError as error:
+        return Unobserved(str(error))
+
+
+def _sql(files: Sequence[Path]) -> Scripts | Unobserved:
+    if not files:
+        return Unobserved("no file of SQL was named; --sql FILE takes reports and jobs that a site keeps", asked=False)
+    from upgrade_kit.deployment.sql_files import read_sql_files  # noqa: PLC0415 - most sites name none
+
+    return read_sql_files(files)
 
 
 def _git(

@@ -16,6 +16,7 @@ from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import MacroName, Procedure
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
 from upgrade_kit.model.verification import Verification
@@ -402,6 +403,8 @@ class Deployment:
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
+        sql: the files of SQL that were named.
+        stored_sql: views, triggers and procedures in the database.
         verification: what was looked at when an upgrade is done.
         uploads: the uploaded files, and those that the database names.
         backup_place: where a backup is, or is to go.
@@ -426,6 +429,8 @@ class Deployment:
     service_scripts: ServiceScripts | Unobserved = NOT_ASKED
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
+    sql: Scripts | Unobserved = NOT_ASKED
+    stored_sql: StoredSql | Unobserved = NOT_ASKED
     verification: Verification | Unobserved = NOT_ASKED
     uploads: SiteUploads | Unobserved = NOT_ASKED
     backup_place: BackupPlace | Unobserved = NOT_ASKED

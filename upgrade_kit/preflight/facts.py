@@ -31,6 +31,7 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
@@ -97,6 +98,8 @@ class Facts:
             ServiceScripts: deployment.service_scripts,
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
+            Scripts: deployment.sql,
+            StoredSql: deployment.stored_sql,
             Verification: deployment.verification,
             SiteUploads: deployment.uploads,
             BackupPlace: deployment.backup_place,

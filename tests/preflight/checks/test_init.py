@@ -37,6 +37,8 @@ OBSERVED = (
     "service_scripts",
     "windows_services",
     "iis",
+    "sql",
+    "stored_sql",
     "verification",
     "uploads",
     "backup_place",

@@ -18,6 +18,7 @@ from upgrade_kit.preflight.checks import (
     schema,
     service,
     settings,
+    sql,
     uploads,
     verify,
 )
@@ -35,6 +36,7 @@ CHECKS: tuple[Check[Any], ...] = (
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *sql.CHECKS,
     *verify.CHECKS,
     *uploads.CHECKS,
 )
