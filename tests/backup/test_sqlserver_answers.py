@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from upgrade_kit.backup import sqlserver_answers as answers
-from upgrade_kit.backup.sqlserver_answers import DatabaseFile, folder_of, free_bytes, moves, name_of, server_path
+from upgrade_kit.backup.sqlserver_answers import DatabaseFile, folder_of, moves, name_of, server_path
+from upgrade_kit.deployment.sqlserver_files import free_bytes
 from upgrade_kit.errors import BackupError, UsageError
 
 FINISHED = datetime(2026, 3, 1, 9, 30, 19)  # noqa: DTZ001 - SQL Server's datetime has no zone

@@ -37,6 +37,7 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.server import FileState, Identity, Purpose, Right, Rights, Room, Server, Texts
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
@@ -147,6 +148,7 @@ def site(database: Database, settings: Settings) -> Deployment:
             modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
             sites=(),
         ),
+        server=server_of_sqlite(),
     )
 
 
@@ -188,6 +190,32 @@ def iis_rule(name: str, pattern: str, **more: Any) -> IisRule:
         "where": f"applicationHost.config:{len(pattern)}",
     }
     return IisRule(name=name, pattern=pattern, **(stated | more))
+
+
+def server_of_sqlite() -> Server:
+    """Return what there is to know of a sound SQLite file."""
+    none = Unobserved("SQLite has no such thing", asked=False)
+    return Server(
+        vendor="sqlite",
+        database="/data/qatrack.db",
+        identity=Identity(product="SQLite", version=Version("3.40.1")),
+        rights=Rights(
+            login="",
+            user="",
+            schema="",
+            site_schemas=(),
+            rights=(Right(name="WRITE", purpose=Purpose.MIGRATION, held=True),),
+        ),
+        texts=Texts(encoding="UTF-8", collation=""),
+        room=Room(size_bytes=1_000_000, files=(), free_bytes=10_000_000),
+        sessions=none,
+        standing=none,
+        recovery=none,
+        compatibility_level=none,
+        engines=none,
+        file=FileState(path="/data/qatrack.db", faults=(), leftovers=(), network=""),
+        odbc_drivers=none,
+    )
 
 
 def _script() -> ServiceScript:

@@ -31,7 +31,7 @@ class Pending(Generic[SeenT]):
     what: str
     until: float
     limit_seconds: float
-    future: Future[SeenT | Unobserved]
+    future: Future[tuple[SeenT | Unobserved, float]]
 
     def result(self) -> SeenT | Unobserved:
         """Wait for it, and return what was seen. Raises what the looking raised.
@@ -40,13 +40,14 @@ class Pending(Generic[SeenT]):
         thread that does not keep the process alive, and what it sees then is not asked for.
         """
         try:
-            return self.future.result(max(0.0, self.until - monotonic()))
+            seen, ended = self.future.result(max(0.0, self.until - monotonic()))
         except FutureTimeoutError:
             if self.future.done():  # the looking itself failed, with that very error
                 raise
-            return Unobserved(
-                f"looking at {self.what} took longer than {self.limit_seconds:g} s; --time-limit allows more"
-            )
+        else:
+            if ended <= self.until:
+                return seen
+        return Unobserved(f"looking at {self.what} took longer than {self.limit_seconds:g} s; --time-limit allows more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,18 @@ class Observing:
             what: in words that follow "looking at".
             look: reads, and gives back what it saw.
         """
-        future: Future[SeenT | Unobserved] = Future()
+        future: Future[tuple[SeenT | Unobserved, float]] = Future()
 
         def run() -> None:
             try:
-                future.set_result(look())
+                seen = look()
+                future.set_result((seen, monotonic()))
             except BaseException as error:  # noqa: BLE001 - handed to who waits for it
                 future.set_exception(error)
             finally:
                 self.watch(what, True)
 
         self.watch(what, False)
+        until = monotonic() + self.limit_seconds
         Thread(target=run, name=f"looking at {what}", daemon=True).start()
-        return Pending(what, monotonic() + self.limit_seconds, self.limit_seconds, future)
+        return Pending(what, until, self.limit_seconds, future)

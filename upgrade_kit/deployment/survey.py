@@ -33,6 +33,7 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.server import Server
 from upgrade_kit.model.unobserved import Unobserved
 
 TIME_LIMIT_SECONDS = 300.0  # of one look: counting the rows of a large database takes its time
@@ -97,6 +98,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
 
     looks = Observing(time_limit_seconds, watch or _unwatched)
     base = looks.begin("the database", lambda: _database(address, releases))
+    server = looks.begin("the database server", lambda: _server(address, environment))
     code = looks.begin("the checkout", lambda: _checkout(site, releases, environment))
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
@@ -115,6 +117,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         settings=settings,
         interpreters=pythons.result(),
         database=observed,
+        server=server.result(),
         disk=disk.result(),
         machine=read_machine(environment),
         backups=backups.result(),
@@ -220,6 +223,14 @@ def _database(address: DatabaseAddress | Unobserved, releases: tuple[Release, ..
         return read_database(address, releases)
     except DatabaseError as error:
         return Unobserved(str(error))
+
+
+def _server(address: DatabaseAddress | Unobserved, environment: Mapping[str, str] | None) -> Server | Unobserved:
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.server import read_server  # noqa: PLC0415 - Django loads only when needed
+
+    return read_server(address, environment=environment)
 
 
 def _schema_version(database: Database | Unobserved) -> Version | None:

@@ -44,6 +44,29 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpan:
+    """Which versions of a database server a release works with.
+
+    Attributes:
+        product: the server, as ``model.server.Identity`` calls it.
+        at_least: the first version that it works with.
+        before: the first version that is too new for it or untried, or ``None``.
+        refused: whether it refuses versions from ``before`` on; otherwise nobody has tried them.
+        why: what happens outside of the span, one sentence.
+        remedy: what a person can do, in words.
+        source: where that is written or was run.
+    """
+
+    product: str
+    at_least: Version
+    before: Version | None
+    refused: bool
+    why: str
+    remedy: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A node of the version graph: one release and those that count as the same.
 
@@ -62,6 +85,9 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        servers: the database servers that it works with; of others nothing is known.
+        odbc_defaults: ``(system, driver)``: the ODBC driver that its engine takes where settings name none.
+        long_keys: ``(table, (column, characters, migration))`` of unique keys that its migrations make or lengthen.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -80,6 +106,9 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    servers: tuple[ServerSpan, ...] = ()
+    odbc_defaults: tuple[tuple[str, str], ...] = ()
+    long_keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

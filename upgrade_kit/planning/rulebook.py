@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.path import Effect, Hop, Release, Step
+from upgrade_kit.model.path import Effect, Hop, Release, ServerSpan, Step
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -212,7 +212,9 @@ class _Table:
         return lines
 
     def version(self, key: str) -> Version:
-        text = self.text(key)
+        return self.version_of(key, self.text(key))
+
+    def version_of(self, key: str, text: str) -> Version:
         try:
             return Version(text)
         except InvalidVersion:
@@ -307,11 +309,39 @@ def _release(table: _Table) -> Release:
         predecessors=table.versions("predecessors"),
         settings_gone=table.pairs("settings_gone"),
         engine_options=table.lists("engine_options", required=False),
+        servers=tuple(map(_server, table.tables("servers", required=False))),
+        odbc_defaults=table.pairs("odbc_defaults"),
+        long_keys=_long_keys(table),
         source=table.text("source"),
     )
     table.done()
     _check_release(table, release)
     return release
+
+
+def _server(table: _Table) -> ServerSpan:
+    text = table.text("before", "")
+    found = ServerSpan(
+        product=table.text("product"),
+        at_least=table.version("at_least"),
+        before=table.version_of("before", text) if text else None,
+        refused=table.choice("beyond", ("refused", "untried")) == "refused" if text else False,
+        why=table.text("why"),
+        remedy=table.text("remedy"),
+        source=table.text("source"),
+    )
+    table.done()
+    if found.before is not None and found.before <= found.at_least:
+        raise table.wrong("before", f"{found.before} is not later than {found.at_least}")
+    return found
+
+
+def _long_keys(table: _Table) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    keys = table.lists("long_keys", required=False)
+    for name, parts in keys:
+        if len(parts) != len(("column", "characters", "migration")) or not parts[1].isdecimal():
+            raise table.wrong(f"long_keys.{name}", "must be a column, its number of characters, and a migration")
+    return keys
 
 
 def _later_migrations(table: _Table) -> tuple[tuple[Version, str, str], ...]:

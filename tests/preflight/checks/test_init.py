@@ -37,6 +37,7 @@ OBSERVED = (
     "service_scripts",
     "windows_services",
     "iis",
+    "server",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 
