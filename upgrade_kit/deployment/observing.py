@@ -42,8 +42,8 @@ class Pending(Generic[SeenT]):
         try:
             seen, ended = self.future.result(max(0.0, self.until - monotonic()))
         except FutureTimeoutError:
-            if self.future.done():  # the looking itself failed, with that very error
-                raise
+            if self.future.done() and self.future.exception() is not None:
+                raise  # the looking itself failed, with that very error
         else:
             if ended <= self.until:
                 return seen

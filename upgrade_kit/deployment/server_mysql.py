@@ -66,6 +66,7 @@ _NEEDED = (
 _IDENTIFIER = r"(`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|[^\s`'.@]+)"
 _GRANT = re.compile(rf"GRANT (.+?) ON (?:TABLE )?(\*|{_IDENTIFIER})\.(\*|{_IDENTIFIER}) TO ", re.IGNORECASE | re.DOTALL)
 _PRIVILEGE = re.compile(r"([A-Z][A-Z _]*[A-Z])\s*(\([^)]*\))?\s*(?:,|$)", re.IGNORECASE)
+_WILD = {"_": ".", "%": ".*"}
 _ROLE = re.compile(rf"{_IDENTIFIER}(?:@{_IDENTIFIER})?")
 _COLUMN_KEYS = frozenset(("DYNAMIC", "COMPRESSED"))
 _DYNAMIC_SINCE = {"MySQL": Version("5.7.9"), "MariaDB": Version("10.2.2")}
@@ -112,10 +113,18 @@ class Grant:
         r"""Tell whether it holds for a database: ``_`` and ``%`` stand for any letters unless ``\`` is before them."""
         if self.database == "*":
             return True
-        parts = re.findall(r"\\.|.", self.database, re.DOTALL)
-        wild = {"_": ".", "%": ".*"}
-        pattern = "".join(wild.get(part) or re.escape(part[-1]) for part in parts)
+        pattern = "".join(_WILD.get(part) or re.escape(part[-1]) for part in self._letters)
         return re.fullmatch(pattern, database, re.IGNORECASE | re.DOTALL) is not None
+
+    @property
+    def exactness(self) -> int:
+        """How many letters stand before the first that stands for any; none such is the most exact."""
+        letters = self._letters
+        return next((place for place, letter in enumerate(letters) if letter in _WILD), len(letters) + 1)
+
+    @property
+    def _letters(self) -> list[str]:
+        return re.findall(r"\\.|.", self.database, re.DOTALL)
 
 
 def grants_in(lines: Iterable[str]) -> Iterator[Grant]:
@@ -134,11 +143,22 @@ def _unquoted(name: str) -> str:
     return name
 
 
-def _all_grants(session: Asked) -> list[Grant]:
-    lines = [text(row[0]) for row in session.fetch(QUERIES["grants"])]
-    for role in _active_roles(session):
-        lines += [text(row[0]) for row in session.fetch(f"SHOW GRANTS FOR {role}")]
-    return list(grants_in(lines))
+def counting(grants: Iterable[Grant], database: str) -> list[Grant]:
+    """Return the grants of one user or role that count for a database: of several patterns only the most exact.
+
+    Source: MySQL Reference Manual, GRANT, "Database Privileges", and MariaDB's, which sort them in that order and
+    take the first that fits.
+    """
+    fitting = [grant for grant in grants if grant.covers(database)]
+    named = [grant for grant in fitting if grant.database != "*"]
+    best = max((grant.exactness for grant in named), default=0)
+    return [grant for grant in fitting if grant.database == "*" or grant.exactness == best]
+
+
+def _all_grants(session: Asked) -> list[list[Grant]]:
+    """Return the grants of the user, then those of each role that is switched on."""
+    asked = [QUERIES["grants"], *(f"SHOW GRANTS FOR {role}" for role in _active_roles(session))]
+    return [list(grants_in(text(row[0]) for row in session.fetch(sql))) for sql in asked]
 
 
 def _active_roles(session: Asked) -> list[str]:
@@ -155,8 +175,8 @@ def _active_roles(session: Asked) -> list[str]:
 
 def _rights(session: Asked) -> Rights:
     login = text(one(session.fetch(QUERIES["login"]))[0])
-    grants = [grant for grant in _all_grants(session) if grant.covers(session.name)]
-    held = set[str]().union(*(grant.privileges for grant in grants))
+    own, *of_roles = [counting(grants, session.name) for grants in _all_grants(session)]
+    held = set[str]().union(*(grant.privileges for grants in (own, *of_roles) for grant in grants))
     everything = bool(held & {"ALL", "ALL PRIVILEGES"})
     user, _, host = login.rpartition("@")
     return Rights(
@@ -164,6 +184,7 @@ def _rights(session: Asked) -> Rights:
         user="'{}'@'{}'".format(user.replace("'", "''"), host.replace("'", "''")),
         schema="",
         site_schemas=(),
+        place=next((grant.database for grant in own if grant.database != "*"), ""),
         rights=tuple(Right(name=name, purpose=what, held=everything or name in held) for name, what in _NEEDED),
     )
 
@@ -226,7 +247,8 @@ def _room_here(session: Asked) -> Room:
 def _sessions(session: Asked) -> Sessions:
     sees_all = any(
         grant.database == "*" and grant.privileges & {"PROCESS", "ALL PRIVILEGES", "ALL"}
-        for grant in _all_grants(session)
+        for grants in _all_grants(session)
+        for grant in grants
     )
     working: set[int] | None = None
     if sees_all:

@@ -61,9 +61,9 @@ _ASKED = (
 )
 QUERIES = {
     "identity": (
-        "SELECT CAST(SERVERPROPERTY(N'ProductVersion') AS nvarchar(128)) AS product_version, "
-        "CAST(SERVERPROPERTY(N'Edition') AS nvarchar(128)) AS edition, "
-        "CAST(SERVERPROPERTY(N'EngineEdition') AS int) AS engine_edition, CAST(@@VERSION AS nvarchar(300)) AS said"
+        "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS product_version, "
+        "CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition, "
+        "CAST(SERVERPROPERTY('EngineEdition') AS int) AS engine_edition, @@VERSION AS said"
     ),
     "login": "SELECT ORIGINAL_LOGIN() AS login_name, USER_NAME() AS user_name, SCHEMA_NAME() AS schema_name",
     "rights": f"SELECT {', '.join(_ASKED)}",
@@ -72,8 +72,14 @@ QUERIES = {
         "SELECT d.state_desc, d.user_access_desc, d.is_read_only, d.is_auto_close_on "
         "FROM sys.databases AS d WHERE d.database_id = DB_ID()"
     ),
-    "mirroring": "SELECT COUNT(mirroring_guid) AS mirrored FROM sys.database_mirroring WHERE database_id = DB_ID()",
-    "replica": "SELECT COUNT(d.replica_id) AS replicated FROM sys.databases AS d WHERE d.database_id = DB_ID()",
+    "mirroring": (
+        "SELECT CASE WHEN m.mirroring_guid IS NULL THEN 0 ELSE 1 END AS mirrored FROM sys.database_mirroring AS m "
+        "WHERE m.database_id = DB_ID()"
+    ),
+    "replica": (
+        "SELECT CASE WHEN d.replica_id IS NULL THEN 0 ELSE 1 END AS replicated FROM sys.databases AS d "
+        "WHERE d.database_id = DB_ID()"
+    ),
     "collation": "SELECT d.collation_name FROM sys.databases AS d WHERE d.database_id = DB_ID()",
     "columns": (
         "SELECT DISTINCT TABLE_NAME AS table_name, COLLATION_NAME AS collation_name FROM INFORMATION_SCHEMA.COLUMNS "
@@ -89,7 +95,7 @@ QUERIES = {
     "sessions": (
         "SELECT p.spid, p.loginame, p.program_name, p.hostname, p.hostprocess, p.open_tran, "
         "CASE WHEN p.spid = @@SPID THEN 1 ELSE 0 END AS is_own FROM sys.sysprocesses AS p "
-        "WHERE p.dbid = DB_ID() AND p.spid > 50 ORDER BY p.spid"
+        "WHERE p.dbid = DB_ID() AND p.spid > 50 AND p.ecid = 0 ORDER BY p.spid"
     ),
     "recovery": (
         "SELECT d.recovery_model_desc, d.log_reuse_wait_desc, CONVERT(nvarchar(19), GETDATE(), 120) AS local_time "
@@ -97,7 +103,7 @@ QUERIES = {
     ),
     "backups": (
         "SELECT b.type, CONVERT(nvarchar(19), MAX(b.backup_finish_date), 120) AS finished FROM msdb.dbo.backupset AS b "
-        "WHERE b.database_name = DB_NAME() GROUP BY b.type"
+        "WHERE b.database_name = DB_NAME() AND b.backup_finish_date IS NOT NULL GROUP BY b.type"
     ),
     "level": "SELECT d.compatibility_level FROM sys.databases AS d WHERE d.database_id = DB_ID()",
 }
@@ -177,7 +183,7 @@ def _texts(session: Asked) -> Texts:
 
 def _room(session: Asked) -> Room:
     mounts = [{"mount_point": row[0], "free_bytes": row[1]} for row in _rows_if_told(session, "volumes")]
-    drives = [{"drive": row[0], "mb free": row[1]} for row in _rows_if_told(session, "drives")]
+    drives = [] if mounts else [{"drive": row[0], "mb free": row[1]} for row in _rows_if_told(session, "drives")]
     files = [_file(row, free_bytes(text(row[1]), mounts, drives)) for row in session.fetch(QUERIES["files"])]
     if not files:
         raise ValueError("no file at all")

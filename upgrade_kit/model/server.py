@@ -67,6 +67,7 @@ class Rights:
         login: who asked.
         user: what that login is called in statements that give rights (MySQL: ``'user'@'host'``).
         schema: where its tables go; ``""`` where there are no schemas.
+        place: how the statements that give rights name the database (MySQL: the pattern of the grant that counts).
         site_schemas: the schemas that hold a table ``qa_test``, where the vendor has schemas.
         rights: all that were asked for, held or not.
     """
@@ -76,6 +77,7 @@ class Rights:
     schema: str
     site_schemas: tuple[str, ...]
     rights: tuple[Right, ...]
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ def statements(vendor: str, database: str, rights: Rights, lacking: Iterable[Rig
             return [line for right in lacking for line in _postgresql(rights, right)]
         case "mysql":
             names = ", ".join(dict.fromkeys(right.name for right in lacking))
-            place = database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%").replace("`", "``")
-            return [f"GRANT {names} ON `{place}`.* TO {rights.user};"]
+            place = rights.place or database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
+            return [f"GRANT {names} ON `{place.replace('`', '``')}`.* TO {rights.user};"]
         case "microsoft":
             return [_sql_server(rights, right) for right in lacking]
         case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -23,7 +23,7 @@ from upgrade_kit.model.server import (
 )
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
-from upgrade_kit.preflight.facts import Facts, both, then
+from upgrade_kit.preflight.facts import Facts, then
 from upgrade_kit.preflight.grants import statements
 
 _DJANGO_TABLES = ("auth_", "django_", "south_", "tastypie_", "registration_", "profiles_", "genericdropdown_")
@@ -43,7 +43,7 @@ class LoginOnPath:
     server: Server
     rights: Rights
     site_login: str
-    path: UpgradePath
+    path: UpgradePath | Unobserved
 
     @property
     def is_another(self) -> bool:
@@ -57,10 +57,10 @@ class LoginOnPath:
         login = settings.user if isinstance(settings, DatabaseSettings) and isinstance(settings.user, str) else ""
         if isinstance(server, Unobserved):
             return server
-        return both(
+        way = facts.get(UpgradePath)
+        return then(
             server.rights,
-            facts.get(UpgradePath),
-            lambda may, way: cls(server=server, rights=may, site_login=login if may.login else "", path=way),
+            lambda may: cls(server=server, rights=may, site_login=login if may.login else "", path=way),
         )
 
 
@@ -75,11 +75,14 @@ def login_may_migrate(fact: LoginOnPath) -> Answer:
     """A migration that lacks a right ends in the middle; what it did before that stays."""
     if fact.is_another:
         return _other_login(fact)
+    if elsewhere := _other_schema(fact):
+        return elsewhere  # whose version cannot be told, nor whose tables those are
+    if isinstance(fact.path, Unobserved):
+        return fact.path
     if not fact.path.hops:
         return NotApplicable("nothing is going to be migrated")
-    lacking = [right for right in map(_of_site(fact), fact.rights.rights) if right.purpose is not Purpose.BACKUP]
-    findings = [_lacking(fact, right) for right in lacking if not right.held]
-    findings += _other_schema(fact.rights)
+    asked = [_of_site(fact, fact.path, right) for right in fact.rights.rights if right.purpose is not Purpose.BACKUP]
+    findings = [_lacking(fact, right) for right in asked if not right.held]
     who = fact.rights.login or "this process"
     return findings or Passed(f"{who} may create, change and fill tables")
 
@@ -127,18 +130,13 @@ def _other_login(fact: LoginOnPath) -> CouldNotRun:
     )
 
 
-def _of_site(fact: LoginOnPath) -> Callable[[Right], Right]:
-    """Return what leaves out tables that are not of QATrack+ and that no migration of its touches."""
-    apps = {app for release in fact.path.releases for app, _ in release.migrations}
-    begins = (*_DJANGO_TABLES, *(f"{app}_" for app in sorted(apps)))
-
-    def narrowed(right: Right) -> Right:
-        if right.held or fact.server.vendor != "postgresql" or right.name == "CREATE":
-            return right
-        names = tuple(name for name in right.on if name.startswith(begins))
-        return Right(name=right.name, purpose=right.purpose, held=not names, on=names)
-
-    return narrowed
+def _of_site(fact: LoginOnPath, path: UpgradePath, right: Right) -> Right:
+    """Leave out tables that are not of QATrack+ and that no migration of its touches."""
+    if right.held or fact.server.vendor != "postgresql" or right.name == "CREATE":
+        return right
+    apps = {app for release in path.releases for app, _ in release.migrations}
+    names = tuple(name for name in right.on if name.startswith((*_DJANGO_TABLES, *(f"{app}_" for app in apps))))
+    return Right(name=right.name, purpose=right.purpose, held=not names, on=names)
 
 
 def _lacking(fact: LoginOnPath, right: Right) -> Finding:
@@ -163,19 +161,23 @@ def _on(right: Right) -> str:
     return f": {', '.join(right.on)}" if right.on else ""
 
 
-def _other_schema(rights: Rights) -> Iterator[Finding]:
+def _other_schema(fact: LoginOnPath) -> list[Finding]:
+    rights = fact.rights
     if not rights.schema or not rights.site_schemas or rights.schema in rights.site_schemas:
-        return
+        return []
     site = rights.site_schemas[0]
-    yield error(
-        f"{rights.login} makes and looks for tables in the schema {rights.schema}, but the site's are in "
-        f"{', '.join(rights.site_schemas)}",
-        hint=to_type(
-            "Let an administrator make that the login's default (SQL Server, then PostgreSQL):",
-            f"ALTER USER [{rights.user}] WITH DEFAULT_SCHEMA = [{site}];",
-            f'ALTER ROLE "{rights.user}" SET search_path = "{site}";',
-        ),
-    )
+    return [
+        error(
+            f"{rights.login} makes and looks for tables in the schema {rights.schema}, but the site's are in "
+            f"{', '.join(rights.site_schemas)}",
+            hint=to_type(
+                "Let an administrator make that the login's default:",
+                f"ALTER USER [{rights.user}] WITH DEFAULT_SCHEMA = [{site}];"
+                if fact.server.vendor == "microsoft"
+                else f'ALTER ROLE "{rights.user}" SET search_path = "{site}";',
+            ),
+        )
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

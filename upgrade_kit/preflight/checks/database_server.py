@@ -174,9 +174,9 @@ def edition_has_room(fact: ExpressLimits) -> Answer:
     if isinstance(room, Unobserved):
         return room
     limit = next((most for since, most in _EXPRESS_BYTES if identity.version >= since), 4 * GIB)
-    used = sum(used(file) for file in room.files if not file.is_log)
-    told = f"the data take {size(used)} of the {size(limit)} that {identity.edition} allows"
-    if 2 * used > limit:  # a migration writes tables anew before it drops the old ones
+    taken = sum(used(file) for file in room.files if not file.is_log)
+    told = f"the data take {size(taken)} of the {size(limit)} that {identity.edition} allows"
+    if 2 * taken > limit:  # a migration writes tables anew before it drops the old ones
         return [
             warning(
                 f"{told}; a migration can need as much again",
