@@ -49,6 +49,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     database: str | None = None,
     password: str | None = None,
     interpreters: bool = True,
+    server: bool = True,
     environment: Mapping[str, str] | None = None,
     python: Path | None = None,
     log: Path | None = None,
@@ -67,6 +68,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         database: a database URL; overrides what the settings say.
         password: the database password; overrides what settings and URL leave out or say.
         interpreters: whether to ask the Pythons of this machine.
+        server: whether to ask the database server about itself, the login, and the database as a whole.
         environment: the environment to search for programs; ``None`` means this process's own.
         python: an interpreter that the user names.
         log: the migration log; by default ``logs/migrate.log`` in the site.
@@ -98,7 +100,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
 
     looks = Observing(time_limit_seconds, watch or _unwatched)
     base = looks.begin("the database", lambda: _database(address, releases))
-    server = looks.begin("the database server", lambda: _server(address, environment))
+    itself = looks.begin("the database server", lambda: _server(address, environment, wanted=server))
     code = looks.begin("the checkout", lambda: _checkout(site, releases, environment))
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
@@ -117,7 +119,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         settings=settings,
         interpreters=pythons.result(),
         database=observed,
-        server=server.result(),
+        server=itself.result(),
         disk=disk.result(),
         machine=read_machine(environment),
         backups=backups.result(),
@@ -225,7 +227,11 @@ def _database(address: DatabaseAddress | Unobserved, releases: tuple[Release, ..
         return Unobserved(str(error))
 
 
-def _server(address: DatabaseAddress | Unobserved, environment: Mapping[str, str] | None) -> Server | Unobserved:
+def _server(
+    address: DatabaseAddress | Unobserved, environment: Mapping[str, str] | None, *, wanted: bool
+) -> Server | Unobserved:
+    if not wanted:
+        return Unobserved("the database server was not asked about itself", asked=False)
     if isinstance(address, Unobserved):
         return address
     from upgrade_kit.deployment.server import read_server  # noqa: PLC0415 - Django loads only when needed
