@@ -28,6 +28,9 @@ source = "install guide"
 [engine_replacements]
 old_engine = "new.engine"
 
+[commits]
+"v1.0" = "0123456789abcdef0123456789abcdef01234567"
+
 [engine_options]
 "new.engine" = ["driver"]
 
@@ -104,6 +107,7 @@ def test_a_version_file_becomes_a_release(tmp_path: Path) -> None:
         source="install guide",
         settings_gone=(("OLD_NAME", "NEW_NAME"),),
         engine_options=(("new.engine", ("driver",)),),
+        commits=(("v1.0", "0123456789abcdef0123456789abcdef01234567"),),
     )
 
 
@@ -220,6 +224,8 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
             id="a table too deep",
         ),
         pytest.param('["driver"]', '"driver"', "engine_options.new.engine", "not a string", id="a text for options"),
+        pytest.param('"0123456789', '"0123', "commits.v1.0", "is not the 40 digits of a commit", id="a short commit"),
+        pytest.param('"0123456789', '"G123456789', "commits.v1.0", "'G123456789", id="a commit with other letters"),
         pytest.param('"NEW_NAME"', "1", "settings_gone.OLD_NAME", "not an integer", id="a number for a name"),
     ],
 )

@@ -35,7 +35,8 @@ from upgrade_kit.model.deployment import (
     WindowsServices,
 )
 from upgrade_kit.model.finding import Result
-from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.path import Release, UpgradePath
+from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.server import FileState, Identity, Purpose, Right, Rights, Room, Server, Texts
 from upgrade_kit.model.unobserved import Unobserved
@@ -108,7 +109,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def site(database: Database, settings: Settings) -> Deployment:
+def site(database: Database, settings: Settings, path: UpgradePath) -> Deployment:
     return Deployment(
         site=ROOT,
         observed_at=WHEN,
@@ -149,6 +150,7 @@ def site(database: Database, settings: Settings) -> Deployment:
             sites=(),
         ),
         server=server_of_sqlite(),
+        git=_git(path.source),
     )
 
 
@@ -215,6 +217,45 @@ def server_of_sqlite() -> Server:
         engines=none,
         file=FileState(path="/data/qatrack.db", faults=(), leftovers=(), network=""),
         odbc_drivers=none,
+    )
+
+
+def _git(release: Release) -> Git:
+    tags = (
+        ("v0.2.9.1", "c8503c6e008191d8a36f6ab39291d5b45afe1a60"),
+        ("v0.3.0", "e1d386a008f336e146e28373533a3ed6ba5f3a1e"),
+    )
+    return Git(
+        folder=ROOT,
+        program=Version("2.39.5"),
+        has_repository=True,
+        refusal="",
+        distrusts=False,
+        repository=Repository(
+            storage=ROOT / ".git",
+            is_linked=False,
+            is_work_tree=True,
+            is_shallow=False,
+            is_sparse=False,
+            unfinished=(),
+            lock=None,
+            unmerged=(),
+            head=Head(
+                commit=tags[0][1],
+                branch="",
+                upstream=None,
+                described="v0.2.9.1",
+                release=release,
+                is_release=True,
+                local_commits=(),
+            ),
+            tags=tags,
+            branches=(),
+            at_origin=Unobserved("origin is not on this machine, and preflight asks no other", asked=False),
+            remotes=(Remote(name="origin", address="https://github.com/qatrackplus/qatrackplus.git"),),
+            changes=(),
+            in_the_way=(),
+        ),
     )
 
 

@@ -48,7 +48,7 @@ def add_output_arguments(parser: ArgumentParser, *, formats: Sequence[str] = ("t
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="write the answer here; replaces no file but an earlier answer in JSON",
+        help="write the answer here; replaces no file but an earlier answer, and none that is a table",
     )
     parser.add_argument("--no-color", action="store_true", help="no colour")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="tell more")

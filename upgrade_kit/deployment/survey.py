@@ -33,6 +33,7 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.server import Server
 from upgrade_kit.model.unobserved import Unobserved
 
@@ -105,6 +106,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    repository = looks.begin("git", lambda: _git(folder, releases, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     observed, checkout = base.result(), code.result()
     # what has to know the database first
@@ -127,6 +129,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         service_scripts=scripts,
         windows_services=services.result(),
         iis=web_server.result(),
+        git=repository.result(),
     )
 
 
@@ -356,6 +359,16 @@ def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str
     from upgrade_kit.deployment.iis import read_iis  # noqa: PLC0415 - a database alone has no web server
 
     return read_iis(root, given, environment=environment)
+
+
+def _git(
+    folder: SiteFolder | Unobserved, releases: tuple[Release, ...], environment: Mapping[str, str] | None
+) -> Git | Unobserved:
+    if isinstance(folder, Unobserved):
+        return folder
+    from upgrade_kit.deployment.repository import read_git  # noqa: PLC0415 - a database alone has no repository
+
+    return read_git(folder.root, releases, environment=environment)
 
 
 def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:

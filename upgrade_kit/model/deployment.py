@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.server import Server
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
@@ -396,6 +397,7 @@ class Deployment:
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
         server: what the database server says of itself.
+        git: what git knows of the site's folder.
     """
 
     site: Path | None
@@ -414,3 +416,4 @@ class Deployment:
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
     server: Server | Unobserved = NOT_ASKED
+    git: Git | Unobserved = NOT_ASKED

@@ -88,6 +88,7 @@ class Release:
         servers: the database servers that it works with; of others nothing is known.
         odbc_defaults: ``(system, driver)``: the ODBC driver that its engine takes where settings name none.
         long_keys: ``(table, (column, characters, migration))`` of unique keys that its migrations make or lengthen.
+        commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -109,6 +110,7 @@ class Release:
     servers: tuple[ServerSpan, ...] = ()
     odbc_defaults: tuple[tuple[str, str], ...] = ()
     long_keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    commits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ HISTORIES = ("south", "django")
 # of PEP 440 that rules need; `===`, which PEP 440 advises against, is not in it.
 _CLAUSE = re.compile(r"(==|!=)(?P<prefix>[^*,\s]+)\.\*|(~=|==|!=|<=|>=|<|>)(?P<version>[^*,=\s]+)")
 _ENGINE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _STEP_ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
@@ -312,6 +313,7 @@ def _release(table: _Table) -> Release:
         servers=tuple(map(_server, table.tables("servers", required=False))),
         odbc_defaults=table.pairs("odbc_defaults"),
         long_keys=_long_keys(table),
+        commits=table.pairs("commits"),
         source=table.text("source"),
     )
     table.done()
@@ -354,6 +356,9 @@ def _later_migrations(table: _Table) -> tuple[tuple[Version, str, str], ...]:
 
 def _check_release(table: _Table, release: Release) -> None:
     _check_engines(table, release)
+    for tag, commit in release.commits:
+        if not _COMMIT.fullmatch(commit):
+            raise table.wrong(f"commits.{tag}", f"{commit!r} is not the 40 digits of a commit")
     for app, names in release.migrations:
         if not names:
             raise table.wrong(f"migrations.{app}", "must name at least one migration")

@@ -26,6 +26,7 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.server import Server
 from upgrade_kit.model.typed_word import quoted
@@ -93,6 +94,7 @@ class Facts:
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
             Server: deployment.server,
+            Git: deployment.git,
         }
         unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
         return observed.get(kind, unknown)

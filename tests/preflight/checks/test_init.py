@@ -38,6 +38,7 @@ OBSERVED = (
     "windows_services",
     "iis",
     "server",
+    "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 
