@@ -88,7 +88,7 @@ def _look_yourself(server: Server) -> str:
         return to_type(
             "Look on the server, or let an administrator type in Management Studio:", "EXEC master.dbo.xp_fixeddrives;"
         )
-    return to_type("Look on the server:", "df -h")
+    return to_type("Look on the server, in PowerShell or in bash:", "Get-PSDrive -PSProvider FileSystem", "df -h")
 
 
 def _file_findings(fact: RoomOnServer, file: StoredFile, need: int) -> Iterator[Finding]:
@@ -370,7 +370,7 @@ def file_is_sound(fact: FileOfServer) -> Answer:
             where=fact.file.path,
             hint=to_type(
                 "Stop the site, keep the file, restore a backup from before; without one save what can be read:",
-                "sqlite3 damaged.sqlite3 .recover > saved.sql",
+                'sqlite3 damaged.sqlite3 ".output saved.sql" ".recover"',
             ),
         )
     ]
