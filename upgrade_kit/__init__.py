@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from upgrade_kit.backup.restore import restore_backup
     from upgrade_kit.backup.verify import verify_backup
     from upgrade_kit.deployment.migrate_log import read_migrate_log
+    from upgrade_kit.deployment.plan_facts import plan_upgrade
     from upgrade_kit.deployment.store import apply_rewrites, undo_rewrites
     from upgrade_kit.deployment.survey import survey
     from upgrade_kit.errors import UpgradeKitError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from upgrade_kit.rewriting.explain import explain_procedure
     from upgrade_kit.rewriting.plan import plan_rewrites
     from upgrade_kit.rewriting.rewrite import rewrite_procedure
+    from upgrade_kit.rewriting.settings.rewrite import rewrite_settings
 
 __version__ = "0.1.0"
 
@@ -33,9 +35,11 @@ __all__ = [
     "create_backup",
     "explain_procedure",
     "plan_rewrites",
+    "plan_upgrade",
     "read_migrate_log",
     "restore_backup",
     "rewrite_procedure",
+    "rewrite_settings",
     "run_preflight",
     "survey",
     "undo_rewrites",
@@ -49,9 +53,11 @@ _HOMES = {
     "create_backup": "upgrade_kit.backup.create",
     "explain_procedure": "upgrade_kit.rewriting.explain",
     "plan_rewrites": "upgrade_kit.rewriting.plan",
+    "plan_upgrade": "upgrade_kit.deployment.plan_facts",
     "read_migrate_log": "upgrade_kit.deployment.migrate_log",
     "restore_backup": "upgrade_kit.backup.restore",
     "rewrite_procedure": "upgrade_kit.rewriting.rewrite",
+    "rewrite_settings": "upgrade_kit.rewriting.settings.rewrite",
     "run_preflight": "upgrade_kit.preflight.runner",
     "survey": "upgrade_kit.deployment.survey",
     "undo_rewrites": "upgrade_kit.deployment.store",

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup, Uploads
+from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.deployment import (
     Backups,
     Checkout,
@@ -34,12 +35,16 @@ from upgrade_kit.model.deployment import (
     WindowsService,
     WindowsServices,
 )
+from upgrade_kit.model.dumps import DumpedRows, FoundDumps
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import Release, UpgradePath
+from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.server import FileState, Identity, Purpose, Right, Rights, Room, Server, Texts
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
+from upgrade_kit.model.verification import Compiled, Page, RowsThen, Verification
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.facts import Facts
@@ -120,7 +125,7 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
         interpreters=Interpreters(found=(_python("3.6.15"), _python("2.7.18")), silent=()),
         database=database,
         disk=Disk(
-            volumes=(Volume(path=Path("/data"), purpose="database", free_bytes=10_000_000, total_bytes=99_000_000),),
+            volumes=(Volume(path=Path("/data"), purpose="database", free_bytes=900_000_000, total_bytes=990_000_000),),
             uploads_bytes=1_000_000,
         ),
         machine=Machine(system="Linux", preferred_encoding="UTF-8"),
@@ -150,7 +155,24 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
             sites=(),
         ),
         server=server_of_sqlite(),
+        uploads=SiteUploads(
+            folder=ROOT / "media" / "uploads",
+            served=ROOT / "media" / "uploads",
+            staging=ROOT / "media" / "uploads" / "tmp",
+            exists=True,
+            files=UploadedFiles(count=2, bytes=1_000_000, newest=WHEN),
+            named=NamedUploads(count=2),
+        ),
+        backup_place=BackupPlace(
+            folder=Path("backups"), is_kept=True, obstacle="", free_bytes=90_000_000, shares_volume=False
+        ),
+        dumps=FoundDumps(
+            looked_in=(Path("backups"),), found=(), database=DumpedRows(rows=(("qa.test", 3),), units=("Linac 1",))
+        ),
+        clocks=Clocks(here=WHEN, server=WHEN, newest=(WHEN, "qa_testlistinstance.created")),
+        log_place=LogPlace(folder=ROOT / "logs", obstacles=()),
         git=_git(path.source),
+        verification=verification(),
     )
 
 
@@ -173,6 +195,30 @@ def ask(site: Deployment, path: UpgradePath, plan: RewritePlan) -> Callable[...,
         return check.run(Facts(replace(site, **facts), way, judged)).result
 
     return run
+
+
+def verification(**more: Any) -> Verification:
+    """Return what is seen of a site of 0.3.0 that was upgraded as it should be."""
+    stated: dict[str, Any] = {
+        "page": Page(
+            url="http://localhost:8080/",
+            problem="",
+            status=200,
+            ended_at="http://localhost:8080/accounts/login/?next=/",
+            asks_for_password=True,
+            is_qatrack=True,
+        ),
+        "rows_now": (("qa_test", 53), ("qa_testinstance", 486), ("units_site", 0)),
+        "backups": (
+            RowsThen(
+                manifest=Path("backups/site.manifest.json"),
+                version=Version("0.2.9.1"),
+                rows=(("qa_test", 53), ("qa_testinstance", 486), ("qa_testlist_sublists", 1)),
+            ),
+        ),
+        "compiled": Compiled(python=Path("/usr/bin/python3.6"), version=Version("3.6.15"), seen=43, refused=()),
+    }
+    return Verification(**(stated | more))
 
 
 def iis_rule(name: str, pattern: str, **more: Any) -> IisRule:
@@ -288,5 +334,6 @@ def _backup() -> Backup:
         size_bytes=1,
         sha256="",
         content=Content(rows=(), history_sha256="", procedures_sha256=""),
+        uploads=Uploads(file=Path("backups/site.uploads.zip"), size_bytes=1, sha256="", files=2, bytes=1_000_000),
     )
     return Backup(made=made, verified_at=WHEN, proof=())

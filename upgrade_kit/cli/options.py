@@ -88,3 +88,9 @@ def backup_folders(site: str | None, database: str | None, named: Sequence[str])
     if database is not None and database.startswith("sqlite:///"):
         usual.append(Path(database.removeprefix("sqlite:///").partition("?")[0]).parent)
     return tuple(dict.fromkeys(folder.absolute() for folder in (*usual, *map(Path, named))))
+
+
+def backup_folder(named: Sequence[str]) -> Path:
+    """Return where a backup is to go: the last folder that was named, else the one that ``backup`` makes."""
+    folders = [path for path in map(Path, named) if not path.is_file()]
+    return (folders[-1] if folders else Path(BACKUPS)).absolute()

@@ -15,6 +15,7 @@ from upgrade_kit.cli.options import (
     add_backup_argument,
     add_output_arguments,
     add_site_arguments,
+    backup_folder,
     backup_folders,
     default_site,
 )
@@ -134,6 +135,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             python=None if arguments.python is None else Path(arguments.python),
             log=None if arguments.log is None else Path(arguments.log),
             backup_folders=backup_folders(site, arguments.database, arguments.backup),
+            backup_to=backup_folder(arguments.backup),
             service_exports=tuple(map(_existing, arguments.service_export)),
             iis=tuple(map(_existing, arguments.iis)),
             time_limit_seconds=arguments.time_limit,

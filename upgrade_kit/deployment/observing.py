@@ -31,7 +31,7 @@ class Pending(Generic[SeenT]):
     what: str
     until: float
     limit_seconds: float
-    future: Future[tuple[SeenT | Unobserved, float]]
+    future: Future[SeenT | Unobserved]
 
     def result(self) -> SeenT | Unobserved:
         """Wait for it, and return what was seen. Raises what the looking raised.
@@ -40,14 +40,11 @@ class Pending(Generic[SeenT]):
         thread that does not keep the process alive, and what it sees then is not asked for.
         """
         try:
-            seen, ended = self.future.result(max(0.0, self.until - monotonic()))
+            return self.future.result(max(0.0, self.until - monotonic()))
         except FutureTimeoutError:
-            if self.future.done() and self.future.exception() is not None:
-                raise  # the looking itself failed, with that very error
-        else:
-            if ended <= self.until:
-                return seen
-        return Unobserved(f"looking at {self.what} took longer than {self.limit_seconds:g} s; --time-limit allows more")
+            if self.future.done():  # the looking itself failed, with that very error
+                raise
+            return _too_long(self.what, self.limit_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +66,23 @@ class Observing:
             what: in words that follow "looking at".
             look: reads, and gives back what it saw.
         """
-        future: Future[tuple[SeenT | Unobserved, float]] = Future()
+        future: Future[SeenT | Unobserved] = Future()
+        until = monotonic() + self.limit_seconds
 
         def run() -> None:
             try:
                 seen = look()
-                future.set_result((seen, monotonic()))
+                # Whoever waits for it may come late, and is told the same as one who came in time.
+                future.set_result(seen if monotonic() <= until else _too_long(what, self.limit_seconds))
             except BaseException as error:  # noqa: BLE001 - handed to who waits for it
                 future.set_exception(error)
             finally:
                 self.watch(what, True)
 
         self.watch(what, False)
-        until = monotonic() + self.limit_seconds
         Thread(target=run, name=f"looking at {what}", daemon=True).start()
         return Pending(what, until, self.limit_seconds, future)
+
+
+def _too_long(what: str, limit_seconds: float) -> Unobserved:
+    return Unobserved(f"looking at {what} took longer than {limit_seconds:g} s; --time-limit allows more")

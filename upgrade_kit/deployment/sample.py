@@ -93,11 +93,14 @@ CREATE TABLE qa_test (
 );
 CREATE TABLE qa_testlistinstance (
     id integer NOT NULL PRIMARY KEY, test_list_id integer NOT NULL, work_completed datetime NOT NULL,
-    in_progress bool NOT NULL
+    in_progress bool NOT NULL, created datetime NOT NULL, modified datetime NOT NULL
+);
+CREATE TABLE qa_unittestinfo (
+    id integer NOT NULL PRIMARY KEY, unit_id integer NOT NULL, test_id integer NOT NULL
 );
 CREATE TABLE qa_testinstance (
-    id integer NOT NULL PRIMARY KEY, test_list_instance_id integer NOT NULL, value real,
-    string_value varchar(1024), pass_fail varchar(20) NOT NULL
+    id integer NOT NULL PRIMARY KEY, test_list_instance_id integer NOT NULL, unit_test_info_id integer NOT NULL,
+    value real, string_value varchar(1024), pass_fail varchar(20) NOT NULL
 );
 """
 _SETTINGS = '''"""The sample site of upgrade-kit: only what the kit reads."""
@@ -113,7 +116,7 @@ from {local} import *
 _LOCAL_SETTINGS = """DATABASES = {{
     'default': {{
         'ENGINE': 'django.db.backends.sqlite3',
-        'NAME': r'{database}',
+        'NAME': {database!r},
     }}
 }}
 ALLOWED_HOSTS = ['127.0.0.1']
@@ -143,7 +146,7 @@ def build_sample_site(folder: Path, release: Release) -> Path:
         for file, text in (
             (folder / "manage.py", "# the sample site has no application code\n"),
             (package / "settings.py", _SETTINGS.format(version=release.version, local=local)),
-            (package / "local_settings.py", _LOCAL_SETTINGS.format(database=database.resolve())),
+            (package / "local_settings.py", _LOCAL_SETTINGS.format(database=str(database.resolve()))),
             (package / "media" / "uploads" / "1" / "profile.txt", "1 2.5\n2 2.4\n"),
         ):
             file.write_text(text, encoding="utf-8", newline="\n")
@@ -177,9 +180,11 @@ def build_sample_database(file: Path, release: Release) -> None:
             "VALUES (?, ?, ?, ?, ?, ?, 1)",
             [(*test, CREATED, CREATED) for test in TESTS],
         )
-        connection.execute("INSERT INTO qa_testlistinstance VALUES (1, 1, ?, 0)", (CREATED,))
+        connection.execute("INSERT INTO qa_testlistinstance VALUES (1, 1, ?, 0, ?, ?)", (CREATED,) * 3)
+        connection.executemany("INSERT INTO qa_unittestinfo VALUES (?, 1, ?)", [(1, 1), (2, 2), (3, 3)])
         connection.executemany(
-            "INSERT INTO qa_testinstance VALUES (?, 1, ?, NULL, 'ok')", [(1, 21.5), (2, 101.2), (3, 1.002)]
+            "INSERT INTO qa_testinstance VALUES (?, 1, ?, ?, NULL, 'ok')",
+            [(1, 1, 21.5), (2, 2, 101.2), (3, 3, 1.002)],
         )
         _write_history(connection, release)
 

@@ -17,10 +17,13 @@ from upgrade_kit.preflight.checks import (
     git,
     iis,
     interpreter,
+    machine,
     procedures,
     schema,
     service,
     settings,
+    uploads,
+    verify,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -35,8 +38,11 @@ CHECKS: tuple[Check[Any], ...] = (
     *git.CHECKS,
     *iis.CHECKS,
     *interpreter.CHECKS,
+    *machine.CHECKS,
     *procedures.CHECKS,
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *verify.CHECKS,
+    *uploads.CHECKS,
 )
