@@ -54,6 +54,7 @@ from upgrade_kit.model.requirement import (
     Requirements,
 )
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.server import FileState, Identity, Purpose, Right, Rights, Room, Server, Texts
 from upgrade_kit.model.sql import Script, Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
@@ -176,6 +177,7 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
                 (Version("0.3.0"), required("v0.3.0", "Django==1.11.15")),
             )
         ),
+        server=server_of_sqlite(),
         uploads=SiteUploads(
             folder=ROOT / "media" / "uploads",
             served=ROOT / "media" / "uploads",
@@ -311,6 +313,32 @@ def required(tag: str, *lines: str) -> ReleaseRequirements:
         )
     file = RequirementFile(name="requirements/base.txt", lines=tuple(parsed), includes=(), odd=())
     return ReleaseRequirements(tag=tag, files=(file,), missing=())
+
+
+def server_of_sqlite() -> Server:
+    """Return what there is to know of a sound SQLite file."""
+    none = Unobserved("SQLite has no such thing", asked=False)
+    return Server(
+        vendor="sqlite",
+        database="/data/qatrack.db",
+        identity=Identity(product="SQLite", version=Version("3.40.1")),
+        rights=Rights(
+            login="",
+            user="",
+            schema="",
+            site_schemas=(),
+            rights=(Right(name="WRITE", purpose=Purpose.MIGRATION, held=True),),
+        ),
+        texts=Texts(encoding="UTF-8", collation=""),
+        room=Room(size_bytes=1_000_000, files=(), free_bytes=10_000_000),
+        sessions=none,
+        standing=none,
+        recovery=none,
+        compatibility_level=none,
+        engines=none,
+        file=FileState(path="/data/qatrack.db", faults=(), leftovers=(), network=""),
+        odbc_drivers=none,
+    )
 
 
 def _git(release: Release) -> Git:

@@ -41,6 +41,7 @@ from upgrade_kit.model.path import Release
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
+from upgrade_kit.model.server import Server
 from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
@@ -65,6 +66,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     database: str | None = None,
     password: str | None = None,
     interpreters: bool = True,
+    server: bool = True,
     environment: Mapping[str, str] | None = None,
     python: Path | None = None,
     environments: Sequence[Path] = (),
@@ -86,6 +88,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         database: a database URL; overrides what the settings say.
         password: the database password; overrides what settings and URL leave out or say.
         interpreters: whether to ask the Pythons of this machine, and to look at its virtual environments.
+        interpreters: whether to ask the Pythons of this machine.
+        server: whether to ask the database server about itself, the login, and the database as a whole.
         environment: the environment to search for programs; ``None`` means this process's own.
         python: an interpreter that the user names.
         environments: folders of virtual environments that the user names.
@@ -120,6 +124,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
 
     looks = Observing(time_limit_seconds, watch or _unwatched)
     base = looks.begin("the database", lambda: _database(address, releases))
+    itself = looks.begin("the database server", lambda: _server(address, environment, wanted=server))
     code = looks.begin("the checkout", lambda: _checkout(site, releases, environment))
     pythons = looks.begin(
         "the interpreters",
@@ -161,6 +166,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         settings=settings,
         interpreters=pythons.result(),
         database=observed,
+        server=itself.result(),
         disk=disk.result(),
         machine=read_machine(environment),
         backups=kept,
@@ -280,6 +286,18 @@ def _database(address: DatabaseAddress | Unobserved, releases: tuple[Release, ..
         return read_database(address, releases)
     except DatabaseError as error:
         return Unobserved(str(error))
+
+
+def _server(
+    address: DatabaseAddress | Unobserved, environment: Mapping[str, str] | None, *, wanted: bool
+) -> Server | Unobserved:
+    if not wanted:
+        return Unobserved("the database server was not asked about itself", asked=False)
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.server import read_server  # noqa: PLC0415 - Django loads only when needed
+
+    return read_server(address, environment=environment)
 
 
 def _schema_version(database: Database | Unobserved) -> Version | None:

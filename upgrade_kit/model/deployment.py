@@ -18,6 +18,7 @@ from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import MacroName, Procedure
+from upgrade_kit.model.server import Server
 from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
@@ -425,6 +426,7 @@ class Deployment:
         stored_sql: views, triggers and procedures in the database.
         environments: the virtual environments that may be the site's.
         requirements: the requirement files of the releases, as the site's own repository has them.
+        server: what the database server says of itself.
         verification: what was looked at when an upgrade is done.
         uploads: the uploaded files, and those that the database names.
         backup_place: where a backup is, or is to go.
@@ -453,6 +455,7 @@ class Deployment:
     stored_sql: StoredSql | Unobserved = NOT_ASKED
     environments: Environments | Unobserved = NOT_ASKED
     requirements: Requirements | Unobserved = NOT_ASKED
+    server: Server | Unobserved = NOT_ASKED
     verification: Verification | Unobserved = NOT_ASKED
     uploads: SiteUploads | Unobserved = NOT_ASKED
     backup_place: BackupPlace | Unobserved = NOT_ASKED

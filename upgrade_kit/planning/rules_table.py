@@ -90,6 +90,10 @@ class RulesTable:
         except InvalidVersion:
             raise self.wrong(key, f"{text!r} is not a version") from None
 
+    def version_or_none(self, key: str) -> Version | None:
+        """Return a version, or none where the key is absent."""
+        return self.version(key) if key in self._values else None
+
     def versions(self, key: str) -> tuple[Version, ...]:
         """Return an array of versions, none where the key is absent."""
         found = []

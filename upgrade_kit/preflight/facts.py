@@ -33,6 +33,7 @@ from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.server import Server
 from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
@@ -104,6 +105,7 @@ class Facts:
             StoredSql: deployment.stored_sql,
             Environments: deployment.environments,
             Requirements: deployment.requirements,
+            Server: deployment.server,
             Verification: deployment.verification,
             SiteUploads: deployment.uploads,
             BackupPlace: deployment.backup_place,

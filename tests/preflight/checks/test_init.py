@@ -41,6 +41,7 @@ OBSERVED = (
     "stored_sql",
     "environments",
     "requirements",
+    "server",
     "verification",
     "uploads",
     "backup_place",
