@@ -126,7 +126,7 @@ def test_a_file_that_is_there_and_cannot_be_read_is_not_passed_over(tmp_path: Pa
     (tmp_path / "qatrack").mkdir()
     local = tmp_path / "qatrack" / "local_settings.py"
     os.mkfifo(local) if kind == "pipe" else local.symlink_to(local)
-    with pytest.raises(SiteError, match="qatrack/local_settings.py is no file that can be read"):
+    with pytest.raises(SiteError, match=r"qatrack/local_settings\.py is no file that can be read"):
         read(tmp_path, "try:\n    from .local_settings import *\nexcept ImportError:\n    pass\n")
 
 

@@ -22,6 +22,10 @@ from upgrade_kit.preflight.facts import Facts, both, then
 _MIB = 1024 * 1024
 _SHOWN = 5
 _TYPES, _PERMISSIONS = "contenttypes.contenttype", "auth.permission"
+_OF_NO_USE = {
+    SchemaState.SKIPPED: "the data is spoilt, see UK302: what is wanted is the backup from before",
+    SchemaState.EMPTY: "the database is empty, see UK301: what is wanted is the site's own",
+}
 _NOTHING_AHEAD = NotApplicable("nothing is going to be written")
 
 
@@ -32,13 +36,13 @@ class BackupsOfSite:
     Attributes:
         backups: what was found.
         work_ahead: whether anything is going to be written.
-        is_spoilt: whether the database holds spoilt data, so that a backup of it is of no use.
+        of_no_use: why a backup of the database as it stands is of no use; ``""`` where it is of use.
         arguments: the words that name this site on a command line.
     """
 
     backups: Backups
     work_ahead: bool
-    is_spoilt: bool
+    of_no_use: str
     arguments: str
 
     @classmethod
@@ -50,7 +54,7 @@ class BackupsOfSite:
             lambda known: cls(
                 backups=known,
                 work_ahead=_work_ahead(facts.get(UpgradePath), facts.get(RewritePlan)),
-                is_spoilt=isinstance(schema, Schema) and schema.state is SchemaState.SKIPPED,
+                of_no_use=_OF_NO_USE.get(schema.state, "") if isinstance(schema, Schema) else "",
                 arguments=facts.arguments,
             ),
         )
@@ -71,8 +75,8 @@ def _work_ahead(path: UpgradePath | Unobserved, plan: RewritePlan | Unobserved) 
 )
 def verified_backup_exists(fact: BackupsOfSite) -> Answer:
     """The migration cannot be undone; a backup that was never proved is a hope."""
-    if fact.is_spoilt:
-        return NotApplicable("the data is spoilt, see UK302: what is wanted is the backup from before")
+    if fact.of_no_use:
+        return NotApplicable(fact.of_no_use)
     if not fact.work_ahead:
         return NotApplicable("nothing is going to be written")
     if fact.backups.current:
@@ -118,7 +122,7 @@ class PlaceOfBackup:
             lambda place, site: cls(
                 place=place,
                 needed_bytes=_needed(facts),
-                is_wanted=site.work_ahead and not site.is_spoilt,
+                is_wanted=site.work_ahead and not site.of_no_use,
                 arguments=facts.arguments,
             ),
         )
@@ -255,7 +259,7 @@ class BackedUpUploads:
 )
 def uploads_are_backed_up(fact: BackedUpUploads) -> Answer:
     """No dump holds an uploaded file, and a restored database names files that only this copy has."""
-    if not fact.site.work_ahead or fact.site.is_spoilt:
+    if not fact.site.work_ahead or fact.site.of_no_use:
         return _NOTHING_AHEAD
     if not fact.site.backups.current:
         return NotApplicable("there is no backup of the database as it stands: see UK204")
@@ -337,17 +341,20 @@ def dumps_can_be_read(fact: DumpsOfSite) -> Answer:
     found = fact.dumps.found
     if not found:
         return _no_dumps(fact.dumps)
+    wrong: dict[tuple[str, str], list[FoundDump]] = {}
+    for dump in found:
+        if dump.problem:
+            wrong.setdefault((dump.problem, dump.hint), []).append(dump)
     findings = tuple(
         warning(
-            f"{dump.file.name} is no dump to rely on: {dump.problem}",
-            where=str(dump.file),
+            f"no dump to rely on, {_names(dumps)}: {problem}",
+            where=_files(dumps),
             hint=to_type(
-                f"{dump.hint.removesuffix('.')}. A backup that is proved is made with:",
+                f"{hint.removesuffix('.')}. A backup that is proved is made with:",
                 f"upgrade-kit backup {fact.arguments}".rstrip(),
             ),
         )
-        for dump in found
-        if dump.problem
+        for (problem, hint), dumps in wrong.items()
     )
     if fact.dumps.unread and not findings:
         return _no_dumps(fact.dumps)

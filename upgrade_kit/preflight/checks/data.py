@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
+from packaging.version import Version
+
 from upgrade_kit.model.deployment import (
     Database,
+    Interpreter,
+    Interpreters,
     Schema,
     SchemaState,
+    Settings,
 )
 from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
-from upgrade_kit.preflight.facts import SiteDatabase
+from upgrade_kit.preflight.checks.interpreter import suitable_for
+from upgrade_kit.preflight.facts import Facts, SiteDatabase, then
+
+_RENAMES_IN_KEYS = Version("3.26")  # sqlite.org, ALTER TABLE RENAME: references in other tables are renamed too
 
 
 @check(
@@ -120,26 +132,70 @@ def foreign_keys_have_tables(fact: SiteDatabase) -> Answer:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigratedDatabase:
+    """The database, and what its migration to 0.3.0 will be run with.
+
+    Attributes:
+        database: see there.
+        pythons: the interpreters that run the target; none where none was found, or where nobody looked.
+        alters_as_before: whether the settings tell SQLite to rename tables as it did before 3.26.
+    """
+
+    database: Database
+    pythons: tuple[Interpreter, ...]
+    alters_as_before: bool
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        path, interpreters, settings = facts.get(UpgradePath), facts.get(Interpreters), facts.get(Settings)
+        return then(
+            facts.get(Database),
+            lambda database: cls(
+                database=database,
+                pythons=()
+                if isinstance(path, Unobserved) or isinstance(interpreters, Unobserved)
+                else suitable_for(interpreters, path.target),
+                alters_as_before=isinstance(settings, Settings) and settings.alters_as_before,
+            ),
+        )
+
+
 @check(
     "UK308",
     "The migration leaves SQLite's foreign keys as they are",
-    reads=Database,
+    reads=MigratedDatabase,
     crosses="0.3.0",
     section="seen with Django 1.11 on SQLite 3.26 and later; docs/facts.md, SQLite's foreign keys",
+    remedy="Tell SQLite, in local_settings.py, to rename tables as it did before 3.26 while 0.3.0 migrates.",
 )
-def sqlite_keeps_foreign_keys(database: Database) -> Answer:
+def sqlite_keeps_foreign_keys(fact: MigratedDatabase) -> Answer:
     """With Django 1.11 on SQLite 3.26 or later, 49 foreign keys end up pointing at no table."""
-    if database.vendor != "sqlite":
+    if fact.database.vendor != "sqlite":
         return NotApplicable("the database is not SQLite")
+    if fact.alters_as_before:
+        return Passed("the settings set legacy_alter_table")
+    told = ", ".join(f"{one.path}: SQLite {one.sqlite}" for one in fact.pythons)
+    if fact.pythons and all(one.sqlite is not None and one.sqlite < _RENAMES_IN_KEYS for one in fact.pythons):
+        return Passed(told)
+    named = [one for one in fact.pythons if one.sqlite is not None and one.sqlite >= _RENAMES_IN_KEYS]
+    if named:
+        told = ", ".join(f"{one.path} comes with SQLite {one.sqlite}" for one in named)
+        message = f"{told}: with SQLite 3.26 or later, Django 1.11"
+        first, ask = "Put these lines", ()
+    else:
+        message = "if the Python that migrates comes with SQLite 3.26 or later, Django 1.11"
+        first = "Ask that Python for its SQLite (first line). If it is 3.26 or later, put the other lines"
+        ask = ('python -c "import sqlite3; print(sqlite3.sqlite_version)"',)
     return [
         warning(
-            "if the Python that migrates comes with SQLite 3.26 or later, Django 1.11 leaves 49 foreign keys "
-            "pointing at tables called ..__old",
-            where=database.name,
+            f"{message} leaves 49 foreign keys pointing at tables called ..__old",
+            where=fact.database.name,
             hint=to_type(
-                "Ask that Python for its SQLite (first line). If it is 3.26 or later, put the other lines at "
-                "the end of qatrack/local_settings.py before you migrate to 0.3.0, and take them out after.",
-                'python -c "import sqlite3; print(sqlite3.sqlite_version)"',
+                f"{first} at the end of qatrack/local_settings.py before you migrate to 0.3.0, and take them out "
+                "after.",
+                *ask,
                 "from django.db.backends.signals import connection_created",
                 "def keep_foreign_keys(sender, connection, **kwargs):",
                 "    if connection.vendor == 'sqlite':",
