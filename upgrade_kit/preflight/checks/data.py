@@ -179,11 +179,12 @@ def sqlite_keeps_foreign_keys(fact: MigratedDatabase) -> Answer:
     told = ", ".join(f"{one.path}: SQLite {one.sqlite}" for one in fact.pythons)
     if fact.pythons and all(one.sqlite is not None and one.sqlite < _RENAMES_IN_KEYS for one in fact.pythons):
         return Passed(told)
+    ask: tuple[str, ...] = ()
     named = [one for one in fact.pythons if one.sqlite is not None and one.sqlite >= _RENAMES_IN_KEYS]
     if named:
         told = ", ".join(f"{one.path} comes with SQLite {one.sqlite}" for one in named)
         message = f"{told}: with SQLite 3.26 or later, Django 1.11"
-        first, ask = "Put these lines", ()
+        first = "Put these lines"
     else:
         message = "if the Python that migrates comes with SQLite 3.26 or later, Django 1.11"
         first = "Ask that Python for its SQLite (first line). If it is 3.26 or later, put the other lines"
