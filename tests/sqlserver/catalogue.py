@@ -38,6 +38,7 @@ VIEWS: Mapping[str, str] = {
     "sys.check_constraints": "name, object_id int, parent_object_id int, is_disabled bit, is_not_trusted bit, "
     "definition nvarchar(max)",
     "sys.triggers": "name, object_id int, parent_id int, is_disabled bit",
+    "sys.sql_modules": "object_id int, definition nvarchar(max)",
     "sys.extended_properties": "class tinyint, major_id int, minor_id int, name, value nvarchar(4000)",
     "sys.indexes": "object_id int, name, index_id int, type tinyint, type_desc nvarchar(60), is_unique bit, "
     "is_primary_key bit, is_unique_constraint bit, is_disabled bit",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from upgrade_kit.model.installing import Installing
 from upgrade_kit.model.setting_change import SettingChange
 from upgrade_kit.model.step import Step
 
@@ -55,6 +56,7 @@ class Release:
         servers: the database servers that it works with; of others nothing is known.
         odbc_defaults: ``(system, driver)``: the ODBC driver that its engine takes where settings name none.
         long_keys: ``(table, (column, characters, migration))`` of unique keys that its migrations make or lengthen.
+        installing: how its environment is made, or ``None`` where the rules do not say.
         commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         environment: the install guide's name of the virtual environment, which releases of one name share; with none
             a release has its own.
@@ -80,6 +82,7 @@ class Release:
     servers: tuple[ServerSpan, ...] = ()
     odbc_defaults: tuple[tuple[str, str], ...] = ()
     long_keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    installing: Installing | None = None
     commits: tuple[tuple[str, str], ...] = ()
 
 

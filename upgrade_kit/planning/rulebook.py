@@ -14,6 +14,7 @@ from packaging.version import Version
 from upgrade_kit.errors import RulesError
 from upgrade_kit.model.path import Hop, Release, RowChange, ServerSpan
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
+from upgrade_kit.planning.installing_rules import read_installing
 from upgrade_kit.planning.rules_table import RulesTable, listed
 from upgrade_kit.planning.step_rules import read_step
 
@@ -197,6 +198,7 @@ def _release(table: RulesTable) -> Release:
         odbc_defaults=table.pairs("odbc_defaults"),
         long_keys=_long_keys(table),
         commits=table.pairs("commits"),
+        installing=read_installing(table.table("installing")),
         source=table.text("source"),
     )
     table.done()

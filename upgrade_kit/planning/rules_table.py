@@ -124,6 +124,10 @@ class RulesTable:
                 raise self.wrong(key, f"{text!r} is not a version specifier like '>=3.4,<3.7' or '==0.3.0.*'") from None
         return text
 
+    def table(self, key: str) -> RulesTable | None:
+        """Return a table, or ``None`` where the key is absent."""
+        return RulesTable(self._table(key), self.file, f"{self._prefix}{key}.") if key in self._values else None
+
     def tables(self, key: str, *, required: bool = True) -> Iterator[RulesTable]:
         """Yield the tables of an array of tables."""
         if not required and key not in self._values:

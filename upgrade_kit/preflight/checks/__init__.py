@@ -13,6 +13,7 @@ from upgrade_kit.preflight.checks import (
     database_server,
     database_state,
     database_texts,
+    environment,
     files,
     git,
     iis,
@@ -22,6 +23,7 @@ from upgrade_kit.preflight.checks import (
     schema,
     service,
     settings,
+    sql,
     uploads,
     verify,
 )
@@ -34,6 +36,7 @@ CHECKS: tuple[Check[Any], ...] = (
     *database_server.CHECKS,
     *database_state.CHECKS,
     *database_texts.CHECKS,
+    *environment.CHECKS,
     *files.CHECKS,
     *git.CHECKS,
     *iis.CHECKS,
@@ -43,6 +46,7 @@ CHECKS: tuple[Check[Any], ...] = (
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *sql.CHECKS,
     *verify.CHECKS,
     *uploads.CHECKS,
 )
