@@ -168,7 +168,6 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
             modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
             sites=(),
         ),
-        server=server_of_sqlite(),
         sql=Scripts(read=(Script(name="report.sql", queries=()),)),
         stored_sql=StoredSql(vendor="sqlite", views=Scripts(read=()), others=Scripts(read=())),
         environments=Environments(found=(site_environment(),), planned=(planned_environment(),)),
@@ -178,6 +177,7 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
                 (Version("0.3.0"), required("v0.3.0", "Django==1.11.15")),
             )
         ),
+        server=server_of_sqlite(),
         uploads=SiteUploads(
             folder=ROOT / "media" / "uploads",
             served=ROOT / "media" / "uploads",
@@ -263,32 +263,6 @@ def iis_rule(name: str, pattern: str, **more: Any) -> IisRule:
     return IisRule(name=name, pattern=pattern, **(stated | more))
 
 
-def server_of_sqlite() -> Server:
-    """Return what there is to know of a sound SQLite file."""
-    none = Unobserved("SQLite has no such thing", asked=False)
-    return Server(
-        vendor="sqlite",
-        database="/data/qatrack.db",
-        identity=Identity(product="SQLite", version=Version("3.40.1")),
-        rights=Rights(
-            login="",
-            user="",
-            schema="",
-            site_schemas=(),
-            rights=(Right(name="WRITE", purpose=Purpose.MIGRATION, held=True),),
-        ),
-        texts=Texts(encoding="UTF-8", collation=""),
-        room=Room(size_bytes=1_000_000, files=(), free_bytes=10_000_000),
-        sessions=none,
-        standing=none,
-        recovery=none,
-        compatibility_level=none,
-        engines=none,
-        file=FileState(path="/data/qatrack.db", faults=(), leftovers=(), network=""),
-        odbc_drivers=none,
-    )
-
-
 def site_environment(**more: Any) -> Environment:
     """Return the environment of a site of 0.2.9.1."""
     stated: dict[str, Any] = {
@@ -339,6 +313,32 @@ def required(tag: str, *lines: str) -> ReleaseRequirements:
         )
     file = RequirementFile(name="requirements/base.txt", lines=tuple(parsed), includes=(), odd=())
     return ReleaseRequirements(tag=tag, files=(file,), missing=())
+
+
+def server_of_sqlite() -> Server:
+    """Return what there is to know of a sound SQLite file."""
+    none = Unobserved("SQLite has no such thing", asked=False)
+    return Server(
+        vendor="sqlite",
+        database="/data/qatrack.db",
+        identity=Identity(product="SQLite", version=Version("3.40.1")),
+        rights=Rights(
+            login="",
+            user="",
+            schema="",
+            site_schemas=(),
+            rights=(Right(name="WRITE", purpose=Purpose.MIGRATION, held=True),),
+        ),
+        texts=Texts(encoding="UTF-8", collation=""),
+        room=Room(size_bytes=1_000_000, files=(), free_bytes=10_000_000),
+        sessions=none,
+        standing=none,
+        recovery=none,
+        compatibility_level=none,
+        engines=none,
+        file=FileState(path="/data/qatrack.db", faults=(), leftovers=(), network=""),
+        odbc_drivers=none,
+    )
 
 
 def _git(release: Release) -> Git:

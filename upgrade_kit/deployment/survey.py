@@ -87,8 +87,9 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         site: the folder that holds ``manage.py``.
         database: a database URL; overrides what the settings say.
         password: the database password; overrides what settings and URL leave out or say.
-        server: whether to ask the database server about itself, the login, and the database as a whole.
         interpreters: whether to ask the Pythons of this machine, and to look at its virtual environments.
+        interpreters: whether to ask the Pythons of this machine.
+        server: whether to ask the database server about itself, the login, and the database as a whole.
         environment: the environment to search for programs; ``None`` means this process's own.
         python: an interpreter that the user names.
         environments: folders of virtual environments that the user names.

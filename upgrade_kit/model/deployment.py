@@ -422,11 +422,11 @@ class Deployment:
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
-        server: what the database server says of itself.
         sql: the files of SQL that were named.
         stored_sql: views, triggers and procedures in the database.
         environments: the virtual environments that may be the site's.
         requirements: the requirement files of the releases, as the site's own repository has them.
+        server: what the database server says of itself.
         verification: what was looked at when an upgrade is done.
         uploads: the uploaded files, and those that the database names.
         backup_place: where a backup is, or is to go.
@@ -451,11 +451,11 @@ class Deployment:
     service_scripts: ServiceScripts | Unobserved = NOT_ASKED
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
-    server: Server | Unobserved = NOT_ASKED
     sql: Scripts | Unobserved = NOT_ASKED
     stored_sql: StoredSql | Unobserved = NOT_ASKED
     environments: Environments | Unobserved = NOT_ASKED
     requirements: Requirements | Unobserved = NOT_ASKED
+    server: Server | Unobserved = NOT_ASKED
     verification: Verification | Unobserved = NOT_ASKED
     uploads: SiteUploads | Unobserved = NOT_ASKED
     backup_place: BackupPlace | Unobserved = NOT_ASKED

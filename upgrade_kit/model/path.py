@@ -53,10 +53,10 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        installing: how its environment is made, or ``None`` where the rules do not say.
         servers: the database servers that it works with; of others nothing is known.
         odbc_defaults: ``(system, driver)``: the ODBC driver that its engine takes where settings name none.
         long_keys: ``(table, (column, characters, migration))`` of unique keys that its migrations make or lengthen.
-        installing: how its environment is made, or ``None`` where the rules do not say.
         commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         environment: the install guide's name of the virtual environment, which releases of one name share; with none
             a release has its own.
@@ -79,10 +79,10 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    installing: Installing | None = None
     servers: tuple[ServerSpan, ...] = ()
     odbc_defaults: tuple[tuple[str, str], ...] = ()
     long_keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    installing: Installing | None = None
     commits: tuple[tuple[str, str], ...] = ()
 
 
