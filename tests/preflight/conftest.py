@@ -36,6 +36,7 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.precondition import DataAhead, TableDrift
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
@@ -146,6 +147,12 @@ def site(database: Database, settings: Settings) -> Deployment:
             proxy=(True, "applicationHost.config:9"),
             modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
             sites=(),
+        ),
+        data_ahead=DataAhead(
+            vendor="sqlite",
+            examined=(),
+            orphans=(),
+            drift=TableDrift(version=Version("0.2.9.1"), missing=(), absent=(), extra=(), in_the_way=()),
         ),
     )
 

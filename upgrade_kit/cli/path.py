@@ -60,6 +60,7 @@ def _observed_version(arguments: Namespace, streams: Streams) -> Version:
         database=arguments.database,
         password=streams.password(),
         interpreters=False,
+        data=False,
     )
     schema = deployment.database.schema if isinstance(deployment.database, Database) else deployment.database
     if isinstance(schema, Schema) and schema.state in {SchemaState.PARTIAL, SchemaState.SKIPPED}:

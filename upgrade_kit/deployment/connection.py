@@ -376,6 +376,20 @@ class Session:
             for name, kind, identity in columns
         )
 
+    def unique_constraints(self, table: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return name and columns of each of the table's unique constraints but its primary key, sorted.
+
+        Raises:
+            DatabaseError: there is no such table, or it may not be described.
+        """
+        with self._told(), self._wrapper.cursor() as cursor:
+            found = self._wrapper.introspection.get_constraints(cursor, table)
+        return tuple(
+            (str(name), tuple(map(str, known["columns"])))
+            for name, known in sorted(found.items())
+            if known["unique"] and not known["primary_key"]
+        )
+
     def count(self, table: str) -> int:
         """Count a table's rows.
 

@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.precondition import DataAhead
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 
@@ -394,6 +395,7 @@ class Deployment:
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
+        data_ahead: the data as the migrations ahead will find it.
     """
 
     site: Path | None
@@ -411,3 +413,4 @@ class Deployment:
     service_scripts: ServiceScripts | Unobserved = NOT_ASKED
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
+    data_ahead: DataAhead | Unobserved = NOT_ASKED

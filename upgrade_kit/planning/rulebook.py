@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "upgrade_kit.rules"
-KINDS = ("versions", "hops", "procedures", "models")
+KINDS = ("versions", "hops", "procedures", "models", "preconditions")
 HISTORIES = ("south", "django")
 
 # packaging.specifiers takes 15 ms to import, half of what `path` may take in all. This is the part

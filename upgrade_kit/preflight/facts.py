@@ -26,6 +26,7 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.precondition import DataAhead
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
@@ -91,6 +92,7 @@ class Facts:
             ServiceScripts: deployment.service_scripts,
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
+            DataAhead: deployment.data_ahead,
         }
         unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
         return observed.get(kind, unknown)

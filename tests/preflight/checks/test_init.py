@@ -37,6 +37,7 @@ OBSERVED = (
     "service_scripts",
     "windows_services",
     "iis",
+    "data_ahead",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 

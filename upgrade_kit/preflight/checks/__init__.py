@@ -16,6 +16,7 @@ from upgrade_kit.preflight.checks import (
     schema,
     service,
     settings,
+    tables,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -29,4 +30,5 @@ CHECKS: tuple[Check[Any], ...] = (
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *tables.CHECKS,
 )
