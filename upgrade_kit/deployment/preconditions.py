@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
@@ -19,7 +19,7 @@ from upgrade_kit.deployment.names_ahead import (
 )
 from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.path import Release
-from upgrade_kit.model.precondition import DataAhead, Demand, Examined, Offenders, Precondition
+from upgrade_kit.model.precondition import DataAhead, Demand, Examined, Offenders, Precondition, TableDrift
 from upgrade_kit.model.shape import Models
 from upgrade_kit.model.unobserved import Unobserved
 
@@ -49,22 +49,25 @@ def read_data_ahead(
         if schema.version is None or schema.towards is not None:
             return Unobserved("the schema is at the end of no version's migrations, see UK301 and UK302")
         ahead = [item for item in preconditions if item.source >= schema.version]
+        drift = read_drift(session, tables, schema.version, models)
+        lacking = isinstance(drift, TableDrift) and bool(drift.missing or drift.absent)
         return DataAhead(
             vendor=session.vendor,
-            examined=tuple(Examined(precondition=item, offenders=_examined(session, tables, item)) for item in ahead),
+            examined=tuple(Examined(precondition=item, offenders=_examined(session, item, lacking)) for item in ahead),
             orphans=read_orphans(session, schema.version, models),
-            drift=read_drift(session, tables, schema.version, models),
+            drift=drift,
         )
 
 
-def _examined(session: Session, tables: Collection[str], wanted: Precondition) -> Offenders | Unobserved:
-    for table in filter(None, (wanted.table if wanted.columns else "", wanted.to)):
-        if table not in tables and wanted.demand is not Demand.HISTORY:
-            return Unobserved(f"there is no table {table}")
+def _examined(session: Session, wanted: Precondition, lacking: bool) -> Offenders | Unobserved:
+    """Where tables are lacking, what needs them is no other fault than that."""
     try:
         return _FINDERS[wanted.demand](session, wanted)
     except DatabaseError as error:
-        return Unobserved(error.message)
+        return Unobserved(
+            f"tables or columns are lacking, see UK321: {error.message}" if lacking else error.message,
+            asked=not lacking,
+        )
 
 
 def _duplicates(session: Session, wanted: Precondition) -> Offenders:

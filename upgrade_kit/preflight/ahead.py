@@ -55,12 +55,15 @@ class DataOnPath:
         if not examined:
             return NotApplicable("no migration on the way asks for this here")
         findings = [finding for item in examined for finding in _found(item, self.data.vendor)]
-        reasons = [item.offenders.reason for item in examined if isinstance(item.offenders, Unobserved)]
-        if not reasons:
+        blind = [item.offenders for item in examined if isinstance(item.offenders, Unobserved)]
+        if not blind:
             return findings
-        reason = "; ".join(dict.fromkeys(reasons))
+        reason = "; ".join(dict.fromkeys(fact.reason for fact in blind))
+        asked = any(fact.asked for fact in blind)
         if not findings:
-            return Unobserved(reason)
+            return Unobserved(reason, asked=asked)
+        if not asked:
+            return findings
         return [*findings, error(f"More could not be looked at: {reason}", hint="Mend this, and run preflight again.")]
 
     def _examined(self, demands: tuple[Demand, ...]) -> Iterator[Examined]:
