@@ -57,8 +57,8 @@ def _values(session: Session, is_wrong: _Judge) -> Offenders:
         f"SELECT t.{key}, v.{value}, COUNT(*), MIN(v.{key}) FROM {test} t "  # noqa: S608 - quoted
         f"JOIN {info} i ON i.{session.quote('test_id')} = t.{key} "
         f"JOIN {instance} v ON v.{session.quote('unit_test_info_id')} = i.{key} "
-        f"WHERE t.{kind} = %s AND v.{value} IS NOT NULL GROUP BY t.{key}, v.{value} ORDER BY t.{key}, v.{value}",
-        ("multchoice",),
+        f"WHERE t.{kind} = 'multchoice' AND v.{value} IS NOT NULL "
+        f"GROUP BY t.{key}, v.{value} ORDER BY t.{key}, v.{value}",
         most=_MOST_VALUES,
     )
     count, named = 0, []

@@ -145,7 +145,9 @@ def _having(session: Session, wanted: Precondition) -> Offenders:
 
 
 def _unfinished(session: Session, wanted: Precondition) -> Offenders:
-    return _offending(session, wanted, f"r.{session.quote(wanted.columns[0])} = %s", (True,), tell=False)
+    """Compare as text: a boolean is a type of its own on one server and a number on another."""
+    column = f"CAST(r.{session.quote(wanted.columns[0])} AS CHAR(5))"
+    return _offending(session, wanted, f"{column} IN ('1', 'true')", tell=False)
 
 
 def _numbers_taken(session: Session, wanted: Precondition) -> Offenders:

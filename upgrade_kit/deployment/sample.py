@@ -219,6 +219,8 @@ def _complete(connection: sqlite3.Connection, models: Models) -> None:
 
 def _column(field: Field) -> str:
     kind, value = _KINDS.get(field.kind, ("integer", "1"))
+    if field.length:
+        kind = f"varchar({field.length})"
     if field.key or field.null:
         return f'"{field.column}" {kind}'
     return f'"{field.column}" {kind} NOT NULL DEFAULT {value}'
