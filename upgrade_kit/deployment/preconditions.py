@@ -182,9 +182,7 @@ def _in_the_way_for_a_moment(session: Session, wanted: Precondition) -> Offender
     """SQLite alone has its tables changed by making them again under another name."""
     if session.vendor != "sqlite":
         return NOBODY
-    tables = session.table_names()
-    passing = {value.replace("{table}", table) for value in wanted.values for table in tables}
-    named = [table for table in tables if table in passing]
+    named = [table for table in session.table_names() if table in wanted.values]
     return Offenders(count=len(named), named=tuple(named[:SHOWN]))
 
 

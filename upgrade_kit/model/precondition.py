@@ -46,8 +46,7 @@ class Precondition:
         columns: its columns that it is about.
         to: of a reference, the table that it points to.
         of_test_type: only test instances of tests of this type; ``""`` for all rows.
-        values: of ``ONE_OF``, ``SINGLE``, ``NONE`` and ``HISTORY``, what is compared; of ``LEFTOVER`` the names, with
-            ``{table}`` for one of the site's tables.
+        values: of ``ONE_OF``, ``SINGLE``, ``NONE`` and ``HISTORY``, what is compared; of ``LEFTOVER`` the names.
         most: of a length, how many characters there may be.
         prefix: of a length, what the migration puts before the column, ``{id}`` for the row's number.
         migration: which one takes it for granted.
