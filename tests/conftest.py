@@ -23,6 +23,14 @@ def real() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_memory_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let nothing that a test starts read or write what preflight remembers for the person who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UPGRADE_KIT_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """The repository's own sample sites and procedures."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from upgrade_kit.rewriting.explain import explain_procedure
     from upgrade_kit.rewriting.plan import plan_rewrites
     from upgrade_kit.rewriting.rewrite import rewrite_procedure
+    from upgrade_kit.rewriting.settings.rewrite import rewrite_settings
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "read_migrate_log",
     "restore_backup",
     "rewrite_procedure",
+    "rewrite_settings",
     "run_preflight",
     "survey",
     "undo_rewrites",
@@ -52,6 +54,7 @@ _HOMES = {
     "read_migrate_log": "upgrade_kit.deployment.migrate_log",
     "restore_backup": "upgrade_kit.backup.restore",
     "rewrite_procedure": "upgrade_kit.rewriting.rewrite",
+    "rewrite_settings": "upgrade_kit.rewriting.settings.rewrite",
     "run_preflight": "upgrade_kit.preflight.runner",
     "survey": "upgrade_kit.deployment.survey",
     "undo_rewrites": "upgrade_kit.deployment.store",

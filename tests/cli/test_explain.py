@@ -39,6 +39,11 @@ def test_every_rule_says_why(id_: str) -> None:
     assert document["source"]
 
 
+def test_what_is_asked_of_the_kit_itself_cannot_be_left_out() -> None:
+    assert "cannot be left out" in said("UK901")
+    assert "--skip" not in said("UK901")
+
+
 def test_case_does_not_matter() -> None:
     assert said("uk301") == said("UK301")
 

@@ -19,7 +19,9 @@ from upgrade_kit.cli import preflight
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.address import parse_database_url
+from upgrade_kit.deployment.sample import build_sample_database, build_sample_site
 from upgrade_kit.errors import SiteError, UsageError
+from upgrade_kit.planning.graph import VersionGraph
 
 
 class Answer:
@@ -69,12 +71,15 @@ def copied(real: Path, name: str, folder: Path) -> str:
 
 
 class TestTimeLimit:
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that never answers")
     def test_what_takes_longer_could_not_be_looked_at_and_is_no_pass(self, folder: Path) -> None:
         sqlite3.connect(folder / "site.db").close()
-        answer = call("--database", "sqlite:///site.db", "--time-limit", "1e-9", "--format", "json")
+        os.mkfifo(folder / "export.txt")
+        words = ("--database", "sqlite:///site.db", "--service-export", "export.txt", "--format", "json")
+        answer = call(*words, "--only", "UK605", "--time-limit", "0.5")
         assert answer.exit is Exit.FAILED
         assert answer.document["verdict"] == "UNKNOWN"
-        assert "--time-limit" in answer.of("UK202")["reason"]
+        assert "--time-limit" in answer.of("UK605")["reason"]
 
     @pytest.mark.parametrize("words", ["0", "-1", "nan", "inf", "soon"])
     def test_a_limit_that_is_none_is_refused(self, words: str) -> None:
@@ -237,3 +242,98 @@ class TestTraps:
         assert answer.exit is Exit.FINDINGS
         assert "999" in answer.of("UK301")["findings"][0]["hint"]
         assert "999" in answer.of("UK304")["findings"][0]["message"]
+
+
+class TestSinceTheLastRun:
+    """Two runs on one site, with something mended between them."""
+
+    @pytest.fixture
+    def url(self, folder: Path) -> str:
+        build_sample_database(folder / "site.db", VersionGraph.load().resolve("0.2.9.1"))
+        return "sqlite:///site.db"
+
+    @pytest.fixture
+    def remembering(self, folder: Path) -> dict[str, str]:
+        return {"UPGRADE_KIT_STATE_DIR": str(folder / "state")}
+
+    def test_what_was_mended_is_told_and_the_first_run_has_nothing_to_tell(
+        self, url: str, remembering: dict[str, str]
+    ) -> None:
+        first = call("--database", url, environment=remembering)
+        assert "Since the last run" not in first.out
+        create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
+        second = call("--database", url, environment=remembering)
+        assert "mended UK204;" in second.out
+        third = call("--database", url, environment=remembering)
+        assert "nothing has changed;" in third.out
+
+    def test_json_and_markdown_tell_it_too(self, url: str, remembering: dict[str, str]) -> None:
+        assert call("--database", url, "--format", "json", environment=remembering).document["changes"] is None
+        create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
+        told = call("--database", url, "--format", "json", environment=remembering).document["changes"]
+        assert [finding["id"] for finding in told["mended"]] == ["UK204"]
+        assert (told["new"], told["verdict_before"]) == ([], "NO_GO")
+        assert "Since the last run" in call("--database", url, "--format", "markdown", environment=remembering).out
+
+    def test_a_run_of_one_check_tells_of_that_one_and_forgets_no_other(
+        self, url: str, remembering: dict[str, str]
+    ) -> None:
+        everything = call("--database", url, "--format", "json", environment=remembering).document
+        count = sum(len(result["findings"]) for result in everything["results"])
+        one = call("--database", url, "--only", "UK204", environment=remembering)
+        assert "nothing has changed; 1 as before" in one.out
+        again = call("--database", url, environment=remembering)
+        assert f"nothing has changed; {count} as before" in again.out
+
+    def test_another_site_knows_nothing_of_it(self, url: str, remembering: dict[str, str], folder: Path) -> None:
+        call("--database", url, environment=remembering)
+        shutil.copyfile(folder / "site.db", folder / "other.db")
+        assert "Since" not in call("--database", "sqlite:///other.db", environment=remembering).out
+
+    def test_without_memory_nothing_is_read_or_written(
+        self, url: str, remembering: dict[str, str], folder: Path
+    ) -> None:
+        call("--database", url, "--no-memory", environment=remembering)
+        assert not (folder / "state").exists()
+        call("--database", url, environment=remembering)
+        before = {path: path.read_bytes() for path in (folder / "state").rglob("*.json")}
+        answer = call("--database", url, "--no-memory", "--only", "UK202", environment=remembering)
+        assert "Since" not in answer.out
+        assert {path: path.read_bytes() for path in (folder / "state").rglob("*.json")} == before
+
+    def test_a_damaged_memory_changes_no_answer(self, url: str, remembering: dict[str, str], folder: Path) -> None:
+        first = call("--database", url, environment=remembering)
+        (file,) = (folder / "state").rglob("*.json")
+        file.write_bytes(b"\0damaged")
+        again = call("--database", url, environment=remembering)
+        assert (again.exit, again.out) == (first.exit, first.out)
+
+    def test_where_it_cannot_be_written_the_answer_is_the_same(self, url: str, read_only: Path) -> None:
+        plain = call("--database", url)
+        answer = call("--database", url, environment={"UPGRADE_KIT_STATE_DIR": str(read_only)})
+        assert (answer.exit, answer.out) == (plain.exit, plain.out)
+
+    def test_an_earlier_answer_that_is_named_is_what_it_is_compared_with(
+        self, url: str, remembering: dict[str, str], folder: Path
+    ) -> None:
+        call("--database", url, "--format", "json", "--output", "before.json")
+        create_backup(parse_database_url(url, base=Path()), to_dir=folder / "backups", method="auto")
+        call("--database", url, environment=remembering)  # what is remembered knows of the backup
+        answer = call("--database", url, "--since", "before.json", environment=remembering)
+        assert "mended UK204;" in answer.out
+
+    def test_an_earlier_answer_that_is_none_is_told_before_the_site_is_looked_at(self) -> None:
+        with pytest.raises(UsageError, match=r"--since gone\.json"):
+            call("--database", "sqlite:///nothing.db", "--since", "gone.json")
+
+    def test_nothing_of_it_is_in_the_site(self, remembering: dict[str, str], folder: Path) -> None:
+        build_sample_site(folder / "site", VersionGraph.load().resolve("0.2.9.1"))
+        before = sorted((folder / "site").rglob("*"))
+        call("site", environment=remembering)
+        call("site", environment=remembering)
+        assert sorted((folder / "site").rglob("*")) == before
+
+    def test_no_password_is_in_it(self, folder: Path, remembering: dict[str, str]) -> None:
+        call("--database", "postgresql://me:top-secret@127.0.0.1:1/a", environment=remembering)
+        (file,) = (folder / "state").rglob("*.json")
+        assert "top-secret" not in file.read_text(encoding="utf-8")

@@ -28,6 +28,13 @@ def test_at_its_limit_nothing_is_known_and_the_option_is_named() -> None:
     assert seen == Unobserved("looking at the moon took longer than 0.05 s; --time-limit allows more")
 
 
+def test_what_took_too_long_is_told_so_even_to_one_who_comes_when_it_is_over() -> None:
+    over = Event()
+    looking = Observing(1e-9, lambda _what, has_ended: over.set() if has_ended else None).begin("the moon", lambda: 1)
+    assert over.wait(5)
+    assert isinstance(looking.result(), Unobserved)
+
+
 @pytest.mark.parametrize("error", [SiteError("gone", hint="Look again."), TimeoutError("of the looking itself")])
 def test_what_the_looking_raises_is_raised(error: Exception) -> None:
     def look() -> str:

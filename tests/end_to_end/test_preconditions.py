@@ -24,7 +24,7 @@ INSERT INTO django_site VALUES (2, 'example.com', 'The same');
 INSERT INTO qa_tolerance (id, type, act_low, tol_low, tol_high, act_high) VALUES
 (1, 'absolute', -3, -2, 2, 3), (2, 'absolute', -3, -2, 2.0001, 3), (3, 'other', 1, 1, 1, 1);
 INSERT INTO qa_tolerance (id, type, mc_pass_choices) VALUES (4, 'multchoice', '{long}');
-UPDATE qa_test SET type = 'upload' WHERE id = 1;
+UPDATE qa_test SET type = 'upload' WHERE id IN (1, 2);
 UPDATE qa_testinstance SET string_value = '{long}' WHERE id = 1;
 UPDATE qa_testinstance SET string_value = 'image.dcm', created_by_id = 99 WHERE id = 2;
 UPDATE qa_testlistinstance SET in_progress = 1;
@@ -32,7 +32,7 @@ UPDATE qa_testlist SET description = '<script>x = y > 2; run()</script>';
 INSERT INTO auth_permission (id, name, content_type_id, codename) VALUES (1, 'a', 1, 'can_save_in_progress');
 """.format(long="n" * 300)
 SPOILS_OF_028 = """
-UPDATE qa_test SET type = 'multchoice', choices = 'a,b' WHERE id = 1;
+UPDATE qa_test SET type = 'multchoice', choices = 'a,b' WHERE id IN (1, 2, 3);
 UPDATE qa_testinstance SET value = 7 WHERE id = 1;
 UPDATE qa_testinstance SET value = -1 WHERE id = 2;
 UPDATE qa_testinstance SET value = 1 WHERE id = 3;

@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from upgrade_kit.errors import RulesError
 from upgrade_kit.model.path import Effect, Hop, Release
+from upgrade_kit.model.setting_change import ChangeKind, SettingChange
 from upgrade_kit.planning.rulebook import Rulebook, builtin, load_rules, rule_folders
 
 ONE = """\
@@ -27,6 +28,9 @@ source = "install guide"
 
 [engine_replacements]
 old_engine = "new.engine"
+
+[commits]
+"v1.0" = "0123456789abcdef0123456789abcdef01234567"
 
 [engine_options]
 "new.engine" = ["driver"]
@@ -104,6 +108,7 @@ def test_a_version_file_becomes_a_release(tmp_path: Path) -> None:
         source="install guide",
         settings_gone=(("OLD_NAME", "NEW_NAME"),),
         engine_options=(("new.engine", ("driver",)),),
+        commits=(("v1.0", "0123456789abcdef0123456789abcdef01234567"),),
     )
 
 
@@ -220,6 +225,8 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
             id="a table too deep",
         ),
         pytest.param('["driver"]', '"driver"', "engine_options.new.engine", "not a string", id="a text for options"),
+        pytest.param('"0123456789', '"0123', "commits.v1.0", "is not the 40 digits of a commit", id="a short commit"),
+        pytest.param('"0123456789', '"G123456789', "commits.v1.0", "'G123456789", id="a commit with other letters"),
         pytest.param('"NEW_NAME"', "1", "settings_gone.OLD_NAME", "not an integer", id="a number for a name"),
     ],
 )
@@ -293,6 +300,70 @@ def test_a_wrong_hop_file_is_told_by_file_key_and_reason(
     error = refusal(tmp_path, versions__a=ONE, versions__b=TWO, hops__up=HOP.replace(old, new, 1))
     assert error.file == str(tmp_path / "hops" / "up.toml")
     assert error.key == key
+    assert reason in error.reason
+
+
+SETTINGS = """
+[[settings]]
+name = "OLD_NAME"
+change = "renamed"
+now = "NEW_NAME"
+why = "The new one reads it so."
+source = "settings.py"
+
+[[settings]]
+name = "ICONS"
+change = "keys"
+why = "They are looked up."
+source = "settings.py"
+
+[settings.keys]
+LARGE = "True"
+"""
+
+
+def test_what_a_hop_changes_in_settings_is_read(tmp_path: Path) -> None:
+    (up,) = load_rules([folder(tmp_path, versions__a=ONE, versions__b=TWO, hops__up=HOP + SETTINGS)]).hops
+    assert up.settings == (
+        SettingChange(
+            name="OLD_NAME",
+            kind=ChangeKind.RENAMED,
+            now="NEW_NAME",
+            keys=(),
+            why="The new one reads it so.",
+            source="settings.py",
+        ),
+        SettingChange(
+            name="ICONS",
+            kind=ChangeKind.KEYS,
+            now="",
+            keys=(("LARGE", "True"),),
+            why="They are looked up.",
+            source="settings.py",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "reason"),
+    [
+        pytest.param('"renamed"', '"moved"', "settings[0].change", "none of renamed, keys", id="a bad change"),
+        pytest.param('"OLD_NAME"', '"OLD NAME"', "settings[0].name", "not the name of a setting", id="no name"),
+        pytest.param('"NEW_NAME"', '"NEW NAME"', "settings[0].now", "not the name of a setting", id="no new name"),
+        pytest.param('now = "NEW_NAME"', "", "settings[0].now", "must not be empty", id="no new name at all"),
+        pytest.param('[settings.keys]\nLARGE = "True"', "", "settings[1].keys", "at least one", id="no keys"),
+        pytest.param('LARGE = "True"', "LARGE = true", "settings[1].keys.LARGE", "must be a string", id="a bare value"),
+        pytest.param("why =", "because =", "settings[0].why", "is missing", id="no reason"),
+        pytest.param('source = "settings.py"', "", "settings[0].source", "is missing", id="no source"),
+        pytest.param("now =", "then =", "settings[0].then", "no such key", id="a misspelt key"),
+    ],
+)  # fmt: skip
+def test_a_wrong_change_of_settings_is_told_by_file_key_and_reason(
+    tmp_path: Path, old: str, new: str, key: str, reason: str
+) -> None:
+    assert old in SETTINGS
+    error = refusal(tmp_path, versions__a=ONE, versions__b=TWO, hops__up=HOP + SETTINGS.replace(old, new, 1))
+    assert (error.file, error.key) == (str(tmp_path / "hops" / "up.toml"), key)
     assert reason in error.reason
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup, Uploads
+from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.deployment import (
     Backups,
     Checkout,
@@ -34,11 +35,15 @@ from upgrade_kit.model.deployment import (
     WindowsService,
     WindowsServices,
 )
+from upgrade_kit.model.dumps import DumpedRows, FoundDumps
 from upgrade_kit.model.finding import Result
-from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.path import Release, UpgradePath
+from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.precondition import DataAhead, TableDrift
+from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.facts import Facts
@@ -108,7 +113,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def site(database: Database, settings: Settings) -> Deployment:
+def site(database: Database, settings: Settings, path: UpgradePath) -> Deployment:
     return Deployment(
         site=ROOT,
         observed_at=WHEN,
@@ -119,7 +124,7 @@ def site(database: Database, settings: Settings) -> Deployment:
         interpreters=Interpreters(found=(_python("3.6.15"), _python("2.7.18")), silent=()),
         database=database,
         disk=Disk(
-            volumes=(Volume(path=Path("/data"), purpose="database", free_bytes=10_000_000, total_bytes=99_000_000),),
+            volumes=(Volume(path=Path("/data"), purpose="database", free_bytes=900_000_000, total_bytes=990_000_000),),
             uploads_bytes=1_000_000,
         ),
         machine=Machine(system="Linux", preferred_encoding="UTF-8"),
@@ -154,6 +159,23 @@ def site(database: Database, settings: Settings) -> Deployment:
             orphans=(),
             drift=TableDrift(version=Version("0.2.9.1"), missing=(), absent=(), extra=(), in_the_way=()),
         ),
+        uploads=SiteUploads(
+            folder=ROOT / "media" / "uploads",
+            served=ROOT / "media" / "uploads",
+            staging=ROOT / "media" / "uploads" / "tmp",
+            exists=True,
+            files=UploadedFiles(count=2, bytes=1_000_000, newest=WHEN),
+            named=NamedUploads(count=2),
+        ),
+        backup_place=BackupPlace(
+            folder=Path("backups"), is_kept=True, obstacle="", free_bytes=90_000_000, shares_volume=False
+        ),
+        dumps=FoundDumps(
+            looked_in=(Path("backups"),), found=(), database=DumpedRows(rows=(("qa.test", 3),), units=("Linac 1",))
+        ),
+        clocks=Clocks(here=WHEN, server=WHEN, newest=(WHEN, "qa_testlistinstance.created")),
+        log_place=LogPlace(folder=ROOT / "logs", obstacles=()),
+        git=_git(path.source),
     )
 
 
@@ -197,6 +219,45 @@ def iis_rule(name: str, pattern: str, **more: Any) -> IisRule:
     return IisRule(name=name, pattern=pattern, **(stated | more))
 
 
+def _git(release: Release) -> Git:
+    tags = (
+        ("v0.2.9.1", "c8503c6e008191d8a36f6ab39291d5b45afe1a60"),
+        ("v0.3.0", "e1d386a008f336e146e28373533a3ed6ba5f3a1e"),
+    )
+    return Git(
+        folder=ROOT,
+        program=Version("2.39.5"),
+        has_repository=True,
+        refusal="",
+        distrusts=False,
+        repository=Repository(
+            storage=ROOT / ".git",
+            is_linked=False,
+            is_work_tree=True,
+            is_shallow=False,
+            is_sparse=False,
+            unfinished=(),
+            lock=None,
+            unmerged=(),
+            head=Head(
+                commit=tags[0][1],
+                branch="",
+                upstream=None,
+                described="v0.2.9.1",
+                release=release,
+                is_release=True,
+                local_commits=(),
+            ),
+            tags=tags,
+            branches=(),
+            at_origin=Unobserved("origin is not on this machine, and preflight asks no other", asked=False),
+            remotes=(Remote(name="origin", address="https://github.com/qatrackplus/qatrackplus.git"),),
+            changes=(),
+            in_the_way=(),
+        ),
+    )
+
+
 def _script() -> ServiceScript:
     return ServiceScript(
         file=ROOT / "QATrackCherryPyService.py",
@@ -226,5 +287,6 @@ def _backup() -> Backup:
         size_bytes=1,
         sha256="",
         content=Content(rows=(), history_sha256="", procedures_sha256=""),
+        uploads=Uploads(file=Path("backups/site.uploads.zip"), size_bytes=1, sha256="", files=2, bytes=1_000_000),
     )
     return Backup(made=made, verified_at=WHEN, proof=())

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint
 
 import pytest
 from hypothesis import given
@@ -25,8 +24,7 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, Check, check, error, info, warning
-from upgrade_kit.preflight.checks import CHECKS
-from upgrade_kit.preflight.runner import GROUP, LoadedChecks, load_checks, run_preflight, verdict
+from upgrade_kit.preflight.runner import run_preflight, verdict
 from upgrade_kit.rewriting.plan import plan_rewrites
 
 ERROR = Found((error("e", hint=""),))
@@ -111,39 +109,3 @@ class TestRun:
     def test_an_unknown_path_is_not_go(self, site: Deployment) -> None:
         preflight = run_preflight(site, Unobserved("the site's version is not known"))
         assert preflight.verdict is Verdict.UNKNOWN
-
-
-class TestLoad:
-    def test_the_kits_own_checks_come_in_by_the_entry_point(self) -> None:
-        loaded = load_checks()
-        assert set(CHECKS) <= set(loaded.checks)
-        assert loaded.failures == ()
-
-    def test_nothing_installed_is_an_error_and_no_pass(self) -> None:
-        assert _messages(load_checks([])) == [
-            "no check is installed: no entry point of the group upgrade_kit.checks gives any"
-        ]
-
-    @pytest.mark.parametrize(
-        ("value", "told"),
-        [
-            pytest.param("upgrade_kit.no_such_module:CHECKS", "ModuleNotFoundError", id="no such module"),
-            pytest.param("upgrade_kit.preflight.checks:NO", "AttributeError", id="no such name"),
-            pytest.param("upgrade_kit.cli.main:COMMANDS", "TypeError", id="not a tuple of checks"),
-        ],
-    )
-    def test_what_cannot_be_loaded_is_an_error_beside_the_others(self, value: str, told: str) -> None:
-        good = EntryPoint("builtin", "upgrade_kit.preflight.checks:CHECKS", GROUP)
-        loaded = load_checks([good, EntryPoint("broken", value, GROUP)])
-        assert len(loaded.checks) == len(CHECKS)
-        (message,) = _messages(loaded)
-        assert value in message
-        assert told in message
-
-    def test_order_does_not_depend_on_the_order_of_installation(self) -> None:
-        ids = [one.id for one in load_checks().checks]
-        assert ids == sorted(ids)
-
-
-def _messages(loaded: LoadedChecks) -> list[str]:
-    return [finding.message for finding in loaded.failures]

@@ -206,6 +206,8 @@ class TestDocument:
             "site": {"folder": "site", "version": "0.2.9.1", "database": None},
             "path": ["0.2.9.1", "0.3.0"],
             "verdict": "NO_GO",
+            "observed_at": "2026-03-01T00:00:00+00:00",
+            "changes": None,
         }
         assert document["results"][0] == {
             "id": "UK1",

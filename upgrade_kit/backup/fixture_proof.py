@@ -11,13 +11,13 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from upgrade_kit.backup.fixture_reader import FixtureObject, read_fixture
 from upgrade_kit.backup.loading import load
 from upgrade_kit.backup.method import Options, Progress
 from upgrade_kit.backup.tables import make_tables
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.content import content_digests
+from upgrade_kit.deployment.fixture_reader import FixtureObject, read_fixture
 from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.deployment.rows import ContentDigest, object_line
 from upgrade_kit.errors import BackupError

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from upgrade_kit.backup import fixture
-from upgrade_kit.backup.fixture_reader import FixtureObject, read_fixture
 from upgrade_kit.backup.fixture_writer import FixtureFile
 from upgrade_kit.backup.loaddata_writer import LEFT_OUT, PERMISSIONS, SET_ASIDE, TYPES, LoaddataWriter
 from upgrade_kit.backup.method import LOADDATA, Options, Written
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.database import read_schema
+from upgrade_kit.deployment.fixture_reader import FixtureObject, read_fixture
 from upgrade_kit.deployment.moments import CUT, moment
 from upgrade_kit.deployment.rows import ContentDigest, object_line
 from upgrade_kit.deployment.shapes import read_shapes

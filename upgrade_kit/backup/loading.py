@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
-from upgrade_kit.backup.fixture_reader import FixtureObject
 from upgrade_kit.backup.method import Progress
 from upgrade_kit.deployment.connection import Session
+from upgrade_kit.deployment.fixture_reader import FixtureObject
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.shape import Field, Kind, ListField, Shapes, TableShape, pairs_model
 

@@ -9,7 +9,7 @@ from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import add_output_arguments
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.errors import UsageError
-from upgrade_kit.preflight.runner import load_checks
+from upgrade_kit.preflight.installed import OWN_CHECKS, load_checks
 from upgrade_kit.report.checks import check_document, render_check, render_rule, rule_document
 from upgrade_kit.report.document import to_json
 from upgrade_kit.rewriting.readers import procedure_rules
@@ -30,7 +30,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     """
     wanted = arguments.id.upper()
     document: dict[str, Any]
-    check = next((check for check in load_checks().checks if check.id.upper() == wanted), None)
+    check = next((check for check in (*load_checks().checks, *OWN_CHECKS) if check.id.upper() == wanted), None)
     rule = procedure_rules().texts.get(wanted)
     if check is not None:
         document, text = check_document(check), render_check(check)

@@ -17,6 +17,7 @@ COMMANDS = {
     "preflight": "check everything that an upgrade needs, then say GO or NO_GO",
     "backup": "make a backup and prove it; also: backup verify, backup restore, backup list",
     "rewrite-calcs": "show (and with --apply write) what calculation procedures must become for 0.3.0",
+    "rewrite-settings": "show (and with --apply write) what local_settings.py must become for 0.3.0",
     "explain": "tell what is behind the id of a check or of a procedure rule",
     "demo": "build a sample 0.2.9.1 site in a temporary folder and walk it through all of the above",
 }

@@ -48,7 +48,7 @@ def add_output_arguments(parser: ArgumentParser, *, formats: Sequence[str] = ("t
     parser.add_argument(
         "--output",
         metavar="FILE",
-        help="write the answer here; replaces no file but an earlier answer in JSON",
+        help="write the answer here; replaces no file but an earlier answer, and none that is a table",
     )
     parser.add_argument("--no-color", action="store_true", help="no colour")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="tell more")
@@ -88,3 +88,9 @@ def backup_folders(site: str | None, database: str | None, named: Sequence[str])
     if database is not None and database.startswith("sqlite:///"):
         usual.append(Path(database.removeprefix("sqlite:///").partition("?")[0]).parent)
     return tuple(dict.fromkeys(folder.absolute() for folder in (*usual, *map(Path, named))))
+
+
+def backup_folder(named: Sequence[str]) -> Path:
+    """Return where a backup is to go: the last folder that was named, else the one that ``backup`` makes."""
+    folders = [path for path in map(Path, named) if not path.is_file()]
+    return (folders[-1] if folders else Path(BACKUPS)).absolute()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import assert_never
 
 from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.memory import Recalled, memory_file, read_since, recall, remember
 from upgrade_kit.cli.options import (
     add_backup_argument,
     add_output_arguments,
     add_site_arguments,
+    backup_folder,
     backup_folders,
     default_site,
 )
@@ -20,23 +23,24 @@ from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.survey import TIME_LIMIT_SECONDS, survey
 from upgrade_kit.errors import UsageError
-from upgrade_kit.model.deployment import (
-    Deployment,
-)
-from upgrade_kit.model.finding import Severity, Verdict
+from upgrade_kit.model.changes import Changes
+from upgrade_kit.model.deployment import Deployment
+from upgrade_kit.model.finding import CheckResult, Found, Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.preflight.changes import changes_since, remembered
+from upgrade_kit.preflight.installed import OWN_CHECKS, load_checks
 from upgrade_kit.preflight.journey import path_of
-from upgrade_kit.preflight.runner import Preflight, load_checks, run_preflight
+from upgrade_kit.preflight.runner import Preflight, run_preflight
 from upgrade_kit.preflight.selection import select
-from upgrade_kit.report.checks import checks_document, render_checks
+from upgrade_kit.report.checks import checks_document, checks_markdown, render_checks
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.formats import preflight_junit, preflight_markdown, preflight_sarif
 from upgrade_kit.report.preflight import preflight_document, render_preflight
-from upgrade_kit.report.terminal import looking, make_console
+from upgrade_kit.report.terminal import looking, make_console, visible
 
-_FORMATS = {"markdown": preflight_markdown, "junit": preflight_junit, "sarif": preflight_sarif}
+_FORMATS = {"junit": preflight_junit, "sarif": preflight_sarif}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -88,8 +92,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="how long looking at one thing (the database, the interpreters ...) may take; what takes longer could "
         "not be looked at (default: %(default)g)",
     )
+    parser.add_argument(
+        "--since",
+        metavar="FILE",
+        help="show what changed since this earlier answer (of --format json --output FILE), not since the last run",
+    )
+    parser.add_argument(
+        "--no-memory",
+        action="store_true",
+        help="neither compare with the last run nor remember this one; what is remembered are ids and messages of "
+        "findings, in a folder of your account, never in the site's",
+    )
     parser.add_argument("--list", action="store_true", help="show which checks there are, and ask none")
-    add_output_arguments(parser, formats=("table", "json", *_FORMATS))
+    add_output_arguments(parser, formats=("table", "json", "markdown", *_FORMATS))
 
 
 def run(arguments: Namespace, streams: Streams) -> Exit:
@@ -109,6 +124,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         graph.path(arguments.source, arguments.target)
     if arguments.log is not None:
         read_migrate_log(arguments.log)  # one that cannot be read is told before the site is looked at
+    since = None if arguments.since is None else read_since(arguments.since)
     site = default_site(arguments.site, arguments.database)
     with nullcontext() if arguments.quiet else looking(streams.err, color=streams.color(arguments)) as watch:
         deployment = survey(
@@ -119,6 +135,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             python=None if arguments.python is None else Path(arguments.python),
             log=None if arguments.log is None else Path(arguments.log),
             backup_folders=backup_folders(site, arguments.database, arguments.backup),
+            backup_to=backup_folder(arguments.backup),
             service_exports=tuple(map(_existing, arguments.service_export)),
             iis=tuple(map(_existing, arguments.iis)),
             time_limit_seconds=arguments.time_limit,
@@ -134,23 +151,70 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     )
     if arguments.source is None and isinstance(deployment.version, Unobserved):
         path = deployment.version  # half way between two: the checks know from where, but no path starts there
-    if arguments.format == "json":
-        document = preflight_document(preflight, path=path, deployment=deployment)
-        streams.emit(to_json(document), arguments)
-    elif arguments.format in _FORMATS:
-        streams.emit(_FORMATS[arguments.format](preflight, path=path, deployment=deployment), arguments)
-    else:
-        _show(preflight, deployment, path, arguments, streams)
+    memory, known = _memory(arguments, streams, site)
+    earlier = since or known.run
+    changes = None if earlier is None else changes_since(earlier, preflight)
+    _write(preflight, changes, deployment, path, arguments, streams)
+    if memory is not None:
+        untold = remember(memory, remembered(preflight, deployment.observed_at, known.run))
+        _tell_notes((known.note, untold or f"This run is remembered in {memory}"), arguments, streams)
     return _exit(preflight.verdict)
 
 
+def _memory(arguments: Namespace, streams: Streams, site: str | None) -> tuple[Path | None, Recalled]:
+    """Return the file that remembers the last run, unless nobody wants it, and what it holds."""
+    if arguments.no_memory:
+        return None, Recalled(None)
+    versions = (arguments.source, arguments.target)
+    file = memory_file(streams.environment, site=site, database=arguments.database, versions=versions)
+    return file, Recalled(None) if file is None else recall(file)
+
+
+def _tell_notes(notes: Iterable[str], arguments: Namespace, streams: Streams) -> None:
+    if arguments.verbose:
+        encoding = streams.err.encoding or "utf-8"
+        for note in filter(None, notes):
+            streams.err.write(f"{visible(note, encoding)}\n")
+
+
+def _write(
+    preflight: Preflight,
+    changes: Changes | None,
+    deployment: Deployment,
+    path: UpgradePath | Unobserved,
+    arguments: Namespace,
+    streams: Streams,
+) -> None:
+    if arguments.format == "json":
+        document = preflight_document(preflight, path=path, deployment=deployment, changes=changes)
+        streams.emit(to_json(document), arguments)
+    elif arguments.format in _FORMATS:
+        streams.emit(_FORMATS[arguments.format](preflight, path=path, deployment=deployment), arguments)
+    elif arguments.format == "markdown":
+        streams.emit(preflight_markdown(preflight, path=path, deployment=deployment, changes=changes), arguments)
+    else:
+        _show(preflight, changes, deployment, path, arguments, streams)
+
+
 def _list(arguments: Namespace, streams: Streams) -> Exit:
-    checks, _ = select(load_checks().checks, only=arguments.only, skip=arguments.skip)
-    if arguments.format not in {"table", "json"}:
-        raise UsageError(f"--list has no format {arguments.format}", hint="Its formats are table and json.")
-    text = to_json(checks_document(checks)) if arguments.format == "json" else render_checks(checks)
-    streams.emit(text, arguments)
-    return Exit.DONE
+    loaded = load_checks()
+    checks, _ = select(loaded.checks, only=arguments.only, skip=arguments.skip)
+    if not arguments.only:
+        checks = (*checks, *OWN_CHECKS)
+    shown = {"table": render_checks, "json": lambda them: to_json(checks_document(them)), "markdown": checks_markdown}
+    if arguments.format not in shown:
+        raise UsageError(f"--list has no format {arguments.format}", hint=f"Its formats are {', '.join(shown)}.")
+    streams.emit(shown[arguments.format](checks), arguments)
+    wrong = [result for result in (check.judge(loaded) for check in OWN_CHECKS) if isinstance(result.result, Found)]
+    for result in wrong:
+        _tell(result, streams)
+    return Exit.FINDINGS if wrong else Exit.DONE
+
+
+def _tell(result: CheckResult, streams: Streams) -> None:
+    encoding = streams.err.encoding or "utf-8"
+    for finding in result.result.findings if isinstance(result.result, Found) else ():
+        streams.err.write(f"{result.id}  {visible(finding.message, encoding)}\n")
 
 
 def _seconds(text: str) -> float:
@@ -194,6 +258,7 @@ def _check_python(named: str | None, deployment: Deployment) -> None:
 
 def _show(
     preflight: Preflight,
+    changes: Changes | None,
     deployment: Deployment,
     path: UpgradePath | Unobserved,
     arguments: Namespace,
@@ -209,6 +274,7 @@ def _show(
         console,
         path=path,
         deployment=deployment,
+        changes=changes,
         verbose=arguments.verbose,
         quiet=arguments.quiet,
     )

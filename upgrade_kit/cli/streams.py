@@ -15,7 +15,13 @@ from typing import TextIO
 from upgrade_kit.errors import UpgradeKitError, UsageError
 
 _URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://?[^\s/:@]*):[^\s/]*@")
-_EARLIER_ANSWER = re.compile(rb'\{\s*"schema": 1,\s*"command": "(path|preflight|rewrite-calcs)"')
+_START_BYTES = 400
+_EARLIER_ANSWER = re.compile(
+    rb'\{\s*"schema": 1,\s*"command": "(path|preflight|preflight --list|rewrite-calcs|rewrite-settings|explain)"'
+    rb"|<!-- upgrade-kit |# Preflight: (GO|NO_GO|UNKNOWN)\r?\n"  # Markdown
+    rb'|<\?xml [^>]*>\s*<testsuite name="upgrade-kit '  # JUnit
+    rb'|\{\s*"\$schema": "[^"]*sarif[^"]*",[\s\S]*?"driver": \{\s*"name": "upgrade-kit"'  # SARIF
+)
 
 
 class Streams:
@@ -97,7 +103,7 @@ def refuse_to_replace(output: str) -> None:
         raise UsageError(f"--output {target}: there is no folder {target.parent}", hint="Make it, or name another.")
     try:
         with target.open("rb") as file:
-            start = file.read(200)
+            start = file.read(_START_BYTES)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -107,6 +113,6 @@ def refuse_to_replace(output: str) -> None:
     kept = any(word in target.name for word in ("manifest", "journal"))
     if kept or (start and not _EARLIER_ANSWER.match(start)):
         raise UsageError(
-            f"--output {target}: there is a file of that name, and it is no earlier answer in JSON",
+            f"--output {target}: there is a file of that name, and it is no earlier answer",
             hint="Name a file that does not exist yet, or delete that one.",
         )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from upgrade_kit.model.unobserved import Unobserved
 
@@ -23,10 +24,12 @@ class Answer:
     Attributes:
         status: its exit status.
         text: standard output and standard error as they came, undecodable bytes escaped.
+        errors: standard error, where it was to be kept apart.
     """
 
     status: int
     text: str
+    errors: str = ""
 
     @property
     def last_line(self) -> str:
@@ -41,51 +44,60 @@ def ask(
     timeout_seconds: float,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    limit_bytes: int = OUTPUT_LIMIT_BYTES,
+    errors_apart: bool = False,
 ) -> Answer | Unobserved:
     """Run a program that only reads, and return what it said or why it did not answer.
 
-    It gets no standard input. A program that is still running at the time limit, or that prints more than
-    ``OUTPUT_LIMIT_BYTES``, is ended together with what it started.
+    It gets no standard input. A program that is still running at the time limit, or that prints more than is
+    allowed, is ended together with what it started.
 
     Args:
         command: the program and its arguments.
         timeout_seconds: how long it may take.
         environment: its environment; ``None`` hands down this process's own.
         folder: where it runs.
+        limit_bytes: how much it may print.
+        errors_apart: whether standard error is kept apart, where the output is for machines.
     """
     try:
-        process = _start(command, environment, folder)
+        process = _start(command, environment, folder, errors_apart=errors_apart)
     except (OSError, ValueError) as error:
         return Unobserved(f"could not be started: {getattr(error, 'strerror', None) or error}")
     output: list[bytes] = []
-    reader = threading.Thread(target=_read, args=(process, output), daemon=True)
+    errors: list[bytes] = []
+    reader = threading.Thread(target=_read, args=(process.stdout, output, limit_bytes), daemon=True)
     reader.start()
+    warnings = threading.Thread(target=_drain, args=(process.stderr, errors), daemon=True)
+    warnings.start()
     reader.join(timeout_seconds)
     too_slow = reader.is_alive()
     said = output[0] if output else b""
-    too_much = len(said) > OUTPUT_LIMIT_BYTES
+    too_much = len(said) > limit_bytes
     if not (too_slow or too_much):
         try:
             status = process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             too_slow = True
         else:
-            return Answer(status=status, text=said.decode("utf-8", "backslashreplace"))
+            warnings.join(timeout=1)
+            return Answer(status=status, text=_decoded(said), errors=_decoded(b"".join(errors)))
     _end(process)
     reader.join(timeout=1)
+    warnings.join(timeout=1)
     if too_much:
-        return Unobserved(f"printed more than {OUTPUT_LIMIT_BYTES // 1024} KiB and was ended")
+        return Unobserved(f"printed more than {limit_bytes // 1024} KiB and was ended")
     return Unobserved(f"did not answer within {timeout_seconds:g} s and was ended")
 
 
 def _start(
-    command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None
+    command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None, *, errors_apart: bool
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [os.fspath(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE if errors_apart else subprocess.STDOUT,
         env=None if environment is None else dict(environment),
         cwd=folder,
         # Its own group, so that what it starts can be ended with it.
@@ -94,13 +106,24 @@ def _start(
     )
 
 
-def _read(process: subprocess.Popen[bytes], output: list[bytes]) -> None:
+def _read(stream: IO[bytes], output: list[bytes], limit_bytes: int) -> None:
     """Read up to one byte more than is allowed, which tells too much from just enough."""
-    stream = process.stdout
-    if stream is None:  # pragma: no cover - the pipe is always asked for
+    with stream:
+        output.append(stream.read(limit_bytes + 1))
+
+
+def _drain(stream: IO[bytes] | None, errors: list[bytes]) -> None:
+    """Read to the end, so that the program never waits for a reader, and keep the beginning."""
+    if stream is None:
         return
     with stream:
-        output.append(stream.read(OUTPUT_LIMIT_BYTES + 1))
+        errors.append(stream.read(OUTPUT_LIMIT_BYTES))
+        while stream.read(OUTPUT_LIMIT_BYTES):
+            pass
+
+
+def _decoded(said: bytes) -> str:
+    return said.decode("utf-8", "backslashreplace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -18,19 +19,11 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.unobserved import Unobserved
 
-GIT_SECONDS = 20.0
+if TYPE_CHECKING:
+    from upgrade_kit.deployment.git import GitAsker
+
 _VERSION_LINE = re.compile(rb"^VERSION[ \t]*=[ \t]*[uU]?(['\"])([^'\"\r\n]*)\1", re.MULTILINE)
 _DESCRIBED = re.compile(r"[vV]?(?P<tag>\d[\w.]*?)(?:-(?P<ahead>\d+)-g[0-9a-f]+)?")
-# git obeys these before it looks at the folder it is pointed at.
-_GIT_REDIRECTIONS = frozenset(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"))
-_GIT_SETTINGS: Mapping[str, str] = {
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_PAGER": "cat",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,43 +178,23 @@ def read_checkout(
 
 def describe(root: Path, environment: Mapping[str, str] | None = None) -> str | Unobserved:
     """Return what ``git describe --tags`` says of a checkout, or why it says nothing. Never writes."""
-    from upgrade_kit.deployment.asking import ask  # noqa: PLC0415 - loads subprocess
+    from upgrade_kit.deployment.git import GitAsker  # noqa: PLC0415 - loads subprocess
 
     if not (root / ".git").exists():
         return Unobserved("the folder is not a git checkout of its own (no .git)")
-    base = os.environ if environment is None else environment
-    settings = {name: value for name, value in base.items() if name not in _GIT_REDIRECTIONS}
-    settings.update(_GIT_SETTINGS)
-    answer = ask(
-        # Without --dirty: comparing files would refresh, and so write, the index.
-        [
-            "git",
-            "--no-pager",
-            "-c",
-            "core.fsmonitor=false",
-            "-C",
-            root,
-            "describe",
-            "--tags",
-            "--match",
-            "[vV0-9]*.*",
-        ],
-        timeout_seconds=GIT_SECONDS,
-        environment=settings,
-    )
-    if isinstance(answer, Unobserved):
-        missing = "No such file" in answer.reason or "cannot find" in answer.reason
-        return Unobserved("git is not installed here" if missing else f"git {answer.reason}")
-    if answer.status == 0:
-        return answer.last_line
-    if "dubious ownership" in answer.text or "unsafe repository" in answer.text:
-        return Unobserved(
-            "git refuses because the checkout belongs to another user; to allow it, type:"
-            f" git config --global --add safe.directory {root.as_posix()}"
-        )
-    if "No names found" in answer.text or "No tags can describe" in answer.text or "no tag" in answer.text.lower():
+    git = GitAsker.of(root, environment)
+    return git if isinstance(git, Unobserved) else describe_commit(git)
+
+
+def describe_commit(git: GitAsker, commit: str = "HEAD") -> str | Unobserved:
+    """Return what ``git describe --tags`` says of a commit, or why it says nothing."""
+    # Without --dirty: comparing files would refresh, and so write, the index.
+    text = git.text("describe", "--tags", "--match", "[vV0-9]*.*", commit)
+    if isinstance(text, str):
+        return text.strip()
+    if re.search("No names found|No tags can describe|no tag", text.reason, re.IGNORECASE):
         return Unobserved("no version tag leads to this commit (a clone without tags, or without history)")
-    return Unobserved(f"git stopped with status {answer.status}: {answer.last_line}")
+    return text
 
 
 # The files

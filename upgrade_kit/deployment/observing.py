@@ -44,9 +44,7 @@ class Pending(Generic[SeenT]):
         except FutureTimeoutError:
             if self.future.done():  # the looking itself failed, with that very error
                 raise
-            return Unobserved(
-                f"looking at {self.what} took longer than {self.limit_seconds:g} s; --time-limit allows more"
-            )
+            return _too_long(self.what, self.limit_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +67,13 @@ class Observing:
             look: reads, and gives back what it saw.
         """
         future: Future[SeenT | Unobserved] = Future()
+        until = monotonic() + self.limit_seconds
 
         def run() -> None:
             try:
-                future.set_result(look())
+                seen = look()
+                # Whoever waits for it may come late, and is told the same as one who came in time.
+                future.set_result(seen if monotonic() <= until else _too_long(what, self.limit_seconds))
             except BaseException as error:  # noqa: BLE001 - handed to who waits for it
                 future.set_exception(error)
             finally:
@@ -80,4 +81,8 @@ class Observing:
 
         self.watch(what, False)
         Thread(target=run, name=f"looking at {what}", daemon=True).start()
-        return Pending(what, monotonic() + self.limit_seconds, self.limit_seconds, future)
+        return Pending(what, until, self.limit_seconds, future)
+
+
+def _too_long(what: str, limit_seconds: float) -> Unobserved:
+    return Unobserved(f"looking at {what} took longer than {limit_seconds:g} s; --time-limit allows more")

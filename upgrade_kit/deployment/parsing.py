@@ -97,7 +97,7 @@ def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]] | Unobserved:
         return Unobserved(f"{name} is UTF-16, which no Python reads as source; save it as UTF-8")
     marked = raw.startswith(b"\xef\xbb\xbf")
     try:
-        cookie = _cookie(raw)
+        cookie = coding_line(raw)
     except (LookupError, UnicodeError):
         return Unobserved(f"{name} names an encoding that does not exist in its coding line")
     try:
@@ -117,7 +117,7 @@ def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]] | Unobserved:
     return text, (f"{name}, line {line}: non-ASCII text without a coding line, which Python 2 refuses",)
 
 
-def _cookie(raw: bytes) -> str | None:
+def coding_line(raw: bytes) -> str | None:
     """Return the encoding of a coding line (PEP 263), or ``None`` where there is none.
 
     Raises:

@@ -95,11 +95,14 @@ CREATE TABLE qa_test (
 );
 CREATE TABLE qa_testlistinstance (
     id integer NOT NULL PRIMARY KEY, test_list_id integer NOT NULL, work_completed datetime NOT NULL,
-    in_progress bool NOT NULL
+    in_progress bool NOT NULL, created datetime NOT NULL, modified datetime NOT NULL
+);
+CREATE TABLE qa_unittestinfo (
+    id integer NOT NULL PRIMARY KEY, unit_id integer NOT NULL, test_id integer NOT NULL
 );
 CREATE TABLE qa_testinstance (
-    id integer NOT NULL PRIMARY KEY, test_list_instance_id integer NOT NULL, value real,
-    string_value varchar(1024), pass_fail varchar(20) NOT NULL
+    id integer NOT NULL PRIMARY KEY, test_list_instance_id integer NOT NULL, unit_test_info_id integer NOT NULL,
+    value real, string_value varchar(1024), pass_fail varchar(20) NOT NULL
 );
 """
 # The type of a column, and what stands in it where it requires something. A number is 1, which a reference may be.
@@ -187,9 +190,11 @@ def build_sample_database(file: Path, release: Release) -> None:
             "VALUES (?, ?, ?, ?, ?, ?, 1)",
             [(*test, CREATED, CREATED) for test in TESTS],
         )
-        connection.execute("INSERT INTO qa_testlistinstance VALUES (1, 1, ?, 0)", (CREATED,))
+        connection.execute("INSERT INTO qa_testlistinstance VALUES (1, 1, ?, 0, ?, ?)", (CREATED,) * 3)
+        connection.executemany("INSERT INTO qa_unittestinfo VALUES (?, 1, ?)", [(1, 1), (2, 2), (3, 3)])
         connection.executemany(
-            "INSERT INTO qa_testinstance VALUES (?, 1, ?, NULL, 'ok')", [(1, 21.5), (2, 101.2), (3, 1.002)]
+            "INSERT INTO qa_testinstance VALUES (?, 1, ?, ?, NULL, 'ok')",
+            [(1, 1, 21.5), (2, 2, 101.2), (3, 3, 1.002)],
         )
         _write_history(connection, release)
         for models in load_models():
@@ -213,7 +218,7 @@ def _complete(connection: sqlite3.Connection, models: Models) -> None:
                 f'(id integer NOT NULL PRIMARY KEY, "{pairs.source}" integer, "{pairs.target}" integer)'
             )
     # what the rows above point at from now on
-    for name in ("qa_category", "qa_testinstancestatus", "qa_unittestinfo", "units_unittype"):
+    for name in ("qa_category", "qa_testinstancestatus", "units_unittype"):
         connection.execute(f"INSERT INTO {name} (id) VALUES (1)")  # noqa: S608 - names from just above
 
 

@@ -19,10 +19,10 @@ from upgrade_kit.model.deployment import (
     DatabaseSettings,
     Settings,
 )
+from upgrade_kit.model.secret_words import SECRET_NAME
 from upgrade_kit.model.unobserved import Unobserved
 
 HIDDEN = "(hidden)"
-_SECRET_NAME = re.compile(r"PASS|PWD|SECRET|KEY|TOKEN|CREDENTIAL|(?:^|_)PW(?:$|_)", re.IGNORECASE)
 _SECRET_IN_TEXT = re.compile(
     r"(?<=://)([^\s:/@]*):[^\s/@]+(?=@)|((?:password|passwd|pwd)\s*=\s*)[^;&\s'\"]+", re.IGNORECASE
 )
@@ -199,7 +199,7 @@ class _Hider:
 
     def value(self, name: object, value: Value) -> str:
         """Return a value as Python text."""
-        if isinstance(name, str) and _SECRET_NAME.search(name) and value not in ("", None):
+        if isinstance(name, str) and SECRET_NAME.search(name) and value not in ("", None):
             return f"'{HIDDEN}'"
         match value:
             case dict():
@@ -220,7 +220,7 @@ class _Hider:
 
 
 def _collect_secrets(name: object, value: Value, found: set[str], *, inside: bool = False) -> None:
-    inside = inside or (isinstance(name, str) and _SECRET_NAME.search(name) is not None)
+    inside = inside or (isinstance(name, str) and SECRET_NAME.search(name) is not None)
     if isinstance(value, dict):
         for key, item in value.items():
             _collect_secrets(key, item, found, inside=inside)
@@ -342,7 +342,7 @@ def _options(default: Mapping[str, Value], hide: _Hider) -> tuple[tuple[str, str
                 (
                     str(key),
                     hide(value)
-                    if isinstance(value, str) and not _SECRET_NAME.search(str(key))
+                    if isinstance(value, str) and not SECRET_NAME.search(str(key))
                     else hide.value(key, value),
                 )
                 for key, value in options.items()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import locale
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from packaging.version import Version
 
@@ -16,6 +18,7 @@ from upgrade_kit.deployment.checkout import SiteFolder, find_site, read_checkout
 from upgrade_kit.deployment.disk import read_disk
 from upgrade_kit.deployment.observing import Observing, Watch
 from upgrade_kit.errors import DatabaseError, LogError, UsageError
+from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.deployment import (
     Backups,
     Checkout,
@@ -31,10 +34,20 @@ from upgrade_kit.model.deployment import (
     Settings,
     WindowsServices,
 )
+from upgrade_kit.model.dumps import FoundDumps
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.precondition import DataAhead
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.uploads import SiteUploads
+
+if TYPE_CHECKING:  # Django loads only when needed
+    from upgrade_kit.deployment.connection import Session
+    from upgrade_kit.deployment.uploads import UploadsFolder
+
+SeenT = TypeVar("SeenT")
 
 TIME_LIMIT_SECONDS = 300.0  # of one look: counting the rows of a large database takes its time
 _NO_SITE = Unobserved("no site folder was given", asked=False)
@@ -54,6 +67,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     python: Path | None = None,
     log: Path | None = None,
     backup_folders: Sequence[Path] = (),
+    backup_to: Path | None = None,
     service_exports: Sequence[Path] = (),
     iis: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
@@ -73,6 +87,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         python: an interpreter that the user names.
         log: the migration log; by default ``logs/migrate.log`` in the site.
         backup_folders: where to look for backups.
+        backup_to: where a backup is to go.
         service_exports: files with what ``sc.exe query`` and ``sc.exe qc`` printed on the server.
         iis: ``web.config`` and ``applicationHost.config``, or folders that hold them, besides those of the site.
         releases: the releases that the rules know; by default all that are installed.
@@ -105,11 +120,20 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    repository = looks.begin("git", lambda: _git(folder, releases, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
+    logs = looks.begin("the folder of the logs", lambda: _log_place(root))
+    stored = looks.begin("the uploaded files", lambda: _uploads_folder(root, settings))
     observed, checkout = base.result(), code.result()
     # what has to know the database first
-    disk = looks.begin("the disks", lambda: _disk(root, observed, settings))
     backups = looks.begin("the backups", lambda: _backups(address, observed, backup_folders))
+    dumps = looks.begin("JSON dumps", lambda: _dumps(address, observed, backup_folders))
+    clocks = looks.begin("the clocks", lambda: _clocks(address, observed))
+    files = stored.result()
+    uploads = looks.begin("the uploads in the database", lambda: _site_uploads(address, observed, files))
+    kept = backups.result()
+    place = looks.begin("the place of the backup", lambda: _backup_place(address, observed, kept, backup_to))
+    disk = looks.begin("the disks", lambda: _disk(root, observed, files, _still_to_go(kept, backup_to)))
     return Deployment(
         site=root or (None if site is None else Path(site)),
         observed_at=now or datetime.now(UTC),
@@ -121,12 +145,18 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         database=observed,
         disk=disk.result(),
         machine=read_machine(environment),
-        backups=backups.result(),
+        backups=kept,
         migrate_log=record.result(),
         service_scripts=scripts,
         windows_services=services.result(),
         iis=web_server.result(),
         data_ahead=rows.result(),
+        uploads=uploads.result(),
+        backup_place=place.result(),
+        dumps=dumps.result(),
+        clocks=clocks.result(),
+        log_place=logs.result(),
+        git=repository.result(),
     )
 
 
@@ -187,7 +217,11 @@ def read_machine(environment: Mapping[str, str] | None = None) -> Machine:
         coerced = not settings.get("LC_ALL") and stated in _COERCED and settings.get("LANG", "") in _C_LOCALES
         if stated in _C_LOCALES or coerced:
             encoding = "ascii"
-    return Machine(system=platform.system() or os.name, preferred_encoding=encoding)
+    return Machine(
+        system=platform.system() or os.name,
+        preferred_encoding=encoding,
+        printing=settings.get("PYTHONIOENCODING", ""),
+    )
 
 
 def _settings_and_address(
@@ -311,10 +345,109 @@ def _interpreters(
     return find_interpreters(python, environment=environment, site=root)
 
 
-def _disk(root: Path | None, database: Database | Unobserved, settings: Settings | Unobserved) -> Disk | Unobserved:
-    file = None if isinstance(database, Unobserved) else database.file
-    media = None if root is None else settings if isinstance(settings, Unobserved) else settings.media_root
-    return read_disk(root, file, media)
+def _disk(
+    root: Path | None,
+    database: Database | Unobserved,
+    files: UploadsFolder | Unobserved,
+    backup_to: Path | None,
+) -> Disk | Unobserved:
+    return read_disk(
+        root, None if isinstance(database, Unobserved) else database.file, _measured(files), backup=backup_to
+    )
+
+
+def _measured(files: UploadsFolder | Unobserved) -> tuple[Path, int | Unobserved] | Unobserved:
+    if isinstance(files, Unobserved):
+        return files
+    seen = files.uploads
+    return seen.folder, seen.files if isinstance(seen.files, Unobserved) else seen.files.bytes
+
+
+def _uploads_folder(root: Path | None, settings: Settings | Unobserved) -> UploadsFolder | Unobserved:
+    if root is None:
+        return _NO_SITE
+    if isinstance(settings, Unobserved):
+        return Unobserved(f"the uploads folder cannot be found: {settings.reason}")
+    from upgrade_kit.deployment.uploads import read_uploads_folder  # noqa: PLC0415 - a database alone has no folder
+
+    return read_uploads_folder(settings, root)
+
+
+def _site_uploads(
+    address: DatabaseAddress | Unobserved, database: Database | Unobserved, files: UploadsFolder | Unobserved
+) -> SiteUploads | Unobserved:
+    if isinstance(files, Unobserved):
+        return files
+    from upgrade_kit.deployment.uploads import read_named_uploads  # noqa: PLC0415 - as above
+
+    named = (
+        files.uploads.files
+        if isinstance(files.uploads.files, Unobserved)
+        else _asked(address, database, lambda session: read_named_uploads(session, files))
+    )
+    return replace(files.uploads, named=named)
+
+
+def _asked(
+    address: DatabaseAddress | Unobserved, database: Database | Unobserved, ask: Callable[[Session], SeenT]
+) -> SeenT | Unobserved:
+    """Ask a database that has answered before, in a session of its own."""
+    if isinstance(database, Unobserved):
+        return database
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.connection import open_database  # noqa: PLC0415 - Django loads only when needed
+
+    try:
+        with open_database(address) as session:
+            return ask(session)
+    except DatabaseError as error:
+        return Unobserved(str(error))
+
+
+def _clocks(address: DatabaseAddress | Unobserved, database: Database | Unobserved) -> Clocks | Unobserved:
+    from upgrade_kit.deployment.clock import read_clocks  # noqa: PLC0415 - as above
+
+    return _asked(address, database, read_clocks)
+
+
+def _dumps(
+    address: DatabaseAddress | Unobserved, database: Database | Unobserved, folders: Sequence[Path]
+) -> FoundDumps | Unobserved:
+    if not folders:
+        return Unobserved("no folder was named in which a dump could lie", asked=False)
+    from upgrade_kit.deployment.dumps import find_dumps  # noqa: PLC0415 - as above
+
+    found = _asked(address, database, lambda session: find_dumps(folders, session))
+    return find_dumps(folders) if isinstance(found, Unobserved) else found
+
+
+def _backup_place(
+    address: DatabaseAddress | Unobserved,
+    database: Database | Unobserved,
+    backups: Backups | Unobserved,
+    folder: Path | None,
+) -> BackupPlace | Unobserved:
+    if folder is None:
+        return Unobserved("nobody said where a backup is to go", asked=False)
+    if isinstance(address, Unobserved) or isinstance(database, Unobserved) or isinstance(backups, Unobserved):
+        return Unobserved("the database could not be read, so it is not known where it is and how large")
+    from upgrade_kit.deployment.places import read_backup_place  # noqa: PLC0415 - as above
+
+    return read_backup_place(folder, next(iter(backups.current), None), address, database.file)
+
+
+def _still_to_go(backups: Backups | Unobserved, folder: Path | None) -> Path | None:
+    """Return where a backup is to go, if there is none yet."""
+    return None if isinstance(backups, Backups) and backups.current else folder
+
+
+def _log_place(root: Path | None) -> LogPlace | Unobserved:
+    if root is None:
+        return _NO_SITE
+    from upgrade_kit.deployment.places import read_log_place  # noqa: PLC0415 - as above
+
+    return read_log_place(root)
 
 
 def _backups(
@@ -322,14 +455,9 @@ def _backups(
 ) -> Backups | Unobserved:
     if isinstance(address, Unobserved) or isinstance(database, Unobserved):
         return Unobserved("the database could not be read, so there is nothing to compare a backup with")
-    from upgrade_kit.deployment.connection import open_database  # noqa: PLC0415 - Django loads only when needed
-    from upgrade_kit.deployment.manifests import find_backups  # noqa: PLC0415 - as above
+    from upgrade_kit.deployment.manifests import find_backups  # noqa: PLC0415 - Django loads only when needed
 
-    try:
-        with open_database(address) as session:
-            return find_backups(tuple(folders), session)
-    except DatabaseError as error:
-        return Unobserved(str(error))
+    return _asked(address, database, lambda session: find_backups(tuple(folders), session))
 
 
 def _service_scripts(folder: SiteFolder | Unobserved) -> ServiceScripts | Unobserved:
@@ -361,6 +489,16 @@ def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str
     from upgrade_kit.deployment.iis import read_iis  # noqa: PLC0415 - a database alone has no web server
 
     return read_iis(root, given, environment=environment)
+
+
+def _git(
+    folder: SiteFolder | Unobserved, releases: tuple[Release, ...], environment: Mapping[str, str] | None
+) -> Git | Unobserved:
+    if isinstance(folder, Unobserved):
+        return folder
+    from upgrade_kit.deployment.repository import read_git  # noqa: PLC0415 - a database alone has no repository
+
+    return read_git(folder.root, releases, environment=environment)
 
 
 def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLog | Unobserved:

@@ -10,10 +10,15 @@ from pathlib import Path
 from packaging.version import Version
 
 from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.clock import Clocks
+from upgrade_kit.model.dumps import FoundDumps
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.precondition import DataAhead
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
+from upgrade_kit.model.uploads import SiteUploads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,10 +242,12 @@ class Machine:
     Attributes:
         system: ``Windows``, ``Linux`` ...
         preferred_encoding: what a Python started here would write text files in.
+        printing: ``PYTHONIOENCODING``, which says in what the screen is written to; ``""`` where it is not set.
     """
 
     system: str
     preferred_encoding: str
+    printing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,6 +403,12 @@ class Deployment:
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
         data_ahead: the data as the migrations ahead will find it.
+        uploads: the uploaded files, and those that the database names.
+        backup_place: where a backup is, or is to go.
+        dumps: JSON dumps that somebody made by hand.
+        clocks: what time it is, here and at the database's server.
+        log_place: where 0.3.0 writes its logs.
+        git: what git knows of the site's folder.
     """
 
     site: Path | None
@@ -414,3 +427,9 @@ class Deployment:
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
     data_ahead: DataAhead | Unobserved = NOT_ASKED
+    uploads: SiteUploads | Unobserved = NOT_ASKED
+    backup_place: BackupPlace | Unobserved = NOT_ASKED
+    dumps: FoundDumps | Unobserved = NOT_ASKED
+    clocks: Clocks | Unobserved = NOT_ASKED
+    log_place: LogPlace | Unobserved = NOT_ASKED
+    git: Git | Unobserved = NOT_ASKED

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from packaging.version import Version
 
+from upgrade_kit.model.setting_change import SettingChange
+
 
 class Effect(StrEnum):
     """What a step does to the site. The point of no return is data."""
@@ -62,6 +64,7 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -80,17 +83,19 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    commits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """An edge of the version graph with its ordered steps."""
+    """An edge of the version graph with its ordered steps, and what it changes in a site's settings."""
 
     source: Version
     target: Version
     title: str
     steps: tuple[Step, ...]
     origin: str
+    settings: tuple[SettingChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

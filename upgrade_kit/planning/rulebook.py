@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from upgrade_kit.errors import RulesError
 from upgrade_kit.model.path import Effect, Hop, Release, Step
+from upgrade_kit.model.setting_change import ChangeKind, SettingChange
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -25,6 +26,7 @@ HISTORIES = ("south", "django")
 # of PEP 440 that rules need; `===`, which PEP 440 advises against, is not in it.
 _CLAUSE = re.compile(r"(==|!=)(?P<prefix>[^*,\s]+)\.\*|(~=|==|!=|<=|>=|<|>)(?P<version>[^*,=\s]+)")
 _ENGINE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _STEP_ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
@@ -307,6 +309,7 @@ def _release(table: _Table) -> Release:
         predecessors=table.versions("predecessors"),
         settings_gone=table.pairs("settings_gone"),
         engine_options=table.lists("engine_options", required=False),
+        commits=table.pairs("commits"),
         source=table.text("source"),
     )
     table.done()
@@ -324,6 +327,9 @@ def _later_migrations(table: _Table) -> tuple[tuple[Version, str, str], ...]:
 
 def _check_release(table: _Table, release: Release) -> None:
     _check_engines(table, release)
+    for tag, commit in release.commits:
+        if not _COMMIT.fullmatch(commit):
+            raise table.wrong(f"commits.{tag}", f"{commit!r} is not the 40 digits of a commit")
     for app, names in release.migrations:
         if not names:
             raise table.wrong(f"migrations.{app}", "must name at least one migration")
@@ -359,9 +365,31 @@ def _hop(table: _Table) -> Hop:
         title=table.text("title"),
         steps=tuple(map(_step, table.tables("steps"))),
         origin=table.file,
+        settings=tuple(map(_setting_change, table.tables("settings", required=False))),
     )
     table.done()
     return hop
+
+
+def _setting_change(table: _Table) -> SettingChange:
+    change = SettingChange(
+        name=table.text("name"),
+        kind=ChangeKind(table.choice("change", (kind.value for kind in ChangeKind))),
+        now=table.text("now", ""),
+        keys=table.pairs("keys"),
+        why=table.text("why"),
+        source=table.text("source"),
+    )
+    table.done()
+    if not change.name.isidentifier():
+        raise table.wrong("name", f"{change.name!r} is not the name of a setting")
+    if change.kind is ChangeKind.KEYS and not change.keys:
+        raise table.wrong("keys", "must name at least one key")
+    if change.kind is not ChangeKind.KEYS and not change.now:
+        raise table.wrong("now", "must not be empty")
+    if change.kind is ChangeKind.RENAMED and not change.now.isidentifier():
+        raise table.wrong("now", f"{change.now!r} is not the name of a setting")
+    return change
 
 
 def _step(table: _Table) -> Step:

@@ -63,9 +63,16 @@ class Check(Generic[FactT]):
 
     def run(self, facts: Facts) -> CheckResult:
         """Ask the question, if it arises here and its fact is known."""
+        return self._guarded(lambda: self._result(facts))
+
+    def judge(self, fact: FactT) -> CheckResult:
+        """Ask the question of a fact, whatever the path."""
+        return self._guarded(lambda: _settled(self.function(fact)))
+
+    def _guarded(self, answer: Callable[[], Result]) -> CheckResult:
         try:
-            result = self._result(facts)
-        except Exception as error:  # noqa: BLE001 - a check may be anybody's code; its failure is an answer
+            result = answer()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a check may be anybody's code; its failure is an answer
             result = CouldNotRun(f"the check itself failed: {type(error).__name__}: {error}")
         return CheckResult(id=self.id, title=self.title, result=result)
 

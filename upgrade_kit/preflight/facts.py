@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 from packaging.version import Version
 
+from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.deployment import (
     Backups,
     Checkout,
@@ -24,12 +25,16 @@ from upgrade_kit.model.deployment import (
     Settings,
     WindowsServices,
 )
+from upgrade_kit.model.dumps import FoundDumps
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.precondition import DataAhead
+from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.uploads import SiteUploads
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -93,6 +98,12 @@ class Facts:
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
             DataAhead: deployment.data_ahead,
+            SiteUploads: deployment.uploads,
+            BackupPlace: deployment.backup_place,
+            FoundDumps: deployment.dumps,
+            Clocks: deployment.clocks,
+            LogPlace: deployment.log_place,
+            Git: deployment.git,
         }
         unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
         return observed.get(kind, unknown)
@@ -132,15 +143,17 @@ def site_arguments(deployment: Deployment) -> str:
     database = deployment.database
     if deployment.site is not None:
         words.append(quoted(str(deployment.site)))
-    if isinstance(database, Database) and not _settings_name(deployment, database):
+    if isinstance(database, Database) and not names_this_database(deployment):
         words += ["--database", quoted(database.url)]
     return " ".join(words)
 
 
-def _settings_name(deployment: Deployment, database: Database) -> bool:
+def names_this_database(deployment: Deployment) -> bool:
     """Tell whether the site's own settings lead to the database that was observed."""
-    settings = deployment.settings
+    settings, database = deployment.settings, deployment.database
     if not isinstance(settings, Settings) or not isinstance(settings.database, DatabaseSettings):
+        return False
+    if not isinstance(database, Database):
         return False
     name = settings.database.name
     return isinstance(name, str) and PurePath(name).name == PurePath(database.name).name

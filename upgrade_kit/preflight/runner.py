@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from upgrade_kit.model.deployment import (
     Deployment,
 )
-from upgrade_kit.model.finding import CheckResult, CouldNotRun, Finding, Found, Severity, Verdict
+from upgrade_kit.model.finding import CheckResult, CouldNotRun, Finding, Found, Passed, Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
-from upgrade_kit.preflight.check import Check, error, to_type
+from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.facts import Facts
+from upgrade_kit.preflight.installed import OWN_CHECKS, LoadedChecks, load_checks
 from upgrade_kit.preflight.journey import path_of, plan_of
 from upgrade_kit.preflight.selection import select
-
-GROUP = "upgrade_kit.checks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +37,6 @@ class Preflight:
     def fails(self, finding: Finding) -> bool:
         """Return whether a finding weighs enough to make the verdict NO_GO."""
         return _weighs(finding, self.fail_level)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedChecks:
-    """The checks of all installed distributions, and what could not be loaded."""
-
-    checks: tuple[Check[Any], ...]
-    failures: tuple[Finding, ...]
 
 
 def run_preflight(
@@ -76,19 +65,13 @@ def run_preflight(
     Raises:
         UsageError: ``only`` or ``skip`` holds a word that is neither an id nor a family, or they leave nothing.
     """
-    own: list[CheckResult] = []
-    if checks is None:
-        loaded = load_checks()
-        checks = loaded.checks
-        if loaded.failures:
-            own.append(_own_result("UK901", "Every installed check can be loaded", loaded.failures))
-    repeated = _repeated(checks)
-    if repeated:
-        own.append(_own_result("UK902", "Every check has an id of its own", repeated))
-    checks, left_out = select(checks, only=only, skip=skip)
+    loaded = load_checks() if checks is None else LoadedChecks(checks=tuple(checks))
+    own = [check.judge(loaded) for check in OWN_CHECKS]
+    to_ask, left_out = select(loaded.checks, only=only, skip=skip)
     path = path_of(deployment) if path is None else path
     facts = Facts(deployment, path, plan_of(deployment) if plan is None else plan)
-    asked = [*own, *(check.run(facts) for check in checks)]
+    told = [result for result in own if not isinstance(result.result, Passed)]
+    asked = [*told, *(check.run(facts) for check in to_ask)]
     results = sorted([*asked, *left_out], key=lambda result: result.id)
     return Preflight(results=tuple(results), verdict=verdict(asked, fail_level=fail_level), fail_level=fail_level)
 
@@ -112,63 +95,3 @@ def verdict(results: Iterable[CheckResult], *, fail_level: Severity = Severity.E
 def _weighs(finding: Finding, level: Severity) -> bool:
     order = tuple(Severity)
     return order.index(finding.severity) >= order.index(level)
-
-
-def load_checks(points: Iterable[EntryPoint] | None = None) -> LoadedChecks:
-    """Load the checks of all installed distributions, in order of entry point name and then of id.
-
-    Args:
-        points: by default the entry points of the group ``upgrade_kit.checks``.
-    """
-    if points is None:
-        points = entry_points(group=GROUP)
-    checks: list[Check[Any]] = []
-    failures: list[Finding] = []
-    for point in sorted(points, key=lambda point: (point.name, point.value)):
-        try:
-            checks += _checks_of(point)
-        except Exception as problem:  # noqa: BLE001 - importing anybody's module can raise anything; it is told
-            failures.append(_not_loaded(point, problem))
-    if not checks:
-        failures.append(
-            error(
-                f"no check is installed: no entry point of the group {GROUP} gives any",
-                hint=to_type("Install the kit anew:", "python -m pip install --force-reinstall upgrade-kit"),
-            )
-        )
-    checks.sort(key=lambda check: check.id)
-    return LoadedChecks(checks=tuple(checks), failures=tuple(failures))
-
-
-def _checks_of(point: EntryPoint) -> tuple[Check[Any], ...]:
-    checks = point.load()
-    if not isinstance(checks, tuple) or not all(isinstance(check, Check) for check in checks):
-        raise TypeError("it must name a tuple of Check")
-    return checks
-
-
-def _not_loaded(point: EntryPoint, problem: Exception) -> Finding:
-    name = point.dist.name if point.dist is not None else "upgrade-kit"
-    return error(
-        f"the checks of {name} ({point.value}) cannot be loaded: {type(problem).__name__}: {problem}",
-        where=f"entry point {point.name}",
-        hint=to_type("Update the distribution that brings them, or do without it:", f"python -m pip uninstall {name}"),
-    )
-
-
-def _repeated(checks: Sequence[Check[Any]]) -> tuple[Finding, ...]:
-    counts = Counter(check.id for check in checks)
-    return tuple(
-        error(
-            f"{count} checks have the id {id_}: "
-            + ", ".join(f"{check.function.__module__}" for check in checks if check.id == id_),
-            where=id_,
-            hint="Give each check an id of its own, with a prefix of its distribution's own.",
-        )
-        for id_, count in sorted(counts.items())
-        if count > 1
-    )
-
-
-def _own_result(id_: str, title: str, findings: tuple[Finding, ...]) -> CheckResult:
-    return CheckResult(id=id_, title=title, result=Found(findings))

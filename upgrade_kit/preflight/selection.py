@@ -8,6 +8,7 @@ from typing import Any
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.finding import CheckResult, NotApplicable
 from upgrade_kit.preflight.check import Check
+from upgrade_kit.preflight.installed import OWN_CHECKS
 
 
 def select(
@@ -55,7 +56,13 @@ def _not_asked(check: Check[Any], reason: str) -> CheckResult:
 
 def _refuse_unknown(checks: Sequence[Check[Any]], option: str, words: Collection[str]) -> None:
     known = {name.lower() for check in checks for name in (check.id, check.family)}
+    own = {name.lower() for check in OWN_CHECKS for name in (check.id, check.family)}
     for word in words:
+        if word.lower() in own and word.lower() not in known:
+            raise UsageError(
+                f"{option} {word}: this is asked of the kit itself, always",
+                hint="upgrade-kit preflight --list shows what can be named.",
+            )
         if word.lower() not in known:
             raise UsageError(
                 f"{option} {word}: neither the id of a check nor a family of checks",

@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from upgrade_kit import __version__
+from upgrade_kit.model.changes import Changes
 from upgrade_kit.model.deployment import (
     Database,
     Deployment,
@@ -26,6 +27,8 @@ from upgrade_kit.model.finding import (
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
+from upgrade_kit.report.changes import changes_sentence
+from upgrade_kit.report.markdown import code, hint_lines, plain
 
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _SHORT = 300  # characters of a heading; the text below it tells all
@@ -33,36 +36,43 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FILE = re.compile(r"(?P<file>.*\.(?:py|config|txt|log|toml|ini|html))(?::(?P<line>\d+))?", re.IGNORECASE)
 
 
-def preflight_markdown(preflight: Preflight, *, path: UpgradePath | Unobserved, deployment: Deployment) -> str:
+def preflight_markdown(
+    preflight: Preflight,
+    *,
+    path: UpgradePath | Unobserved,
+    deployment: Deployment,
+    changes: Changes | None = None,
+) -> str:
     """Return the report as Markdown: a heading, a table of every check, then each finding with what to type."""
     database, version = deployment.database, deployment.version
     lines = [
         f"# Preflight: {preflight.verdict.value}",
         "",
-        f"- Site: {'none named' if deployment.site is None else _code(deployment.site)}",
-        f"- Database: {_code(database.url if isinstance(database, Database) else database.reason)}",
-        f"- Version: {_code(version.reason if isinstance(version, Unobserved) else version)}",
-        f"- Path: {_code(path.reason if isinstance(path, Unobserved) else ' -> '.join(map(str, path.versions)))}",
+        f"- Site: {'none named' if deployment.site is None else code(deployment.site)}",
+        f"- Database: {code(database.url if isinstance(database, Database) else database.reason)}",
+        f"- Version: {code(version.reason if isinstance(version, Unobserved) else version)}",
+        f"- Path: {code(path.reason if isinstance(path, Unobserved) else ' -> '.join(map(str, path.versions)))}",
         "",
+        *([plain(changes_sentence(changes, deployment.observed_at)), ""] if changes is not None else ()),
         "| id | check | result |",
         "|---|---|---|",
-        *(f"| {_cell(result.id)} | {_cell(result.title)} | {_cell(_word(result))} |" for result in preflight.results),
+        *(f"| {plain(result.id)} | {plain(result.title)} | {plain(_word(result))} |" for result in preflight.results),
     ]
     for result, finding in _findings(preflight):
         lines += [
             "",
-            f"## {_text(result.id)} {finding.severity.value}: {_text(result.title)}",
+            f"## {plain(result.id)} {finding.severity.value}: {plain(result.title)}",
             "",
-            _text(finding.message),
+            plain(finding.message),
         ]
         if finding.where:
-            lines += ["", f"Where: {_code(finding.where)}"]
+            lines += ["", f"Where: {code(finding.where)}"]
         if finding.hint:
-            lines += ["", *_hint(finding.hint)]
+            lines += ["", *hint_lines(finding.hint)]
     blind = [result for result in preflight.results if isinstance(result.result, CouldNotRun)]
     if blind:
         lines += ["", "## Could not look", ""]
-        lines += [f"- {_text(result.id)}: {_text(_word(result))}" for result in blind]
+        lines += [f"- {plain(result.id)}: {plain(_word(result))}" for result in blind]
     return "\n".join(lines) + "\n"
 
 
@@ -207,43 +217,3 @@ def _locations(finding: Finding) -> dict[str, Any]:
 def _xml(text: str) -> str:
     """Return text with what XML cannot hold written as an escape."""
     return _NOT_XML.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
-_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~])")
-
-
-def _text(text: str) -> str:
-    """Return text on one line in which Markdown marks nothing up."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
-
-
-def _cell(text: str) -> str:
-    return _text(text)
-
-
-def _code(value: object) -> str:
-    """Return text in a code span that none of its own back quotes can end."""
-    text = " ".join(str(value).split())
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    blank = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{blank}{text}{blank}{fence}"
-
-
-def _hint(hint: str) -> Iterator[str]:
-    """Yield prose as it is, and lines to type in a block of code."""
-    typed: list[str] = []
-    for line in hint.splitlines():
-        if line.startswith("    "):
-            typed.append(line)
-            continue
-        yield from _typed(typed)
-        typed = []
-        yield _text(line)
-    yield from _typed(typed)
-
-
-def _typed(lines: list[str]) -> Iterator[str]:
-    if lines:
-        yield ""
-        yield from lines
-        yield ""

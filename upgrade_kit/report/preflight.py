@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from upgrade_kit.model.changes import Changes
 from upgrade_kit.model.deployment import (
     Database,
     Deployment,
@@ -27,6 +28,7 @@ from upgrade_kit.model.finding import (
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
+from upgrade_kit.report.changes import changes_document, changes_sentence
 from upgrade_kit.report.terminal import literal, table_box
 
 _WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -42,6 +44,7 @@ def render_preflight(
     *,
     path: UpgradePath | Unobserved,
     deployment: Deployment,
+    changes: Changes | None = None,
     verbose: int = 0,
     quiet: bool = False,
 ) -> None:
@@ -52,6 +55,7 @@ def render_preflight(
         console: made by ``make_console``.
         path: the way to the target, or why it is not known.
         deployment: the site that was looked at.
+        changes: since an earlier run, if there was one.
         verbose: from 1 on also what passed checks saw, and messages in full.
         quiet: only what makes the verdict NO_GO, what could not be looked at, and the verdict.
     """
@@ -67,6 +71,9 @@ def render_preflight(
                 continue
             _print_finding(result, finding, console, verbose=verbose, quiet=quiet)
     _print_not_looked_at(preflight, console, quiet=quiet)
+    if changes is not None and not quiet:
+        console.print(literal(console, changes_sentence(changes, deployment.observed_at)))
+        console.print()
     sentence, following = _verdict(preflight, path)
     text = Text(preflight.verdict.value, style=_VERDICT_STYLE[preflight.verdict])
     console.print(text.append(f"  {sentence}", style="default"))
@@ -75,11 +82,15 @@ def render_preflight(
 
 
 def preflight_document(
-    preflight: Preflight, *, path: UpgradePath | Unobserved, deployment: Deployment
+    preflight: Preflight,
+    *,
+    path: UpgradePath | Unobserved,
+    deployment: Deployment,
+    changes: Changes | None = None,
 ) -> dict[str, Any]:
     """Return one preflight as plain lists, dictionaries and strings, for ``to_json``.
 
-    What is not known is ``None``; the path is ``[]`` then.
+    What is not known is ``None``; the path is ``[]`` then. ``changes`` is ``None`` where there was no earlier run.
     """
     database = deployment.database
     return {
@@ -91,7 +102,9 @@ def preflight_document(
             "database": database.url if isinstance(database, Database) else None,
         },
         "path": [] if isinstance(path, Unobserved) else [str(version) for version in path.versions],
+        "observed_at": deployment.observed_at.isoformat(timespec="seconds"),
         "verdict": preflight.verdict.value,
+        "changes": None if changes is None else changes_document(changes),
         "results": [_result_document(result) for result in preflight.results],
     }
 
@@ -104,7 +117,13 @@ def _result_document(result: CheckResult) -> dict[str, Any]:
         case Found(findings=findings):
             return {**document, "result": "found", "findings": [_finding_document(one) for one in findings]}
         case NotApplicable(reason=reason):
-            return {**document, "result": "not_applicable", "reason": reason, "findings": []}
+            return {
+                **document,
+                "result": "not_applicable",
+                "reason": reason,
+                "left_out": result.left_out,
+                "findings": [],
+            }
         case CouldNotRun(reason=reason):
             return {**document, "result": "could_not_run", "reason": reason, "findings": []}
         case _:

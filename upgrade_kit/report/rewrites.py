@@ -16,6 +16,7 @@ from upgrade_kit.model.migrate_log import FailedAttachment, MigrateLog
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.diff import split_lines, unified_diff
+from upgrade_kit.report.diff_line import diff_line
 from upgrade_kit.report.document import summary
 from upgrade_kit.report.terminal import literal, table_box
 
@@ -28,10 +29,8 @@ _OUTCOME_STYLE = {
     Outcome.ERROR: "red",
 }
 _SEVERITY_STYLE = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.ERROR: "red"}
-_DIFF_STYLE = {"-": "red", "+": "green", "@": "cyan", "\\": "dim"}
 _SLUG_WIDTH = 24
 _FIRST_FEW = 3
-_TAB_WIDTH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,26 +216,8 @@ def _print_diffs(plan: RewritePlan, console: Console) -> None:
         console.print(title)
         # The two file lines only repeat the title.
         for line in split_lines(unified_diff(before, after, procedure.slug))[2:]:
-            console.print(_diff_line(line, console), soft_wrap=True)
+            console.print(diff_line(line, console), soft_wrap=True)
         console.print()
-
-
-def _diff_line(line: str, console: Console) -> Text:
-    """Return one line of a diff; what is invisible is spelt out where the change touches the line."""
-    mark, rest = line[0], line[1:]
-    content = rest.rstrip("\r\n")
-    style = _DIFF_STYLE.get(mark, "")
-    if mark not in "-+":
-        return literal(console, mark + content.expandtabs(_TAB_WIDTH), style)
-    text = Text(mark, style=style)
-    code = content.rstrip(" \t")
-    for position, part in enumerate(code.split("\t")):
-        if position:
-            text.append("<tab>", style="dim")
-        text.append(literal(console, part))
-    ending = content[len(code) :].replace(" ", "<space>").replace("\t", "<tab>")
-    ending += rest[len(content) :].rstrip("\n").replace("\r", "<CR>")
-    return text.append(ending, style="dim")
 
 
 def _summary(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:

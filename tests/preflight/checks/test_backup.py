@@ -6,12 +6,24 @@ from pathlib import Path
 
 from upgrade_kit.model.deployment import (
     Backups,
+    Deployment,
 )
+from upgrade_kit.model.dumps import DumpedRows, FoundDump, FoundDumps
 from upgrade_kit.model.finding import CouldNotRun, Found, NotApplicable, Passed, Result, Severity
+from upgrade_kit.model.places import BackupPlace
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Reads, Rewrite, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.uploads import SiteUploads
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.preflight.checks.backup import verified_backup_exists
+from upgrade_kit.preflight.checks.backup import (
+    backup_can_be_written,
+    backup_has_room,
+    backup_is_elsewhere,
+    dumps_are_of_this_database,
+    dumps_can_be_read,
+    uploads_are_backed_up,
+    verified_backup_exists,
+)
 
 Ask = Callable[..., Result]
 
@@ -65,3 +77,71 @@ class TestBackup:
 
     def test_folders_that_could_not_be_read_are_no_pass(self, ask: Ask) -> None:
         assert ask(verified_backup_exists, backups=Unobserved("denied")) == CouldNotRun("denied")
+
+
+class TestPlace:
+    TO_GO = BackupPlace(folder=Path("d"), is_kept=False, obstacle="", free_bytes=2_000_000, shares_volume=False)
+
+    def test_a_place_with_just_enough_room_passes_every_check(self, ask: Ask) -> None:
+        for check in (backup_can_be_written, backup_has_room, backup_is_elsewhere):
+            assert isinstance(ask(check, backup_place=self.TO_GO), Passed)
+
+    def test_a_byte_less_is_an_error(self, ask: Ask) -> None:
+        result = ask(backup_has_room, backup_place=replace(self.TO_GO, free_bytes=1_999_999))
+        assert isinstance(result, Found)
+        assert result.findings[0].severity is Severity.ERROR
+
+    def test_room_that_is_not_known_is_no_pass(self, ask: Ask) -> None:
+        place = replace(self.TO_GO, free_bytes=Unobserved("denied"))
+        assert ask(backup_has_room, backup_place=place) == CouldNotRun("denied")
+
+    def test_a_database_of_unknown_size_is_no_pass(self, ask: Ask) -> None:
+        size = {"size_bytes": Unobserved("no right")}
+        assert ask(backup_has_room, backup_place=self.TO_GO, in_database=size) == CouldNotRun("no right")
+
+    def test_a_volume_that_cannot_be_told_is_told_and_stops_nothing(self, ask: Ask) -> None:
+        """On a server of this machine that says nothing of its files, it would else never be known."""
+        place = replace(self.TO_GO, shares_volume=Unobserved("the server does not say"))
+        result = ask(backup_is_elsewhere, backup_place=place)
+        assert isinstance(result, Found)
+        assert [finding.severity for finding in result.findings] == [Severity.INFO]
+
+    def test_a_backup_on_the_server_is_on_a_disk_that_only_the_server_knows(self, ask: Ask) -> None:
+        result = ask(backup_is_elsewhere, backup_place=replace(self.TO_GO, on_server=True))
+        assert isinstance(result, Found)
+        assert result.findings[0].severity is Severity.INFO
+
+    def test_where_nothing_is_to_be_written_no_place_is_wanted(self, ask: Ask, graph: VersionGraph) -> None:
+        place = replace(self.TO_GO, obstacle="it is a file", shares_volume=True)
+        for check in (backup_can_be_written, backup_has_room, backup_is_elsewhere):
+            result = ask(check, backup_place=place, path=graph.path("0.3.0", "0.3.0"))
+            assert isinstance(result, NotApplicable)
+
+
+class TestUploads:
+    def test_the_good_site_passes(self, ask: Ask) -> None:
+        assert ask(uploads_are_backed_up) == Passed("2 files")
+
+    def test_files_that_could_not_be_counted_are_no_pass(self, ask: Ask, site: Deployment) -> None:
+        assert isinstance(site.uploads, SiteUploads)
+        uploads = replace(site.uploads, files=Unobserved("it took too long"))
+        assert ask(uploads_are_backed_up, uploads=uploads) == CouldNotRun("it took too long")
+
+
+class TestDumps:
+    FOUND = FoundDump(file=Path("backup.json"), size_bytes=9, models=(("qa.test", 3),), units=("Linac 1",))
+    DATABASE = DumpedRows(rows=(("qa.test", 3),), units=("Linac 1",))
+
+    def test_a_dump_of_the_database_passes(self, ask: Ask) -> None:
+        dumps = FoundDumps(looked_in=(), found=(self.FOUND,), database=self.DATABASE)
+        assert ask(dumps_are_of_this_database, dumps=dumps) == Passed("backup.json")
+
+    def test_another_version_is_named(self, ask: Ask) -> None:
+        older = replace(self.FOUND, version="0.2.8")
+        result = ask(dumps_are_of_this_database, dumps=FoundDumps(looked_in=(), found=(older,), database=self.DATABASE))
+        assert isinstance(result, Found)
+        assert result.findings[0].message == "backup.json: of 0.2.8, and the database is at 0.2.9.1"
+
+    def test_a_folder_that_could_not_be_listed_is_no_pass(self, ask: Ask) -> None:
+        dumps = FoundDumps(looked_in=(), found=(), unread=("closed (Permission denied)",))
+        assert isinstance(ask(dumps_can_be_read, dumps=dumps), CouldNotRun)

@@ -13,9 +13,16 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.migrate_log import FailedAttachment, ListedTest, MigrateLog, Python3Notice
+from upgrade_kit.model.places import LogPlace
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.preflight.checks.files import disk_has_room, migration_log_is_there
+from upgrade_kit.preflight.checks.files import (
+    ENVIRONMENT_BYTES,
+    disk_has_room,
+    logs_can_be_written,
+    migration_log_is_plain,
+    migration_log_is_there,
+)
 
 Ask = Callable[..., Result]
 MB = 1_000_000
@@ -49,7 +56,7 @@ class TestDisk:
         assert finding.where == "the database"
 
     def test_uploads_are_copied_where_the_site_is(self, ask: Ask) -> None:
-        places = (volume("the database", 800 * MB), volume("the site", 300 * MB))
+        places = (volume("the database", 800 * MB), volume("the site", ENVIRONMENT_BYTES + 300 * MB, total=2000 * MB))
         assert isinstance(ask(disk_has_room, disk=disk(*places, uploads=300 * MB), in_database=self.SIZE), Passed)
         short = ask(disk_has_room, disk=disk(*places, uploads=301 * MB), in_database=self.SIZE)
         assert only_finding(short).where == "the site"
@@ -64,8 +71,29 @@ class TestDisk:
         finding = only_finding(ask(disk_has_room, disk=disk(*places, uploads=200 * MB), in_database=self.SIZE))
         assert "for the database, the site" in finding.message
 
+    def test_a_new_environment_is_made_where_the_site_is(self, ask: Ask) -> None:
+        room = disk(volume("the site", ENVIRONMENT_BYTES + 99 * MB))
+        assert only_finding(ask(disk_has_room, disk=room, in_database=self.SIZE)).where == "the site"
+        room = disk(volume("the site", ENVIRONMENT_BYTES + 100 * MB))
+        assert isinstance(ask(disk_has_room, disk=room, in_database=self.SIZE), Passed)
+
+    def test_uploads_on_a_disk_of_their_own_are_copied_there(self, ask: Ask) -> None:
+        places = (volume("the database", 850 * MB), volume("the site", 700 * MB, total=800 * MB))
+        on_their_own = volume("the uploads", 300 * MB)
+        assert isinstance(
+            ask(disk_has_room, disk=disk(*places, on_their_own, uploads=300 * MB), in_database=self.SIZE), Passed
+        )
+        short = ask(disk_has_room, disk=disk(*places, on_their_own, uploads=301 * MB), in_database=self.SIZE)
+        assert only_finding(short).where == "the uploads"
+
+    def test_a_backup_takes_database_and_uploads(self, ask: Ask) -> None:
+        places = (volume("the database", 850 * MB), volume("the uploads", 899 * MB))
+        backup = volume("the backup", 299 * MB, total=300 * MB)
+        short = ask(disk_has_room, disk=disk(*places, backup, uploads=200 * MB), in_database=self.SIZE)
+        assert only_finding(short).where == "the backup"
+
     def test_folders_on_two_disks_do_not(self, ask: Ask) -> None:
-        places = (volume("the database", 350 * MB), volume("the site", 350 * MB, total=700 * MB))
+        places = (volume("the database", 350 * MB), volume("the site", 950 * MB, total=1000 * MB))
         result = ask(disk_has_room, disk=disk(*places, uploads=200 * MB), in_database=self.SIZE)
         assert isinstance(result, Passed)
 
@@ -145,3 +173,44 @@ class TestLog:
     def test_without_a_known_version_it_is_no_pass(self, ask: Ask) -> None:
         result = ask(migration_log_is_there, migrate_log=self.LOG, path=Unobserved("no version"))
         assert result == CouldNotRun("no version")
+
+
+class TestPlaceOfLogs:
+    def test_a_folder_that_can_be_written_passes(self, ask: Ask) -> None:
+        assert isinstance(ask(logs_can_be_written), Passed)
+
+    def test_what_stands_in_the_way_is_an_error(self, ask: Ask) -> None:
+        place = LogPlace(folder=Path("logs"), obstacles=((Path("logs/migrate.log"), "it is a folder"),))
+        finding = only_finding(ask(logs_can_be_written, log_place=place))
+        assert finding.severity is Severity.ERROR
+        assert "logs/migrate.log: it is a folder".replace("/", str(Path("/"))[-1]) in finding.message
+
+    def test_after_the_upgrade_it_is_not_asked(self, ask: Ask, graph: VersionGraph) -> None:
+        assert isinstance(ask(logs_can_be_written, path=graph.path("0.3.0", "0.3.0")), NotApplicable)
+
+    def test_a_folder_that_could_not_be_looked_at_is_no_pass(self, ask: Ask) -> None:
+        assert ask(logs_can_be_written, log_place=Unobserved("denied")) == CouldNotRun("denied")
+
+
+class TestPlainLog:
+    @pytest.fixture
+    def read(self, ask: Ask, graph: VersionGraph) -> Callable[[MigrateLog | Unobserved], Result]:
+        path = graph.path("0.3.0", "0.3.0")
+        return lambda log: ask(migration_log_is_plain, migrate_log=log, path=path)
+
+    def test_one_run_without_notes_passes(self, read: Callable[[MigrateLog], Result]) -> None:
+        assert isinstance(read(TestLog.LOG), Passed)
+
+    def test_what_is_to_be_known_of_the_log_itself_is_told(self, read: Callable[[MigrateLog], Result]) -> None:
+        finding = only_finding(read(replace(TestLog.LOG, runs=2, notes=("2 lists were found",))))
+        assert finding.severity is Severity.INFO
+        assert finding.message == "2 lists were found"
+
+    def test_a_log_without_a_list_is_the_matter_of_another_check(self, read: Callable[[MigrateLog], Result]) -> None:
+        assert isinstance(read(replace(TestLog.LOG, runs=0, notes=("it is empty",))), NotApplicable)
+
+    def test_a_log_that_is_not_there_is_the_matter_of_another_check(self, read: Callable[[Unobserved], Result]) -> None:
+        assert read(Unobserved("there is none")) == NotApplicable("there is none: see UK505")
+
+    def test_before_the_migration_there_is_none(self, ask: Ask) -> None:
+        assert isinstance(ask(migration_log_is_plain, migrate_log=TestLog.LOG), NotApplicable)

@@ -38,6 +38,12 @@ OBSERVED = (
     "windows_services",
     "iis",
     "data_ahead",
+    "uploads",
+    "backup_place",
+    "dumps",
+    "clocks",
+    "log_place",
+    "git",
 )
 NESTED = ("schema", "orphans", "dangling", "spoilt", "has_default_site", "size_bytes")
 

@@ -10,13 +10,16 @@ from upgrade_kit.preflight.checks import (
     data,
     database,
     files,
+    git,
     iis,
     interpreter,
+    machine,
     procedures,
     schema,
     service,
     settings,
     tables,
+    uploads,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -24,11 +27,14 @@ CHECKS: tuple[Check[Any], ...] = (
     *data.CHECKS,
     *database.CHECKS,
     *files.CHECKS,
+    *git.CHECKS,
     *iis.CHECKS,
     *interpreter.CHECKS,
+    *machine.CHECKS,
     *procedures.CHECKS,
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
     *tables.CHECKS,
+    *uploads.CHECKS,
 )

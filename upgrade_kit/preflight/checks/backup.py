@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Self
 
-from upgrade_kit.model.backup import OTHER_DATABASE
-from upgrade_kit.model.deployment import Backups, Schema, SchemaState
-from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.model.backup import OTHER_DATABASE, UnverifiedBackup
+from upgrade_kit.model.deployment import Backups, Database, Disk, Schema, SchemaState
+from upgrade_kit.model.dumps import DumpedRows, FoundDump, FoundDumps
+from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.places import BackupPlace
 from upgrade_kit.model.rewrite import Outcome, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
-from upgrade_kit.preflight.check import Answer, check, error, to_type
-from upgrade_kit.preflight.facts import Facts, then
+from upgrade_kit.model.uploads import SiteUploads, UploadedFiles
+from upgrade_kit.preflight.check import Answer, check, error, info, to_type, warning
+from upgrade_kit.preflight.facts import Facts, both, then
+
+_MIB = 1024 * 1024
+_SHOWN = 5
+_TYPES, _PERMISSIONS = "contenttypes.contenttype", "auth.permission"
+_NOTHING_AHEAD = NotApplicable("nothing is going to be written")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,4 +93,387 @@ def verified_backup_exists(fact: BackupsOfSite) -> Answer:
     ]
 
 
-CHECKS = (verified_backup_exists,)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOfBackup:
+    """Where a backup is to go, and what it will hold.
+
+    Attributes:
+        place: the folder.
+        needed_bytes: what a backup of database and uploads takes at most, or why that is not known.
+        is_wanted: whether anything is going to be written, so that a backup is wanted at all.
+        arguments: the words that name this site on a command line.
+    """
+
+    place: BackupPlace
+    needed_bytes: int | Unobserved
+    is_wanted: bool
+    arguments: str
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return both(
+            facts.get(BackupPlace),
+            facts.get(BackupsOfSite),
+            lambda place, site: cls(
+                place=place,
+                needed_bytes=_needed(facts),
+                is_wanted=site.work_ahead and not site.is_spoilt,
+                arguments=facts.arguments,
+            ),
+        )
+
+
+def _needed(facts: Facts) -> int | Unobserved:
+    """Add up database and uploads, which a backup at most takes: both are compressed."""
+    database, disk = facts.get(Database), facts.get(Disk)
+    size = database if isinstance(database, Unobserved) else database.size_bytes
+    uploads = disk if isinstance(disk, Unobserved) else disk.uploads_bytes
+    if isinstance(size, Unobserved):
+        return size
+    if isinstance(uploads, Unobserved):
+        return uploads if uploads.asked else size
+    return size + uploads
+
+
+@check(
+    "UK251",
+    "A backup can be written where it is to go",
+    reads=PlaceOfBackup,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Backing up your database; docs/facts.md, Backups",
+    remedy="Name a folder that you may write to.",
+)
+def backup_can_be_written(fact: PlaceOfBackup) -> Answer:
+    """The backup comes first, and a folder that refuses it stops the evening. Nothing is written to find out."""
+    if (reason := _not_wanted(fact)) is not None:
+        return reason
+    if not fact.place.obstacle:
+        return Passed(f"{fact.place.folder} (by its rights; nothing was written to try)")
+    return (
+        error(
+            f"a backup cannot be written to {fact.place.folder}: {fact.place.obstacle}",
+            where=str(fact.place.folder),
+            hint=to_type("Name a folder that you may write to, on another disk than the database:", _command(fact)),
+        ),
+    )
+
+
+@check(
+    "UK252",
+    "There is room for a backup where it is to go",
+    reads=PlaceOfBackup,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Backing up your database; docs/facts.md, Backups",
+    remedy="Free as much room, or name a folder on a larger disk.",
+)
+def backup_has_room(fact: PlaceOfBackup) -> Answer:
+    """A backup holds the database and the uploads; how far they can be compressed is not known beforehand."""
+    if (reason := _not_wanted(fact)) is not None:
+        return reason
+    free, needed = fact.place.free_bytes, fact.needed_bytes
+    if isinstance(free, Unobserved):
+        return free
+    if isinstance(needed, Unobserved):
+        return needed
+    if free >= needed:
+        return Passed(f"{_mib(needed)} of {_mib(free)}")
+    return (
+        error(
+            f"the disk of {fact.place.folder} has {_mib(free)} free; database and uploads are {_mib(needed)}",
+            where=str(fact.place.folder),
+            hint=to_type("Free that much, or put the backup on another disk:", _command(fact)),
+        ),
+    )
+
+
+@check(
+    "UK253",
+    "The backup is not on the database's own disk",
+    reads=PlaceOfBackup,
+    section="docs/facts.md, Backups",
+    remedy="Keep a copy of the backup on another disk or another machine.",
+)
+def backup_is_elsewhere(fact: PlaceOfBackup) -> Answer:
+    """A disk that fails, or is encrypted by malware, takes a backup on it along with the database."""
+    place = fact.place
+    if not fact.is_wanted:
+        return _NOTHING_AHEAD
+    if place.on_server:
+        return (
+            info(
+                f"the backup is on the database's server ({place.folder} holds its manifest); whether on another disk "
+                "than the database, that server knows",
+                where=str(place.folder),
+                hint="Copy the backup file from the server to another machine.",
+            ),
+        )
+    if isinstance(place.shares_volume, Unobserved):
+        return (
+            info(
+                f"whether {place.folder} is on another disk than the database is not known: "
+                f"{place.shares_volume.reason}",
+                where=str(place.folder),
+                hint="See to it yourself, or copy the backup to another machine as well.",
+            ),
+        )
+    if not place.shares_volume:
+        return Passed(str(place.folder))
+    return (
+        warning(
+            f"{place.folder} is on the same volume as the database",
+            where=str(place.folder),
+            hint=to_type(
+                "Copy the folder to another disk or machine, or make the backup there (DIR):",
+                _command(fact),
+            ),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackedUpUploads:
+    """The backup of the database as it stands, and the uploads as they are now."""
+
+    site: BackupsOfSite
+    place: BackupPlace
+    uploads: SiteUploads
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        place = both(facts.get(BackupsOfSite), facts.get(BackupPlace), lambda site, place: (site, place))
+        return both(
+            place, facts.get(SiteUploads), lambda known, uploads: cls(site=known[0], place=known[1], uploads=uploads)
+        )
+
+
+@check(
+    "UK254",
+    "The uploaded files are in the backup, as they are now",
+    reads=BackedUpUploads,
+    section="migration attachments.0002 (v0.3.0) writes among the uploads; docs/facts.md, Uploads",
+    remedy="Make the backup with the uploads, when nobody uploads any more.",
+)
+def uploads_are_backed_up(fact: BackedUpUploads) -> Answer:
+    """No dump holds an uploaded file, and a restored database names files that only this copy has."""
+    if not fact.site.work_ahead or fact.site.is_spoilt:
+        return _NOTHING_AHEAD
+    if not fact.site.backups.current:
+        return NotApplicable("there is no backup of the database as it stands: see UK204")
+    files = fact.uploads.files
+    if isinstance(files, Unobserved):
+        return files
+    if fact.place.archive_problem:
+        return (
+            error(
+                f"the copy of the uploads that belongs to the backup is not what its manifest says: "
+                f"{fact.place.archive_problem}",
+                where=str(fact.place.folder),
+                hint=to_type("Make another backup:", f"upgrade-kit backup {fact.site.arguments}".rstrip()),
+            ),
+        )
+    return _compared(fact.site.backups.current[0].made, files, fact) or Passed(f"{files.count} files")
+
+
+def _compared(made: UnverifiedBackup, files: UploadedFiles, fact: BackedUpUploads) -> tuple[Finding, ...]:
+    again = to_type(
+        "When nobody uploads any more, make another backup with the uploads:",
+        f"upgrade-kit backup {fact.site.arguments}".rstrip(),
+    )
+    copied, where = made.uploads, str(made.manifest)
+    if copied is None:
+        if not files.count:
+            return ()
+        lost = f"the backup holds none of the {files.count} uploaded files ({_mib(files.bytes)})"
+        return (warning(lost, where=where, hint=again),)
+    told = []
+    if copied.missing or copied.changed:
+        names = ", ".join((*copied.missing, *copied.changed)[:_SHOWN])
+        count = len(copied.missing) + len(copied.changed)
+        told.append(f"{count} uploaded files are not in the backup, or changed while they were copied: {names}")
+    if (copied.files, copied.bytes) != (files.count, files.bytes):
+        told.append(
+            f"the uploads have changed since the backup: {copied.files} files, {copied.bytes} bytes then, and "
+            f"{files.count} files, {files.bytes} bytes now"
+        )
+    elif files.newest is not None and files.newest > _finished(made):
+        told.append(
+            f"an uploaded file was written to after the backup ({files.newest:%Y-%m-%d %H:%M} UTC; the backup is of "
+            f"{made.created_at:%Y-%m-%d %H:%M})"
+        )
+    return tuple(warning(message, where=where, hint=again) for message in told)
+
+
+def _finished(made: UnverifiedBackup) -> datetime:
+    """Return when a backup was done; its moment is a whole second, and what was written meanwhile is in the copy."""
+    return made.created_at + timedelta(seconds=made.seconds + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpsOfSite:
+    """The dumps that were found, and what they are compared with."""
+
+    dumps: FoundDumps
+    version: str
+    arguments: str
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        schema = facts.get(Schema)
+        known = isinstance(schema, Schema) and schema.state is SchemaState.COMPLETE
+        version = str(schema.version) if known and isinstance(schema, Schema) else ""
+        return then(facts.get(FoundDumps), lambda found: cls(dumps=found, version=version, arguments=facts.arguments))
+
+
+@check(
+    "UK256",
+    "loaddata can read every JSON dump that lies here",
+    reads=DumpsOfSite,
+    section="docs/facts.md, Backups; docs/install/win.rst (v0.3.0), Backing up your database",
+    remedy="Make the dump again in a way that PowerShell does not re-encode.",
+)
+def dumps_can_be_read(fact: DumpsOfSite) -> Answer:
+    """A dump can be UTF-16 (PowerShell's >) or cut off (dumpdata failed), which nobody sees until it is needed."""
+    found = fact.dumps.found
+    if not found:
+        return _no_dumps(fact.dumps)
+    findings = tuple(
+        warning(
+            f"{dump.file.name} is no dump to rely on: {dump.problem}",
+            where=str(dump.file),
+            hint=to_type(
+                f"{dump.hint} A backup that is proved is made with:".lstrip(),
+                f"upgrade-kit backup {fact.arguments}".rstrip(),
+            ),
+        )
+        for dump in found
+        if dump.problem
+    )
+    return findings or Passed(", ".join(_told(dump) for dump in found))
+
+
+@check(
+    "UK257",
+    "Every JSON dump that lies here holds what it needs to be loaded",
+    reads=DumpsOfSite,
+    section="docs/facts.md, Backups",
+    remedy="Make the dump with --natural, without content types, permissions, South's history and sessions.",
+)
+def dumps_hold_what_they_need(fact: DumpsOfSite) -> Answer:
+    """A fresh database numbers its content types and permissions itself; a dump that goes by numbers loads wrong."""
+    whole = tuple(dump for dump in fact.dumps.found if dump.whole and not dump.problem)
+    if not whole:
+        return _no_dumps(fact.dumps)
+    findings = tuple(finding for dump in whole for finding in _lacks(dump, fact.arguments))
+    return findings or Passed(", ".join(dump.file.name for dump in whole))
+
+
+def _lacks(dump: FoundDump, arguments: str) -> Iterator[Finding]:
+    models = dict(dump.models)
+    instead = to_type(
+        "A dump that the site's own loaddata takes into a fresh database is made with:",
+        f"upgrade-kit backup --loaddata {arguments}".rstrip(),
+    )
+    if "qa.test" not in models:
+        yield warning(
+            f"{dump.file.name} holds no test (qa.test): it is not the dump of a whole QATrack+ database",
+            where=str(dump.file),
+            hint=instead,
+        )
+    elif dump.by_number and not {_TYPES, _PERMISSIONS} <= models.keys():
+        yield warning(
+            f"{dump.file.name} names content types or permissions by their numbers "
+            f"({', '.join(dump.by_number)}) and does not hold them: in another database these numbers are others",
+            where=str(dump.file),
+            hint=instead,
+        )
+    elif _TYPES in models:
+        yield info(
+            f"{dump.file.name} holds content types and permissions, which a fresh database has too: loaddata "
+            "fails there "
+            "(UNIQUE) unless the tables are emptied first",
+            where=str(dump.file),
+            hint=instead,
+        )
+
+
+@check(
+    "UK258",
+    "Every JSON dump that lies here is of this database as it stands",
+    reads=DumpsOfSite,
+    section="docs/install/win.rst (v0.3.0), Backing up your database: the file is called backup-0.2.8 for any version",
+    remedy="Keep old dumps apart, under names that say what they are.",
+)
+def dumps_are_of_this_database(fact: DumpsOfSite) -> Answer:
+    """The guide calls every dump backup-0.2.8, so that the name does not tell which one belongs to which state."""
+    whole = tuple(dump for dump in fact.dumps.found if dump.whole and not dump.problem and dump.models)
+    if not whole:
+        return _no_dumps(fact.dumps)
+    database = fact.dumps.database
+    if isinstance(database, Unobserved):
+        return database if database.asked else Unobserved("the database could not be read to compare them with")
+    findings = tuple(
+        info(
+            f"{dump.file.name}: {difference}",
+            where=str(dump.file),
+            hint=to_type(
+                "Do not load it in place of a backup of this database. Such a one is made with:",
+                f"upgrade-kit backup {fact.arguments}".rstrip(),
+            ),
+        )
+        for dump in whole
+        if (difference := _difference(dump, database, fact.version))
+    )
+    return findings or Passed(", ".join(dump.file.name for dump in whole))
+
+
+def _difference(dump: FoundDump, database: DumpedRows, version: str) -> str:
+    if dump.units and database.units and not set(dump.units) & set(database.units):
+        return f"of another site: it has none of this database's units ({', '.join(database.units[:_SHOWN])})"
+    if version and dump.version and dump.version != version:
+        return f"of {dump.version}, and the database is at {version}"
+    there = dict(dump.models)
+    changed = [
+        f"{model} ({there.get(model, 0)} -> {rows})" for model, rows in database.rows if there.get(model, 0) != rows
+    ]
+    return f"the database has changed since: {', '.join(changed)}" if changed else ""
+
+
+def _no_dumps(dumps: FoundDumps) -> Answer:
+    if dumps.unread:
+        return CouldNotRun(f"these folders could not be listed: {', '.join(dumps.unread)}")
+    if dumps.found:
+        return NotApplicable("no dump could be read whole: see UK256")
+    return NotApplicable("no JSON dump lies in the folders that were searched")
+
+
+def _told(dump: FoundDump) -> str:
+    return dump.file.name if dump.whole else f"{dump.file.name} (large: its beginning and its end)"
+
+
+def _not_wanted(fact: PlaceOfBackup) -> NotApplicable | None:
+    if not fact.is_wanted:
+        return _NOTHING_AHEAD
+    if fact.place.is_kept:
+        return NotApplicable("there is a backup of the database as it stands: see UK204")
+    return None
+
+
+def _command(fact: PlaceOfBackup) -> str:
+    return " ".join(f"upgrade-kit backup {fact.arguments} --to-dir DIR".split())
+
+
+def _mib(size: int) -> str:
+    return f"{size / _MIB:,.1f} MiB"
+
+
+CHECKS = (
+    verified_backup_exists,
+    backup_can_be_written,
+    backup_has_room,
+    backup_is_elsewhere,
+    uploads_are_backed_up,
+    dumps_can_be_read,
+    dumps_hold_what_they_need,
+    dumps_are_of_this_database,
+)

@@ -55,7 +55,8 @@ def _when(fact: EngineOnPath) -> str:
     target = fact.path.target.version
     sentence = (
         f"Once the code of {target} is checked out, and not before (the release before it needs the old "
-        "engine), make these lines of DATABASES['default'] read so, then run preflight again:"
+        "engine), make these lines of DATABASES['default'] read so, which upgrade-kit rewrite-settings does for you, "
+        "then run preflight again:"
     )
     if len(fact.path.hops) > 1:
         before = fact.path.releases[-2].version

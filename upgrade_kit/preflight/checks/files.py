@@ -15,11 +15,15 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.places import LogPlace
 from upgrade_kit.model.unobserved import Unobserved
-from upgrade_kit.preflight.check import Answer, check, error, to_type, warning
+from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.facts import BIN_FILE_SINCE, Facts, both, then
 
 _MIB = 1024 * 1024
+# What pip installs for 0.3.0 with Python 3.6 (requirements/base.txt, v0.3.0), rounded up: 543 MiB were measured.
+ENVIRONMENT_BYTES = 600 * _MIB
+_READ_IT = "Read it yourself, from its end: the last run is the one that counts."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,8 @@ def disk_has_room(fact: RoomOnPath) -> Answer:
         if uploads.asked:
             return uploads
         uploads = 0
-    needs = _needs(fact.disk.volumes, fact.database_bytes, uploads)
+    environment = ENVIRONMENT_BYTES if fact.path.crosses(BIN_FILE_SINCE) else 0
+    needs = _needs(fact.disk.volumes, fact.database_bytes, uploads, environment)
     short = tuple(need for need in needs if need.free_bytes < need.needed_bytes)
     if short:
         return tuple(_too_little(need) for need in short)
@@ -96,16 +101,24 @@ class _Need:
     free_bytes: int
 
 
-def _needs(volumes: tuple[Volume, ...], database: int, uploads: int) -> tuple[_Need, ...]:
+def _needs(volumes: tuple[Volume, ...], database: int, uploads: int, environment: int) -> tuple[_Need, ...]:
     """Add up what is written to each disk; two folders with the same room to the byte are on one disk."""
-    has_database = any(volume.purpose == "the database" for volume in volumes)
+    there = {volume.purpose for volume in volumes}
     needs: dict[tuple[int, int], _Need] = {}
     for volume in volumes:
         match volume.purpose:
             case "the database":
                 needed = 2 * database  # the file grows, and a table is rebuilt beside its old self
             case "the site":
-                needed = uploads + (0 if has_database else database)  # without a file of its own: a dump of it
+                needed = environment
+                if "the uploads" not in there:
+                    needed += uploads
+                if not there & {"the database", "the backup"}:
+                    needed += database  # without a file of its own: a dump of it
+            case "the uploads":
+                needed = uploads  # attachments.0002 copies each and leaves the original
+            case "the backup":
+                needed = database + uploads
             case _:
                 needed = database
         disk = (volume.free_bytes, volume.total_bytes)
@@ -122,8 +135,8 @@ def _needs(volumes: tuple[Volume, ...], database: int, uploads: int) -> tuple[_N
 def _too_little(need: _Need) -> Finding:
     return error(
         f"the disk of {need.path} (for {need.purposes}) has {_mib(need.free_bytes)} free, and "
-        f"{_mib(need.needed_bytes)} are needed (twice the database, its temporary files, and the uploads "
-        "that the migration copies)",
+        f"{_mib(need.needed_bytes)} are needed (twice the database, its temporary files, the uploads that the "
+        "migration copies, a backup of both, and the new Python's packages)",
         where=str(need.path),
         hint=to_type("Free that much, or put backups on another disk:", "upgrade-kit backup --to-dir DIR"),
     )
@@ -184,4 +197,51 @@ def _log_missing(fact: MigrationRecord, reason: str) -> Finding:
     )
 
 
-CHECKS = (disk_has_room, migration_log_is_there)
+@check(
+    "UK516",
+    "0.3.0 can write its logs",
+    reads=LogPlace,
+    crosses="0.3.0",
+    section="qatrack/settings.py, LOG_ROOT and LOGGING (v0.3.0); docs/facts.md, migrate.log",
+    remedy="Give the user that migrates, and the one that the site runs as, the right to write to the folder.",
+)
+def logs_can_be_written(place: LogPlace) -> Answer:
+    """It opens both logs whenever it starts: where it may not, no command of manage.py runs, migrate among them."""
+    if not place.obstacles:
+        return Passed(str(place.folder))
+    named = "; ".join(f"{path}: {reason}" for path, reason in place.obstacles)
+    return (
+        error(
+            f"0.3.0 will not start, for it cannot write its logs: {named}",
+            where=str(place.folder),
+            hint=to_type(
+                "Move away what is in the way, and give the user that migrates the folder, in PowerShell as an "
+                "administrator (first line) or bash (second line):",
+                f'icacls "{place.folder}" /grant "$($env:USERNAME):(OI)(CI)M" /T',
+                f"sudo chown -R $(id -un) '{place.folder}'",
+            ),
+        ),
+    )
+
+
+@check(
+    "UK517",
+    "The migration's log is of one run, and whole",
+    reads=MigrationRecord,
+    section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, migrate.log",
+    remedy="Read the log yourself where it says more than one run.",
+)
+def migration_log_is_plain(fact: MigrationRecord) -> Answer:
+    """A run appends to what an earlier one wrote; what failed in the first need not have failed in the last."""
+    if fact.path.source.version < BIN_FILE_SINCE:
+        return NotApplicable(f"the migration to {BIN_FILE_SINCE} has not been run")
+    log = fact.log
+    if isinstance(log, Unobserved):
+        return NotApplicable(f"{log.reason}: see UK505") if log.asked else log
+    if not log.runs:
+        return NotApplicable("there is no list in it: see UK505")
+    where = str(log.files[-1]) if log.files else ""
+    return tuple(info(note, where=where, hint=_READ_IT) for note in log.notes) or Passed(counted(log.files, "file"))
+
+
+CHECKS = (disk_has_room, migration_log_is_there, logs_can_be_written, migration_log_is_plain)

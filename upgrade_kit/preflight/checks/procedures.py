@@ -23,6 +23,9 @@ CHOICES_RULE = "UK430"
 CHOICES_ARE_TEXT = Version("0.2.9.1")  # the node whose migrations make it so: qa.0019_multiple_choice_to_string
 
 
+_FORGIVING = frozenset(("ignore", "replace", "backslashreplace", "namereplace", "xmlcharrefreplace"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadTests:
     """The answers for the site's upload tests beside the path, and the words that name this site."""
@@ -106,6 +109,16 @@ class PrintedTests:
         """Put it together, or say why that cannot be done."""
         return then(facts.get(RewritePlan), lambda known: cls(lines=_printed(known), machine=facts.deployment.machine))
 
+    @property
+    def printing(self) -> str:
+        """The encoding that the screen is written in: PYTHONIOENCODING's where that is set, else the locale's."""
+        return self.machine.printing.partition(":")[0] or self.machine.preferred_encoding
+
+    @property
+    def never_fails(self) -> bool:
+        """Whether PYTHONIOENCODING says to write something else in place of what cannot be written."""
+        return self.machine.printing.partition(":")[2] in _FORGIVING
+
 
 def _printed(plan: RewritePlan) -> tuple[str, ...]:
     return tuple(f"{item.procedure.name} ({item.procedure.slug})" for item in plan.items if item.listed)
@@ -120,9 +133,9 @@ def _printed(plan: RewritePlan) -> tuple[str, ...]:
 )
 def names_can_be_printed(fact: PrintedTests) -> Answer:
     """The migration prints test names; in a locale that cannot show one of them it dies half way."""
-    encoding = fact.machine.preferred_encoding
+    encoding = fact.printing
     try:
-        unprintable = tuple(line for line in fact.lines if not _encodes(line, encoding))
+        unprintable = () if fact.never_fails else tuple(line for line in fact.lines if not encodes(line, encoding))
     except LookupError:
         return [
             warning(
@@ -133,6 +146,20 @@ def names_can_be_printed(fact: PrintedTests) -> Answer:
     if not unprintable:
         return Passed(f"{len(fact.lines)} listed, printed in {encoding}")
     named = ", ".join(unprintable)
+    if fact.machine.printing:
+        return [
+            error(
+                f"PYTHONIOENCODING is {fact.machine.printing}, which has no characters for {len(unprintable)} "
+                "of the tests "
+                f"that the migration prints, so that it stops half way: {named}",
+                where="qa_test",
+                hint=to_type(
+                    "In the shell that migrates, PowerShell (first line) or bash (second line), before you migrate:",
+                    '$env:PYTHONIOENCODING = "utf-8"',
+                    "export PYTHONIOENCODING=utf-8",
+                ),
+            )
+        ]
     if fact.machine.system == "Windows":
         return [
             warning(
@@ -286,7 +313,12 @@ def other_procedures_run(fact: UploadTests) -> Answer:
     ]
 
 
-def _encodes(text: str, encoding: str) -> bool:
+def encodes(text: str, encoding: str) -> bool:
+    """Tell whether an encoding has all the characters of a text.
+
+    Raises:
+        LookupError: there is no such encoding.
+    """
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -19,6 +19,7 @@ from upgrade_kit.model.deployment import (
 )
 from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.setting_change import ChangeKind, SettingChange
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, error, info, to_type, warning
@@ -74,6 +75,12 @@ def local_settings_are_read(settings: Settings) -> Answer:
     ]
 
 
+def _rewrite(files: tuple[Path, ...]) -> str:
+    """Return the command that shows what the settings must become."""
+    root = next((str(file.parent.parent) for file in files if file.name == "settings.py"), "")
+    return f"upgrade-kit rewrite-settings {quoted(root) if root else ''}".rstrip()
+
+
 def _beside_manage_py(files: tuple[Path, ...]) -> Path | None:
     roots = {file.parent.parent for file in files if file.name == "settings.py"}
     return next((file for file in files if file.name == _LOCAL and file.parent in roots), None)
@@ -93,7 +100,9 @@ def settings_are_python_3(settings: Settings) -> Answer:
             f"{place} can be parsed by Python 2 only",
             where=place,
             hint=to_type(
-                "Write it so that both can read it (print(x), except E as e, 0o755), then let Python 3 try:",
+                "See what the kit makes of it, write by hand what it leaves alone (print(x), except E as e, 0o755), "
+                "and let Python 3 try:",
+                _rewrite(settings.files),
                 "python3 -m py_compile qatrack/local_settings.py",
             ),
         )
@@ -155,6 +164,7 @@ _ASKED_OF = {
     "SECRET_KEY": "UK509",
     "INSTALLED_APPS": "UK515",
     "LOGGING": "UK515",
+    "ICON_SETTINGS": "UK515",
 }
 _LAST_PORT = 65535
 _GUIDE = "docs/install/config.rst (v0.3.0)"
@@ -383,7 +393,8 @@ def imports_are_found(fact: SettingsOnPath) -> Answer:
     others = [one for one in imports if one.kind is not ImportKind.OWN]
     if others and isinstance(fact.path, Unobserved):
         return fact.path
-    findings = [_not_found(one) for one in others] if fact.crosses(_QATRACK_3) else []
+    command = _rewrite(fact.settings.files)
+    findings = [_not_found(one, command) for one in others] if fact.crosses(_QATRACK_3) else []
     if own:
         findings.append(
             info(
@@ -396,7 +407,7 @@ def imports_are_found(fact: SettingsOnPath) -> Answer:
     return findings or Passed()
 
 
-def _not_found(one: SettingsImport) -> Finding:
+def _not_found(one: SettingsImport, command: str) -> Finding:
     kind = error if one.certain and one.kind is not ImportKind.FOREIGN else warning
     passed_over = "0.3.0 then passes over the whole file without a word, and works on an empty database of its own"
     match one.kind:
@@ -405,7 +416,9 @@ def _not_found(one: SettingsImport) -> Finding:
             return kind(
                 f"{one.module} stands beside the file that imports it, where only Python 2 looks; {passed_over}",
                 where=one.where,
-                hint=to_type("Write the dot, which both versions of Python understand, for example:", dotted),
+                hint=to_type(
+                    "Write the dot, which both versions of Python understand, or let the kit do it:", dotted, command
+                ),
             )
         case ImportKind.PYTHON2:
             return kind(
@@ -512,7 +525,10 @@ def options_are_read(fact: EngineOnPath) -> Answer:
         warning(
             f"OPTIONS of DATABASES['default'] hold {', '.join(unread)}, which {engine} does not read",
             where=fact.settings.where,
-            hint=to_type("Take them out; where nothing else is in it:", "'OPTIONS': {},"),
+            hint=to_type(
+                "Take them out, or let upgrade-kit rewrite-settings do it; where nothing else is in it:",
+                "'OPTIONS': {},",
+            ),
         )
     ]
 
@@ -535,7 +551,11 @@ def settings_are_still_read(fact: SettingsOnPath) -> Answer:
         warning(
             f"{target.version} does not read {name}; {gone[name]} takes its place",
             where=where,
-            hint=f"Once the code of {target.version} is checked out, say in {gone[name]} what the site needs of it.",
+            hint=to_type(
+                f"Once the code of {target.version} is checked out, say in {gone[name]} what the site needs of it. "
+                "This shows what the kit can write for you:",
+                _rewrite(fact.settings.files),
+            ),
         )
         for name, where in fact.settings.set_by_site
         if name in gone
@@ -546,24 +566,30 @@ def settings_are_still_read(fact: SettingsOnPath) -> Answer:
     "UK515",
     "The site does not replace what the target's own settings must hold",
     reads=SettingsOnPath,
-    section="qatrack/settings.py (v0.3.0), INSTALLED_APPS and LOGGING; docs/facts.md, migrate.log",
+    section="qatrack/settings.py (v0.3.0), INSTALLED_APPS, LOGGING, ICON_SETTINGS; docs/facts.md, migrate.log",
     crosses="0.3.0",
-    remedy="Take the setting out of qatrack/local_settings.py, so that the target's own counts.",
+    remedy="Take the setting out of qatrack/local_settings.py, so that the target's own counts, or add what it lacks.",
 )
 def lists_are_the_targets(fact: SettingsOnPath) -> Answer:
-    """A list copied from 0.2.x lacks what 0.3.0 added: applications, and the logger that writes migrate.log."""
+    """What was copied from 0.2.x lacks what 0.3.0 added: applications, the logger of migrate.log, kinds of icons."""
     if isinstance(fact.path, Unobserved):
         return fact.path
+    completed = {
+        change.name: _keys_missing(change, _rewrite(fact.settings.files))
+        for hop in fact.path.hops
+        for change in hop.settings
+        if change.kind is ChangeKind.KEYS
+    }
+    judges = {"INSTALLED_APPS": _apps_missing, "LOGGING": _logger_missing, **completed}
     return tuple(
-        finding
-        for name, judge in (("INSTALLED_APPS", _apps_missing), ("LOGGING", _logger_missing))
-        for finding in _judged(fact.settings, name, fact.path, judge)
+        finding for name, judge in judges.items() for finding in _judged(fact.settings, name, fact.path, judge)
     )
 
 
-def _judged(
-    settings: Settings, name: str, path: UpgradePath, judge: Callable[[_Stated, UpgradePath], Iterator[Finding]]
-) -> Iterator[Finding]:
+_Judge = Callable[[_Stated, UpgradePath], Iterator[Finding]]
+
+
+def _judged(settings: Settings, name: str, path: UpgradePath, judge: _Judge) -> Iterator[Finding]:
     if name not in dict(settings.set_by_site):
         return
     stated = _stated(settings, name)
@@ -599,6 +625,21 @@ def _logger_missing(stated: _Stated, path: UpgradePath) -> Iterator[Finding]:
         where=stated.where,
         hint=f"Take it out until {path.target.version} is in place, or keep what the screen shows of the migration.",
     )
+
+
+def _keys_missing(change: SettingChange, command: str) -> _Judge:
+    def judge(stated: _Stated, path: UpgradePath) -> Iterator[Finding]:
+        there = stated.value if isinstance(stated.value, dict) else {}
+        missing = [key for key, _ in change.keys if key not in there]
+        if missing:
+            yield warning(
+                f"the site's {change.name} lacks {', '.join(missing)}, which {path.target.version} looks up in it: "
+                "its lists of tests would answer with an error",
+                where=stated.where,
+                hint=to_type("Add them, or let the kit do it:", command),
+            )
+
+    return judge
 
 
 CHECKS = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrade_kit.backup.fixture_reader import FixtureObject, read_fixture
+from upgrade_kit.deployment.fixture_reader import FixtureObject, read_fixture
 from upgrade_kit.errors import BackupError
 
 UNIT = {"pk": 1, "model": "units.unit", "fields": {"name": "Linac \u00e9 1", "number": 7}}
