@@ -55,7 +55,7 @@ def test_where_the_migration_stops_it_is_an_error_with_what_to_type() -> None:
     (finding,) = found(on_path(Examined(precondition=WANTED, offenders=TWICE)))
     assert finding == Finding(
         severity=Severity.ERROR,
-        message="1 value stands more than once: example.com (2 rows). sites.0002: it stops",
+        message="1 value stands more than once: example.com (2 rows). It stops (sites.0002)",
         where="django_site.domain",
         hint="Mend it.\n    one line",
     )
@@ -63,7 +63,7 @@ def test_where_the_migration_stops_it_is_an_error_with_what_to_type() -> None:
 
 def test_where_it_goes_on_it_is_a_warning() -> None:
     (finding,) = found(on_path(Examined(precondition=WANTED, offenders=TWICE), vendor="mysql"))
-    assert (finding.severity, finding.message.endswith("it goes on")) == (Severity.WARNING, True)
+    assert (finding.severity, finding.message.endswith("It goes on (sites.0002)")) == (Severity.WARNING, True)
 
 
 def test_where_it_goes_on_and_loses_something_it_is_an_error() -> None:

@@ -67,8 +67,8 @@ def _values(session: Session, is_wrong: _Judge) -> Offenders:
         if is_wrong(float(str(number)), choices):
             count += as_number(times)
             named.append(
-                f"test {owner} ({shown(slug)}) with {len(choices)} choices has the value {number} in {times} "
-                f"test instances, the first with id {first}"
+                f"test {owner} ({shown(slug)}), choices: {len(choices)}, has the value {number} {times} times, "
+                f"first in test instance {first}"
             )
     return Offenders(count=count, named=tuple(named[:SHOWN]))
 

@@ -50,24 +50,36 @@ def read_data_ahead(
             return Unobserved("the schema is at the end of no version's migrations, see UK301 and UK302")
         ahead = [item for item in preconditions if item.source >= schema.version]
         drift = read_drift(session, tables, schema.version, models)
+        orphans = read_orphans(session, schema.version, models)
         lacking = isinstance(drift, TableDrift) and bool(drift.missing or drift.absent)
         return DataAhead(
             vendor=session.vendor,
-            examined=tuple(Examined(precondition=item, offenders=_examined(session, item, lacking)) for item in ahead),
-            orphans=read_orphans(session, schema.version, models),
+            examined=tuple(
+                Examined(
+                    precondition=item,
+                    offenders=NOBODY if _leads_somewhere(item, orphans) else _examined(session, item, lacking=lacking),
+                )
+                for item in ahead
+            ),
+            orphans=orphans,
             drift=drift,
         )
 
 
-def _examined(session: Session, wanted: Precondition, lacking: bool) -> Offenders | Unobserved:
+def _leads_somewhere(wanted: Precondition, orphans: tuple[str, ...] | Unobserved) -> bool:
+    """Tell whether it is settled already that every row of a reference is there; asking again takes its time."""
+    if wanted.demand is not Demand.REFERENCE or isinstance(orphans, Unobserved):
+        return False
+    return not any(orphan.startswith(f"{wanted.table}.{wanted.columns[0]} -> ") for orphan in orphans)
+
+
+def _examined(session: Session, wanted: Precondition, *, lacking: bool) -> Offenders | Unobserved:
     """Where tables are lacking, what needs them is no other fault than that."""
     try:
         return _FINDERS[wanted.demand](session, wanted)
     except DatabaseError as error:
-        return Unobserved(
-            f"tables or columns are lacking, see UK321: {error.message}" if lacking else error.message,
-            asked=not lacking,
-        )
+        told = f"tables or columns are lacking, see UK321: {error.message}" if lacking else error.message
+        return Unobserved(told, asked=not lacking)
 
 
 def _duplicates(session: Session, wanted: Precondition) -> Offenders:

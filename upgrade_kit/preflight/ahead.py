@@ -84,8 +84,9 @@ def _found(item: Examined, vendor: str) -> Iterator[Finding]:
     stops = vendor in wanted.stops
     mild = info if wanted.demand is Demand.UNFINISHED else warning
     tell = error if stops or wanted.loses else mild
+    happens = wanted.effect if stops else wanted.otherwise
     yield tell(
-        f"{_counted(offenders, wanted)}. {wanted.migration}: {wanted.effect if stops else wanted.otherwise}",
+        f"{_counted(offenders, wanted)}. {happens[:1].upper()}{happens[1:]} ({wanted.migration})",
         where=".".join(filter(None, (wanted.table, ", ".join(wanted.columns)))),
         hint=to_type(wanted.mend, *wanted.lines),
     )
