@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from upgrade_kit.backup.restore import restore_backup
     from upgrade_kit.backup.verify import verify_backup
     from upgrade_kit.deployment.migrate_log import read_migrate_log
+    from upgrade_kit.deployment.plan_facts import plan_upgrade
     from upgrade_kit.deployment.store import apply_rewrites, undo_rewrites
     from upgrade_kit.deployment.survey import survey
     from upgrade_kit.errors import UpgradeKitError
@@ -34,6 +35,7 @@ __all__ = [
     "create_backup",
     "explain_procedure",
     "plan_rewrites",
+    "plan_upgrade",
     "read_migrate_log",
     "restore_backup",
     "rewrite_procedure",
@@ -51,6 +53,7 @@ _HOMES = {
     "create_backup": "upgrade_kit.backup.create",
     "explain_procedure": "upgrade_kit.rewriting.explain",
     "plan_rewrites": "upgrade_kit.rewriting.plan",
+    "plan_upgrade": "upgrade_kit.deployment.plan_facts",
     "read_migrate_log": "upgrade_kit.deployment.migrate_log",
     "restore_backup": "upgrade_kit.backup.restore",
     "rewrite_procedure": "upgrade_kit.rewriting.rewrite",

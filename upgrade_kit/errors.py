@@ -11,6 +11,8 @@
     ├── BackupError           a backup could not be made, verified or restored
     │   └── ProgramError      a client program of the database is missing, too old, or silent
     ├── JournalError          a journal is damaged or belongs elsewhere
+    ├── UpgradeError          an upgrade cannot begin or go on
+    │   └── StepFailedError      a step stopped or is not proved; says what leads on and what leads back
     └── ApplyError            an apply or undo was refused or stopped; says what was written, if anything
         ├── NotReadyError     the database is not at a version where the change may be written
         └── RowChangedError   a row no longer holds the text that was shown
@@ -91,6 +93,30 @@ class ProgramError(BackupError):
 
 class JournalError(UpgradeKitError):
     """A journal is damaged, or belongs to another database."""
+
+
+class UpgradeError(UpgradeKitError):
+    """An upgrade cannot begin, go on, or be taken back."""
+
+
+class StepFailedError(UpgradeError):
+    """A step of an upgrade stopped, or its proof is missing.
+
+    Args:
+        message: what failed and why.
+        hint: what leads on, and what leads back.
+        step: the step's id.
+        last_lines: the end of what its program printed.
+        refused: whether the step is a check that said no, so that nothing is broken.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str, step: str, last_lines: tuple[str, ...] = (), refused: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.step = step
+        self.last_lines = last_lines
+        self.refused = refused
 
 
 class ApplyError(UpgradeKitError):

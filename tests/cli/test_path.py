@@ -27,7 +27,7 @@ def test_the_text_goes_to_standard_output_alone(capsys: pytest.CaptureFixture[st
     assert main(["path", "--from", "0.2.8", "--shell", "powershell"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("Upgrade path: 0.2.8 -> 0.2.9.1 -> 0.3.0\n")
-    assert "C:\\deploy\\venvs\\qatrack\\Scripts\\activate" in out
+    assert "C:\\deploy\\venvs\\qatrack\\Scripts\\python.exe manage.py syncdb --noinput" in out
     assert err == ""
 
 

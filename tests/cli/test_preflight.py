@@ -263,7 +263,7 @@ class TestSinceTheLastRun:
         assert "Since the last run" not in first.out
         create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
         second = call("--database", url, environment=remembering)
-        assert "mended UK204;" in second.out
+        assert "mended UK204" in second.out
         third = call("--database", url, environment=remembering)
         assert "nothing has changed;" in third.out
 
@@ -271,8 +271,9 @@ class TestSinceTheLastRun:
         assert call("--database", url, "--format", "json", environment=remembering).document["changes"] is None
         create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
         told = call("--database", url, "--format", "json", environment=remembering).document["changes"]
-        assert [finding["id"] for finding in told["mended"]] == ["UK204"]
-        assert (told["new"], told["verdict_before"]) == ([], "NO_GO")
+        assert "UK204" in [finding["id"] for finding in told["mended"]]
+        assert "UK204" not in [finding["id"] for finding in told["new"]]
+        assert told["verdict_before"] == "NO_GO"
         assert "Since the last run" in call("--database", url, "--format", "markdown", environment=remembering).out
 
     def test_a_run_of_one_check_tells_of_that_one_and_forgets_no_other(

@@ -69,3 +69,23 @@ def test_as_much_as_is_allowed_is_not_too_much() -> None:
 def test_bytes_that_are_no_text_are_escaped(raw: bytes) -> None:
     answer = python(f"import os; os.write(1, {raw!r})")
     assert answer == Answer(status=0, text="\\xff\\xfe")
+
+
+def test_standard_error_can_be_kept_apart() -> None:
+    code = "import sys; sys.stderr.write('x' * 1_000_000); sys.stdout.write('out')"
+    answer = ask([sys.executable, "-c", code], timeout_seconds=20, errors_apart=True)
+    assert isinstance(answer, Answer)
+    assert answer.text == "out"
+    assert answer.errors == "x" * OUTPUT_LIMIT_BYTES
+
+
+def test_standard_error_comes_with_the_rest_where_it_is_not_kept_apart() -> None:
+    answer = python("import sys; sys.stderr.write('x')")
+    assert answer == Answer(status=0, text="x")
+
+
+def test_more_output_can_be_allowed() -> None:
+    code = f"print('x' * {2 * OUTPUT_LIMIT_BYTES})"
+    assert isinstance(ask([sys.executable, "-c", code], timeout_seconds=20), Unobserved)
+    answer = ask([sys.executable, "-c", code], timeout_seconds=20, limit_bytes=3 * OUTPUT_LIMIT_BYTES)
+    assert isinstance(answer, Answer)

@@ -11,9 +11,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.path import Effect, Hop, Release
+from upgrade_kit.model.path import Hop, Release
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
+from upgrade_kit.model.step import Do, Effect, StepKind, When
+from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.planning.guide import guide_steps
 from upgrade_kit.planning.rulebook import Rulebook, builtin, load_rules, rule_folders
+from upgrade_kit.report.shells import SYSTEM_OF, step_lines
 
 ONE = """\
 version = "1.0"
@@ -55,11 +59,16 @@ title = "up"
 [[steps]]
 id = "2.0-migrate"
 title = "Migrate"
+kind = "migrate"
 effect = "irreversible"
-powershell = ['cd C:\\site', "python manage.py migrate"]
-bash = ["python manage.py migrate"]
+back = "Restore the backup."
 source = "install guide, section 3"
+do = [
+  { run = ["{python}", "manage.py", "migrate"], in = "{site}", environment = { LC_ALL = "C.UTF-8" }, accepts = [0, 3] },
+  { on = ["Windows"], vendors = ["microsoft"], copy = ["{settings}", "{kept}/copy.py"] },
+]
 """
+DO = HOP[HOP.index("do = [") :]
 
 
 def folder(root: Path, **files: str | bytes) -> Path:
@@ -117,7 +126,16 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
     assert (up.source, up.target, up.title) == (Version("1.0"), Version("2.0"), "up")
     assert up.origin == str(tmp_path / "hops" / "up.toml")
     assert up.steps[0].effect is Effect.IRREVERSIBLE
-    assert up.steps[0].powershell == ("cd C:\\site", "python manage.py migrate")
+    assert up.steps[0].do == (
+        Do(
+            run=("{python}", "manage.py", "migrate"),
+            folder="{site}",
+            environment=(("LC_ALL", "C.UTF-8"),),
+            accepts=(0, 3),
+        ),
+        Do(copy=("{settings}", "{kept}/copy.py"), systems=("Windows",), vendors=("microsoft",)),
+    )
+    assert (up.steps[0].kind, up.steps[0].when, up.steps[0].person_on) == (StepKind.MIGRATE, When.ALWAYS, ())
     assert (up.steps[0].why, up.steps[0].proof, up.steps[0].corrects) == ("", "", "")
 
 
@@ -251,28 +269,25 @@ def test_a_wrong_version_file_is_told_by_file_key_and_reason(
             id="a bad effect",
         ),
         pytest.param('"2.0-migrate"', '"Migrate it"', "steps[0].id", "lower-case words", id="an id with a blank"),
-        pytest.param("bash = [", "sh = [", "steps[0].bash", "is missing", id="no commands for one shell"),
+        pytest.param(DO, "", "steps[0].why", "nothing to run", id="nothing to run and no word why"),
+        pytest.param(DO, 'why = "w"', "steps[0].do", "person_on does not name it", id="nothing to run and no person"),
+        pytest.param("do = [", 'why = "w"\nto_do = [', "steps[0].to_do", "no such key", id="a misspelt list"),
+        pytest.param('"migrate"\neff', '"move"\neff', "steps[0].kind", "none of preflight, forecast", id="a bad kind"),
+        pytest.param('"{python}", ', '"{pyhton}", ', "steps[0].do[0].run[0]", "{pyhton}", id="a misspelt placeholder"),
+        pytest.param('"{site}"', '"{home}"', "steps[0].do[0].in", "{home}", id="a folder that nothing fills in"),
+        pytest.param('"{kept}/', '"{database}/', "steps[0].do[1].copy[1]", "whole word", id="several words within one"),
+        pytest.param('"migrate"]', '"a\\nb"]', "steps[0].do[0].run[2]", "one word", id="two lines in one word"),
+        pytest.param('"migrate"]', '""]', "steps[0].do[0].run[2]", "one word", id="an empty word"),
+        pytest.param("[0, 3]", "[]", "steps[0].do[0].accepts", "array of exit statuses", id="no accepted status"),
+        pytest.param("[0, 3]", "[true]", "steps[0].do[0].accepts[0]", "no exit status", id="no exit status"),
+        pytest.param('["Windows"]', '["DOS"]', "steps[0].do[1].on[0]", "none of Windows, Linux", id="a bad system"),
+        pytest.param('["microsoft"]', '["mssql"]', "steps[0].do[1].vendors[0]", "none of sqlite", id="a bad vendor"),
         pytest.param(
-            'bash = ["python manage.py migrate"]',
-            'bash = ["a\\nb"]',
-            "steps[0].bash[0]",
-            "one line",
-            id="two lines in one",
+            ', "{kept}/copy.py"', "", "steps[0].do[1].copy", "a file and its copy", id="a file without a copy"
         ),
-        pytest.param(
-            'bash = ["python manage.py migrate"]',
-            'bash = [""]',
-            "steps[0].bash[0]",
-            "one line",
-            id="an empty line",
-        ),
-        pytest.param(
-            'bash = ["python manage.py migrate"]',
-            "bash = []",
-            "steps[0].why",
-            "nothing to type",
-            id="nothing to type and no word why",
-        ),
+        pytest.param('run = ["{python}"', 'copy = ["a", "b"], run = ["p"', "steps[0].do[0].run", "or else", id="both"),
+        pytest.param("back =", "bakc =", "steps[0].bakc", "no such key", id="a misspelt way back"),
+        pytest.param('back = "Restore the backup."\n', "", "steps[0].back", "how to go back", id="no way back"),
         pytest.param("title =", "titel =", "title", "is missing", id="a misspelt title"),
         pytest.param("[[steps]]", "[steps]", "steps", "array of tables", id="one step as a plain table"),
         pytest.param('to = "2.0"', 'to = "1.0"', "to", "from 1.0 to itself", id="a hop to itself"),
@@ -549,14 +564,20 @@ def test_migrations_are_those_of_a_real_database_in_order(
 
 def test_the_built_in_steps_can_be_copied_from_any_console(rules: Rulebook) -> None:
     for step in (step for hop in rules.hops for step in hop.steps):
-        assert "".join([step.title, step.why, step.proof, step.corrects, *step.powershell, *step.bash]).isascii()
-        assert bool(step.powershell) == bool(step.bash), step.id
+        notes = [note for _, note in step.notes]
+        words = [word for do in (*step.do, *step.prove) for word in (*do.run, *do.copy)]
+        assert "".join([step.title, step.why, step.proof, step.back, step.corrects, *notes, *words]).isascii()
+
+
+def lines(rules: Rulebook, shell: str) -> list[str]:
+    path = VersionGraph(rules.releases, rules.hops).path("0.2.8", "0.3.0")
+    steps = [step for hop in path.hops for step in guide_steps(path, hop, SYSTEM_OF[shell])]
+    return [line for step in steps for line in step_lines(step, shell)]
 
 
 def test_the_built_in_commands_repeat_no_mistake_of_the_guide(rules: Rulebook) -> None:
-    steps = [step for hop in rules.hops for step in hop.steps]
-    powershell = "\n".join(line for step in steps for line in step.powershell)
-    everything = powershell + "\n" + "\n".join(line for step in steps for line in step.bash)
+    powershell = "\n".join(lines(rules, "powershell"))
+    everything = powershell + "\n" + "\n".join(lines(rules, "bash"))
     for mistake in (
         "iniital",
         "master",
@@ -567,9 +588,9 @@ def test_the_built_in_commands_repeat_no_mistake_of_the_guide(rules: Rulebook) -
         "pip install --upgrade pip",
     ):
         assert mistake not in everything
-    assert r"\bin\activate" not in powershell
-    assert ">" not in powershell
-    assert "/" not in "".join(line for line in powershell.splitlines() if "://" not in line and "robocopy" not in line)
+    assert "activate" not in everything
+    assert ">" not in everything
+    assert "/" not in "".join(line for line in powershell.splitlines() if "://" not in line)
 
 
 @pytest.mark.parametrize("target", ["0.2.9.1", "0.3.0"])
@@ -578,7 +599,7 @@ def test_the_built_in_backups_come_before_the_point_of_no_return(rules: Rulebook
     effects = [step.effect for step in hop(rules, target).steps]
     assert effects.count(Effect.IRREVERSIBLE) == 1
     migrate = effects.index(Effect.IRREVERSIBLE)
-    order = [f"{target}-stop", f"{target}-backup", f"{target}-media", f"{target}-go", f"{target}-checkout"]
+    order = [f"{target}-stop", f"{target}-backup", f"{target}-keep", f"{target}-go", f"{target}-checkout"]
     assert [ids.index(name) for name in order] == sorted(ids.index(name) for name in order)
     assert ids.index(order[-1]) < migrate
 
@@ -586,8 +607,26 @@ def test_the_built_in_backups_come_before_the_point_of_no_return(rules: Rulebook
 def test_0_3_0_is_migrated_after_its_settings_and_in_utf_8(rules: Rulebook) -> None:
     steps = {step.id: step for step in hop(rules, "0.3.0").steps}
     ids = list(steps)
-    assert ids.index("0.3.0-media") < ids.index("0.3.0-settings") < ids.index("0.3.0-go")
-    assert ids.index("0.3.0-go") < ids.index("0.3.0-collectstatic") < ids.index("0.3.0-migrate")
+    assert ids.index("0.3.0-keep") < ids.index("0.3.0-checkout") < ids.index("0.3.0-settings")
+    assert ids.index("0.3.0-settings") < ids.index("0.3.0-collectstatic") < ids.index("0.3.0-migrate")
     assert ids.index("0.3.0-migrate") < ids.index("0.3.0-backup-migrated") < ids.index("0.3.0-calcs-apply")
-    assert "python manage.py migrate --fake-initial" in steps["0.3.0-migrate"].powershell
-    assert steps["0.3.0-migrate"].bash[0] == "export LC_ALL=C.UTF-8"
+    (migrate,) = steps["0.3.0-migrate"].do
+    assert migrate.run == ("{python}", "manage.py", "migrate", "--fake-initial")
+    assert dict(migrate.environment) == {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
+
+
+def test_every_step_that_changes_something_says_how_long_it_may_take_how_to_see_it_and_how_to_go_back(
+    rules: Rulebook,
+) -> None:
+    for step in (step for hop in rules.hops for step in hop.steps):
+        assert step.lasts, step.id
+        assert step.proof, step.id
+        assert bool(step.back) == (step.effect is not Effect.READ), step.id
+
+
+@pytest.mark.parametrize("folder", ["units", "service_log"])
+def test_default_data_are_named_file_by_file_in_the_order_of_their_names(rules: Rulebook, folder: str) -> None:
+    steps = [step for step in hop(rules, "0.3.0").steps if step.kind is StepKind.LOADDATA]
+    (named,) = [do.run[3:] for step in steps for do in step.do if folder in do.run[3]]
+    assert list(named) == sorted(named)
+    assert all(name.startswith(f"fixtures/defaults/{folder}/") and name.endswith(".json") for name in named)

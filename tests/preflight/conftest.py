@@ -44,6 +44,7 @@ from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
+from upgrade_kit.model.verification import Compiled, Page, RowsThen, Verification
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.facts import Facts
@@ -176,6 +177,7 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
         clocks=Clocks(here=WHEN, server=WHEN, newest=(WHEN, "qa_testlistinstance.created")),
         log_place=LogPlace(folder=ROOT / "logs", obstacles=()),
         git=_git(path.source),
+        verification=verification(),
     )
 
 
@@ -198,6 +200,30 @@ def ask(site: Deployment, path: UpgradePath, plan: RewritePlan) -> Callable[...,
         return check.run(Facts(replace(site, **facts), way, judged)).result
 
     return run
+
+
+def verification(**more: Any) -> Verification:
+    """Return what is seen of a site of 0.3.0 that was upgraded as it should be."""
+    stated: dict[str, Any] = {
+        "page": Page(
+            url="http://localhost:8080/",
+            problem="",
+            status=200,
+            ended_at="http://localhost:8080/accounts/login/?next=/",
+            asks_for_password=True,
+            is_qatrack=True,
+        ),
+        "rows_now": (("qa_test", 53), ("qa_testinstance", 486), ("units_site", 0)),
+        "backups": (
+            RowsThen(
+                manifest=Path("backups/site.manifest.json"),
+                version=Version("0.2.9.1"),
+                rows=(("qa_test", 53), ("qa_testinstance", 486), ("qa_testlist_sublists", 1)),
+            ),
+        ),
+        "compiled": Compiled(python=Path("/usr/bin/python3.6"), version=Version("3.6.15"), seen=43, refused=()),
+    }
+    return Verification(**(stated | more))
 
 
 def iis_rule(name: str, pattern: str, **more: Any) -> IisRule:

@@ -10,7 +10,7 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.precondition import DataAhead, Demand, Examined, Offenders, Precondition
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.preflight.ahead import DataOnPath
+from upgrade_kit.preflight.ahead import DataOnPath, offences, remarks
 
 WANTED = Precondition(
     source=Version("0.2.9.1"),
@@ -41,7 +41,7 @@ def on_path(*examined: Examined, vendor: str = "sqlite", path: UpgradePath | Non
 
 
 def found(fact: DataOnPath, *demands: Demand) -> list[Finding]:
-    answer = fact.answer(*(demands or (Demand.UNIQUE,)))
+    answer = offences(fact, *(demands or (Demand.UNIQUE,)))
     assert isinstance(answer, list)
     return answer
 
@@ -73,7 +73,8 @@ def test_where_it_goes_on_and_loses_something_it_is_an_error() -> None:
 
 def test_what_is_in_progress_is_but_told() -> None:
     wanted = replace(WANTED, stops=(), demand=Demand.UNFINISHED)
-    answer = found(on_path(Examined(precondition=wanted, offenders=TWICE)), Demand.UNFINISHED)
+    answer = remarks(on_path(Examined(precondition=wanted, offenders=TWICE)), Demand.UNFINISHED)
+    assert isinstance(answer, list)
     assert [finding.severity for finding in answer] == [Severity.INFO]
 
 
@@ -87,13 +88,13 @@ def test_what_is_in_progress_is_but_told() -> None:
 )
 def test_what_does_not_arise_does_not_apply(changes: dict[str, object], vendor: str) -> None:
     item = Examined(precondition=replace(WANTED, **changes), offenders=TWICE)  # type: ignore[arg-type]
-    assert isinstance(on_path(item, vendor=vendor).answer(Demand.UNIQUE), NotApplicable)
+    assert isinstance(offences(on_path(item, vendor=vendor), Demand.UNIQUE), NotApplicable)
 
 
 def test_at_the_target_nothing_applies() -> None:
     item = Examined(precondition=WANTED, offenders=TWICE)
     path = VersionGraph.load().path("0.3.0", "0.3.0")
-    assert isinstance(on_path(item, path=path).answer(Demand.UNIQUE), NotApplicable)
+    assert isinstance(offences(on_path(item, path=path), Demand.UNIQUE), NotApplicable)
 
 
 def test_what_two_hops_ask_alike_is_told_once() -> None:
@@ -104,7 +105,7 @@ def test_what_two_hops_ask_alike_is_told_once() -> None:
 
 
 def test_what_could_not_be_looked_at_is_no_pass() -> None:
-    assert on_path(Examined(precondition=WANTED, offenders=BLIND)).answer(Demand.UNIQUE) == BLIND
+    assert offences(on_path(Examined(precondition=WANTED, offenders=BLIND)), Demand.UNIQUE) == BLIND
 
 
 def test_what_could_not_be_looked_at_is_told_beside_what_was_found() -> None:
@@ -118,7 +119,7 @@ def test_what_could_not_be_looked_at_is_told_beside_what_was_found() -> None:
 
 def test_what_is_another_checks_business_is_left_to_it() -> None:
     elsewhere = Unobserved("see UK321", asked=False)
-    assert on_path(Examined(precondition=WANTED, offenders=elsewhere)).answer(Demand.UNIQUE) == elsewhere
+    assert offences(on_path(Examined(precondition=WANTED, offenders=elsewhere)), Demand.UNIQUE) == elsewhere
     answer = found(
         on_path(
             Examined(precondition=WANTED, offenders=TWICE),

@@ -7,8 +7,11 @@ import json
 import pytest
 
 from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.plan import PlannedStep
 from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.planning.guide import guide_steps
 from upgrade_kit.report.path import path_document, render_outline, render_path
+from upgrade_kit.report.shells import SYSTEM_OF, step_lines
 
 POWERSHELL, BASH = "powershell", "bash"
 
@@ -18,17 +21,26 @@ def whole() -> UpgradePath:
     return VersionGraph.load().path("0.2.8", "0.3.0")
 
 
+def of_guide(path: UpgradePath, shell: str) -> list[PlannedStep]:
+    return [step for hop in path.hops for step in guide_steps(path, hop, SYSTEM_OF[shell])]
+
+
 @pytest.mark.parametrize("shell", ["powershell", "bash"])
 def test_every_command_stands_on_a_line_of_its_own(whole: UpgradePath, shell: str) -> None:
     lines = [line.strip() for line in render_path(whole, shell=shell).splitlines()]
-    for step in (step for hop in whole.hops for step in hop.steps):
-        for command in step.powershell if shell == "powershell" else step.bash:
+    for step in of_guide(whole, shell):
+        for command in step_lines(step, shell):
             assert command in lines
 
 
 def test_the_other_shells_commands_are_not_shown(whole: UpgradePath) -> None:
-    assert "Stop-Service" not in render_path(whole, shell=BASH)
-    assert "sudo service" not in render_path(whole, shell=POWERSHELL)
+    assert "        net.exe stop" not in render_path(whole, shell=BASH)
+    assert "        sudo service" not in render_path(whole, shell=POWERSHELL)
+
+
+def test_what_holds_on_one_system_alone_is_told_there_alone(whole: UpgradePath) -> None:
+    assert "gunicorn" in render_path(whole, shell=BASH)
+    assert "gunicorn" not in render_path(whole, shell=POWERSHELL)
 
 
 @pytest.mark.parametrize("shell", ["powershell", "bash"])
@@ -80,7 +92,16 @@ def test_the_document_holds_what_other_tools_read(whole: UpgradePath) -> None:
     assert len({step["id"] for step in steps}) == len(steps)
     assert all(set(step["commands"]) == {"powershell", "bash"} for step in steps)
     migrate = next(step for step in steps if step["id"] == "0.3.0-migrate")
-    assert "python manage.py migrate --fake-initial" in migrate["commands"]["bash"]
+    assert migrate["commands"]["bash"] == [
+        "cd ~/web/qatrackplus",
+        "LC_ALL=C.UTF-8 PYTHONIOENCODING=utf-8 ~/venvs/qatrack3/bin/python manage.py migrate --fake-initial",
+    ]
+    assert migrate["commands"]["powershell"] == [
+        "cd C:\\deploy\\qatrackplus",
+        "$env:LC_ALL = 'C.UTF-8'",
+        "$env:PYTHONIOENCODING = 'utf-8'",
+        "C:\\deploy\\venvs\\qatrack3\\Scripts\\python.exe manage.py migrate --fake-initial",
+    ]
 
 
 def test_the_outline_has_one_line_a_step(whole: UpgradePath) -> None:
@@ -89,4 +110,4 @@ def test_the_outline_has_one_line_a_step(whole: UpgradePath) -> None:
     steps = [step for hop in whole.hops for step in hop.steps]
     assert [line for line in lines if line[:3].strip().isdigit()] != []
     assert sum(step.title in line for step, line in ((s, ln) for s in steps for ln in lines)) >= len(steps)
-    assert not any(line.strip() == command for step in steps for command in step.bash for line in lines)
+    assert not any(line.strip() in step_lines(step, BASH) for step in of_guide(whole, BASH) for line in lines)

@@ -10,10 +10,13 @@ from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import add_output_arguments, add_site_arguments, default_site
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.report.path import SHELLS, path_document, render_outline, render_path
+from upgrade_kit.report.path import path_document, render_outline, render_path
+from upgrade_kit.report.shells import SHELLS
 
 if TYPE_CHECKING:
     from packaging.version import Version
+
+    from upgrade_kit.model.deployment import Deployment
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -51,9 +54,6 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
 
 def _observed_version(arguments: Namespace, streams: Streams) -> Version:
     from upgrade_kit.deployment.survey import survey  # noqa: PLC0415 - Django, which --from does not need
-    from upgrade_kit.errors import SiteError  # noqa: PLC0415
-    from upgrade_kit.model.deployment import Database, Schema, SchemaState  # noqa: PLC0415
-    from upgrade_kit.model.unobserved import Unobserved  # noqa: PLC0415
 
     deployment = survey(
         default_site(arguments.site, arguments.database),
@@ -62,6 +62,24 @@ def _observed_version(arguments: Namespace, streams: Streams) -> Version:
         interpreters=False,
         data=False,
     )
+    version = starting_version(deployment)
+    if deployment.versions_agree is False and not arguments.quiet:
+        streams.err.write(
+            f"upgrade-kit: checkout and database are at different versions; the path starts at {version}\n"
+        )
+    return version
+
+
+def starting_version(deployment: Deployment) -> Version:
+    """Return the version at which a site's path starts.
+
+    Raises:
+        SiteError: it is not known, or the database is between two versions.
+    """
+    from upgrade_kit.errors import SiteError  # noqa: PLC0415 - as above
+    from upgrade_kit.model.deployment import Database, Schema, SchemaState  # noqa: PLC0415
+    from upgrade_kit.model.unobserved import Unobserved  # noqa: PLC0415
+
     schema = deployment.database.schema if isinstance(deployment.database, Database) else deployment.database
     if isinstance(schema, Schema) and schema.state in {SchemaState.PARTIAL, SchemaState.SKIPPED}:
         state = "half way to" if schema.state is SchemaState.PARTIAL else "spoilt on a short cut to"
@@ -73,9 +91,5 @@ def _observed_version(arguments: Namespace, streams: Streams) -> Version:
         raise SiteError(
             f"The site's version is not known: {deployment.version.reason}",
             hint="Name it with --from, for example --from 0.2.9.1.",
-        )
-    if deployment.versions_agree is False and not arguments.quiet:
-        streams.err.write(
-            f"upgrade-kit: checkout and database are at different versions; the path starts at {deployment.version}\n"
         )
     return deployment.version

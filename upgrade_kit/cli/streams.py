@@ -17,7 +17,7 @@ from upgrade_kit.errors import UpgradeKitError, UsageError
 _URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://?[^\s/:@]*):[^\s/]*@")
 _START_BYTES = 400
 _EARLIER_ANSWER = re.compile(
-    rb'\{\s*"schema": 1,\s*"command": "(path|preflight|preflight --list|rewrite-calcs|rewrite-settings|explain)"'
+    rb'\{\s*"schema": 1,\s*"command": "(?!backup)[a-z][a-z -]*"'
     rb"|<!-- upgrade-kit |# Preflight: (GO|NO_GO|UNKNOWN)\r?\n"  # Markdown
     rb'|<\?xml [^>]*>\s*<testsuite name="upgrade-kit '  # JUnit
     rb'|\{\s*"\$schema": "[^"]*sarif[^"]*",[\s\S]*?"driver": \{\s*"name": "upgrade-kit"'  # SARIF
@@ -31,6 +31,7 @@ class Streams:
         out: for the answer alone.
         err: for errors and progress.
         environment: of the process.
+        source: where answers to questions come from.
     """
 
     def __init__(
@@ -38,11 +39,26 @@ class Streams:
         out: TextIO | None = None,
         err: TextIO | None = None,
         environment: Mapping[str, str] | None = None,
+        source: TextIO | None = None,
     ) -> None:
         # a Windows service has no standard streams
         self.out = out or sys.stdout or StringIO()
         self.err = err or sys.stderr or StringIO()
         self.environment = os.environ if environment is None else environment
+        self.source = source or sys.stdin or StringIO()
+
+    def can_ask(self) -> bool:
+        """Return whether somebody is there to answer: standard input is a terminal."""
+        try:
+            return self.source.isatty()
+        except ValueError:  # it is closed
+            return False
+
+    def ask(self, question: str) -> str:
+        """Print a question and return the line that is typed, without blanks around it; nothing at its end."""
+        self.out.write(question)
+        self.out.flush()
+        return self.source.readline().strip()
 
     def color(self, arguments: Namespace) -> bool | None:
         """Return False where ``--no-color`` or ``NO_COLOR`` forbids colour, else None: the stream decides."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from upgrade_kit.deployment.git import GitAsker, in_portions
@@ -167,37 +167,47 @@ def _judged(change: LocalChange, same: set[str]) -> LocalChange:
 
 
 def find_in_the_way(
-    git: GitAsker, index: Index, head: Tree, targets: Mapping[str, Tree]
+    git: GitAsker, status: Status, index: Index, head: Tree, targets: Mapping[str, Tree]
 ) -> tuple[InTheWay, ...] | Unobserved:
     """Return what lies where a release has a file, and is not tracked.
 
-    git refuses to overwrite what is untracked, and overwrites what is ignored without a word.
+    git refuses to overwrite what is untracked, and overwrites without a word what is ignored, and what was added
+    in a folder where the release has a file.
     """
     tracked = _Tracked(index.entries.keys() | head.keys())
     places: dict[str, set[str]] = {}
     for tag, tree in targets.items():
         for path in tree:
-            place = None if tracked.holds(path) else _what_lies_at(git.root, path, tracked)
+            place = None if tracked.holds(path) else _what_lies_at(git.root, path, head)
             if place is not None:
                 places.setdefault(place, set()).add(tag)
-    lying = _lying(git, places)
+    dirty = {change.path for change in status.changes if change.changed}
+    added = index.entries.keys() - head.keys()
+    lying = _lying(git, places, added)
     if isinstance(lying, Unobserved):
         return lying
-    ignored = _listed(git, sorted(lying), "-i", "--exclude-standard")
+    ignored = _listed(git, sorted(lying), "-o", "-c", "-i", "--exclude-standard")
     if isinstance(ignored, Unobserved):
         return ignored
     same = _same(git, [path for path, place in lying.items() if path == place and path in ignored], targets)
     if isinstance(same, Unobserved):
         return same
     return tuple(
-        InTheWay(path=path, place=place, ignored=path in ignored, tags=tuple(tag for tag in targets if tag in tags))
+        InTheWay(
+            path=path,
+            place=place,
+            # Of what was added in a folder, git asks whether it is as it was added; else, whether it is ignored.
+            overwritten=path not in dirty if path in added and path != place else path in ignored,
+            staged=path in added,
+            tags=tuple(tag for tag in targets if tag in tags),
+        )
         for path, place in sorted(lying.items())
         if (tags := places[place] - same.get(path, set()))
-        and not (path in ignored and path != place and path.endswith(_COMPILED))
+        and not (path in ignored and path not in added and path != place and path.endswith(_COMPILED))
     )
 
 
-def _lying(git: GitAsker, places: Iterable[str]) -> dict[str, str] | Unobserved:
+def _lying(git: GitAsker, places: Iterable[str], added: Collection[str]) -> dict[str, str] | Unobserved:
     """Return each file that lies at one of these places, or in it where it is a folder, with its place."""
     found: dict[str, str] = {}
     for place in places:
@@ -205,10 +215,11 @@ def _lying(git: GitAsker, places: Iterable[str]) -> dict[str, str] | Unobserved:
         if file.is_symlink() or not file.is_dir():
             found[place] = place
             continue
-        inside = _listed(git, [place])
+        inside = _listed(git, [place], "-o")
         if isinstance(inside, Unobserved):
             return inside
         found.update(dict.fromkeys(inside, place))
+        found.update({path: place for path in added if path.startswith(f"{place}/")})
     return found
 
 
@@ -245,7 +256,7 @@ class _Tracked:
         return path in self._paths or (os.name == "nt" and path.casefold() in self._folded)
 
 
-def _what_lies_at(root: os.PathLike[str], path: str, tracked: _Tracked) -> str | None:
+def _what_lies_at(root: os.PathLike[str], path: str, head: Tree) -> str | None:
     """Return what is in the way of a path: itself, or a file where it needs a folder; ``None`` where nothing is."""
     for place in (*_folders_of(path), path):
         try:
@@ -255,7 +266,7 @@ def _what_lies_at(root: os.PathLike[str], path: str, tracked: _Tracked) -> str |
         if place == path:
             return path
         if not stat.S_ISDIR(mode):
-            return None if tracked.holds(place) else place
+            return None if place in head else place
     return None
 
 
@@ -270,7 +281,7 @@ def _folders_of(path: str) -> Iterator[str]:
 def _listed(git: GitAsker, paths: Sequence[str], *options: str) -> frozenset[str] | Unobserved:
     found: set[str] = set()
     for portion in in_portions(paths):
-        listed = git.but_with("--literal-pathspecs").fields("ls-files", "-o", *options, "-z", "--", *portion)
+        listed = git.but_with("--literal-pathspecs").fields("ls-files", *options, "-z", "--", *portion)
         if isinstance(listed, Unobserved):
             return listed
         found.update(listed)

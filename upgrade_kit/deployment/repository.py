@@ -258,7 +258,7 @@ def _compared(
         return index, index
     if isinstance(here, Unobserved):
         return here, here
-    return find_changes(git, status, index, here, trees), find_in_the_way(git, index, here, trees)
+    return find_changes(git, status, index, here, trees), find_in_the_way(git, status, index, here, trees)
 
 
 def _trees(git: GitAsker, releases: Sequence[Release], refs: _Refs) -> dict[str, dict[str, str]] | Unobserved:

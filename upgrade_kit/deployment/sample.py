@@ -126,7 +126,7 @@ from {local} import *
 _LOCAL_SETTINGS = """DATABASES = {{
     'default': {{
         'ENGINE': 'django.db.backends.sqlite3',
-        'NAME': r'{database}',
+        'NAME': {database!r},
     }}
 }}
 ALLOWED_HOSTS = ['127.0.0.1']
@@ -156,7 +156,7 @@ def build_sample_site(folder: Path, release: Release) -> Path:
         for file, text in (
             (folder / "manage.py", "# the sample site has no application code\n"),
             (package / "settings.py", _SETTINGS.format(version=release.version, local=local)),
-            (package / "local_settings.py", _LOCAL_SETTINGS.format(database=database.resolve())),
+            (package / "local_settings.py", _LOCAL_SETTINGS.format(database=str(database.resolve()))),
             (package / "media" / "uploads" / "1" / "profile.txt", "1 2.5\n2 2.4\n"),
         ):
             file.write_text(text, encoding="utf-8", newline="\n")

@@ -19,6 +19,7 @@ from upgrade_kit.model.repository import Git
 from upgrade_kit.model.rewrite import MacroName, Procedure
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
+from upgrade_kit.model.verification import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +404,7 @@ class Deployment:
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
         data_ahead: the data as the migrations ahead will find it.
+        verification: what was looked at when an upgrade is done.
         uploads: the uploaded files, and those that the database names.
         backup_place: where a backup is, or is to go.
         dumps: JSON dumps that somebody made by hand.
@@ -427,6 +429,7 @@ class Deployment:
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
     data_ahead: DataAhead | Unobserved = NOT_ASKED
+    verification: Verification | Unobserved = NOT_ASKED
     uploads: SiteUploads | Unobserved = NOT_ASKED
     backup_place: BackupPlace | Unobserved = NOT_ASKED
     dumps: FoundDumps | Unobserved = NOT_ASKED

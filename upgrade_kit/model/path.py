@@ -3,46 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from packaging.version import Version
 
 from upgrade_kit.model.setting_change import SettingChange
-
-
-class Effect(StrEnum):
-    """What a step does to the site. The point of no return is data."""
-
-    READ = "read"
-    WRITE = "write"
-    IRREVERSIBLE = "irreversible"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing to do by hand, with the words to type.
-
-    Attributes:
-        id: stable, unique in the whole rulebook (``0.3.0-migrate``).
-        title: what it does.
-        effect: what it does to the site.
-        why: what it is for, and what to look out for; may be empty.
-        powershell: lines to type in PowerShell.
-        bash: lines to type in bash.
-        proof: how to see that the step is done; may be empty.
-        source: document and section.
-        corrects: where the guide is wrong and what is right, or ``""``.
-    """
-
-    id: str
-    title: str
-    effect: Effect
-    why: str
-    powershell: tuple[str, ...]
-    bash: tuple[str, ...]
-    proof: str
-    source: str
-    corrects: str
+from upgrade_kit.model.step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +30,8 @@ class Release:
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
         commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
+        environment: the install guide's name of the virtual environment, which releases of one name share; with none
+            a release has its own.
         predecessors: releases whose database it can take over; empty for "any that a hop comes from".
     """
 
@@ -80,6 +47,7 @@ class Release:
     migrations: tuple[tuple[str, tuple[str, ...]], ...]
     later_migrations: tuple[tuple[Version, str, str], ...]
     source: str
+    environment: str = ""
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -87,14 +55,57 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A table of which a hop makes more rows or fewer.
+
+    Attributes:
+        table: its name.
+        since: the version that the hop leads to.
+        becomes: ``more``, ``fewer``, ``other`` (either), or ``gone`` (the table too).
+        why: which migration or step does so, and what for.
+    """
+
+    table: str
+    since: Version
+    becomes: str
+    why: str
+
+    @property
+    def lets_grow(self) -> bool:
+        """Whether there may be more rows."""
+        return self.becomes in {"more", "other"}
+
+    @property
+    def lets_shrink(self) -> bool:
+        """Whether there may be fewer rows."""
+        return self.becomes in {"fewer", "other"}
+
+    @property
+    def lets_vanish(self) -> bool:
+        """Whether the table may be gone."""
+        return self.becomes == "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """An edge of the version graph with its ordered steps, and what it changes in a site's settings."""
+    """An edge of the version graph with its ordered steps.
+
+    Attributes:
+        source: the version that it comes from.
+        target: the version that it leads to.
+        title: what it is about.
+        steps: in order.
+        origin: the rules file.
+        settings: what it changes in a site's settings.
+        row_changes: the tables of which it makes more rows or fewer.
+    """
 
     source: Version
     target: Version
     title: str
     steps: tuple[Step, ...]
     origin: str
+    row_changes: tuple[RowChange, ...] = ()
     settings: tuple[SettingChange, ...] = ()
 
 

@@ -3,46 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from packaging.version import Version
 
-from upgrade_kit.model.path import Effect
+from upgrade_kit.model.step import Actor, Effect, StepKind
 
-
-class StepKind(StrEnum):
-    """What a step is about, by which its probe and its proof are known."""
-
-    PREFLIGHT = "preflight"  # look; errors but the missing backup end the upgrade
-    FORECAST = "forecast"  # show what rewrite-calcs would change
-    STOP = "stop"  # the site no longer answers
-    BACKUP = "backup"  # a verified backup of the database and the uploads as they stand
-    KEEP = "keep"  # copies of files that no backup of the database holds
-    VERDICT = "verdict"  # preflight says GO
-    FETCH = "fetch"  # git knows the tag
-    CHECKOUT = "checkout"  # the work tree is at the tag
-    ENVIRONMENT = "environment"  # the virtual environment is there, with the right Python
-    REQUIREMENTS = "requirements"  # it holds what the release needs
-    SETTINGS = "settings"  # local_settings.py is the release's
-    WHICH_DATABASE = "which-database"  # the release itself sees the site's database
-    SYNCDB = "syncdb"
-    MIGRATE = "migrate"  # the schema is complete at the hop's target
-    COLLECTSTATIC = "collectstatic"
-    LOADDATA = "loaddata"
-    LOG = "log"  # migrate.log is read
-    SHOW_CALCS = "show-calcs"  # what rewrite-calcs will write, shown
-    CALCS = "calcs"  # it is written
-    SERVE = "serve"  # the site answers again
-    VERIFY = "verify"  # the upgraded site is what it should be
-    LOOK = "look"  # what only a person can judge
-
-
-class Actor(StrEnum):
-    """Who carries a step out."""
-
-    KIT = "kit"
-    PERSON = "person"
+__all__ = ["Action", "Actor", "CopyFile", "Effect", "Plan", "PlannedStep", "Run", "StepKind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +18,8 @@ class Run:
 
     Attributes:
         words: the program and its arguments as they are, nothing quoted. None of them is a secret.
-        folder: where it runs; ``None`` where that does not matter.
+        folder: where it runs; ``None`` where that does not matter: then it is the work folder, for the kit looks for
+            backups in the folders below the one where it runs.
         environment: ``(name, value)`` of what is set for it besides what it inherits.
         accepts: the exit statuses that are success.
         limit_seconds: how long it may take.
@@ -91,6 +59,7 @@ class PlannedStep:
         lasts: how long it may take, in words; may be empty.
         proof: how to see that it is done; may be empty.
         back: how to go back once it is done; may be empty where it changes nothing.
+        proofs: what to run afterwards; the step is done where each succeeds.
         facts: ``(name, value)`` of what its probe and its proof need: ``tag``, ``python``, ``environment`` ...
         source: document and section.
         corrects: where the guide is wrong and what is right, or ``""``.
@@ -110,6 +79,7 @@ class PlannedStep:
     facts: tuple[tuple[str, str], ...]
     source: str
     corrects: str
+    proofs: tuple[Run, ...] = ()
 
     def fact(self, name: str) -> str:
         """Return one of the facts, empty where it has none of that name."""
@@ -127,6 +97,7 @@ class Plan:
         system: ``Windows`` or ``Linux``, whose paths and programs the steps name.
         work: the folder, beside the checkout, for what the upgrade keeps: backups, copies, logs, the journal.
         steps: in order.
+        needs_password: whether the kit's own commands take the database's password from ``UPGRADE_KIT_PASSWORD``.
         open_questions: what could not be known and stands in the plan as a guess or a placeholder, one sentence each.
     """
 
@@ -137,3 +108,9 @@ class Plan:
     work: Path
     steps: tuple[PlannedStep, ...]
     open_questions: tuple[str, ...] = ()
+    needs_password: bool = False
+
+    @property
+    def point_of_no_return(self) -> PlannedStep | None:
+        """The first step that only a backup takes back, if there is one."""
+        return next((step for step in self.steps if step.effect is Effect.IRREVERSIBLE), None)

@@ -100,18 +100,20 @@ class LocalChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InTheWay:
-    """What lies where some release has a file, and is not tracked.
+    """What lies where some release has a file, and is not in the commit.
 
     Attributes:
         path: what lies there, with ``/``, from the root of the checkout.
         place: where the release has a file: the path itself, or a folder above it.
-        ignored: whether it is ignored now, so that git overwrites it without a word.
+        overwritten: whether git overwrites it without a word, as it does what is ignored.
+        staged: whether it was added here; at the very path of a file this is a ``LocalChange``.
         tags: the releases, among those that are here, that have a file in its place.
     """
 
     path: str
     place: str
-    ignored: bool
+    overwritten: bool
+    staged: bool = False
     tags: tuple[str, ...]
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.path import Effect, Hop, Release, Step
+from upgrade_kit.model.path import Hop, Release, RowChange
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
+from upgrade_kit.planning.rules_table import RulesTable, listed
+from upgrade_kit.planning.step_rules import read_step
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -22,12 +24,8 @@ GROUP = "upgrade_kit.rules"
 KINDS = ("versions", "hops", "procedures", "models", "preconditions")
 HISTORIES = ("south", "django")
 
-# packaging.specifiers takes 15 ms to import, half of what `path` may take in all. This is the part
-# of PEP 440 that rules need; `===`, which PEP 440 advises against, is not in it.
-_CLAUSE = re.compile(r"(==|!=)(?P<prefix>[^*,\s]+)\.\*|(~=|==|!=|<=|>=|<|>)(?P<version>[^*,=\s]+)")
 _ENGINE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_STEP_ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ def load_rules(folders: Iterable[Path] | None = None) -> Rulebook:
     hops: dict[tuple[Version, Version], Hop] = {}
     steps: dict[str, str] = {}
     for kind, file in _files(rule_folders() if folders is None else folders):
-        table = _Table(_parse(file), str(file))
+        table = RulesTable(_parse(file), str(file))
         if kind == "versions":
             release = _release(table)
             if release.version in releases:
@@ -155,7 +153,7 @@ def _files(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
             raise RulesError(str(folder), "", "no such folder")
         present = [kind for kind in KINDS if (folder / kind).is_dir()]
         if not present:
-            raise RulesError(str(folder), "", f"holds none of the folders {_listed(KINDS)}")
+            raise RulesError(str(folder), "", f"holds none of the folders {listed(KINDS)}")
         for kind in ("versions", "hops"):
             if kind in present:
                 for file in sorted((folder / kind).iterdir()):
@@ -178,122 +176,7 @@ def _parse(file: Path) -> dict[str, object]:
         raise RulesError(str(file), "", "is not TOML that can be read: nested too deeply") from error
 
 
-class _Table:
-    """One table of a rules file; every key must be asked for, and what is left over is wrong."""
-
-    def __init__(self, values: dict[str, object], file: str, prefix: str = "") -> None:
-        self.file = file
-        self._prefix = prefix
-        self._values = dict(values)
-
-    def wrong(self, key: str, reason: str) -> RulesError:
-        return RulesError(self.file, f"{self._prefix}{key}", reason)
-
-    def done(self) -> None:
-        for key in self._values:
-            raise self.wrong(key, "no such key; look for a misspelling")
-
-    def text(self, key: str, default: str | None = None) -> str:
-        if default is not None and key not in self._values:
-            return default
-        value = self._take(key)
-        if not isinstance(value, str):
-            raise self.wrong(key, f"must be a string, not {_kind(value)}")
-        if not value.strip() and default is None:
-            raise self.wrong(key, "must not be empty")
-        return " ".join(value.split())
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        return self._strings(key, self._take(key))
-
-    def one_line(self, key: str) -> tuple[str, ...]:
-        lines = self.texts(key)
-        for index, line in enumerate(lines):
-            if not line.strip() or not line.isprintable():
-                raise self.wrong(f"{key}[{index}]", "must be one line to type")
-        return lines
-
-    def version(self, key: str) -> Version:
-        text = self.text(key)
-        try:
-            return Version(text)
-        except InvalidVersion:
-            raise self.wrong(key, f"{text!r} is not a version") from None
-
-    def versions(self, key: str) -> tuple[Version, ...]:
-        found = []
-        for index, text in enumerate(self.texts(key) if key in self._values else ()):
-            try:
-                found.append(Version(text))
-            except InvalidVersion:
-                raise self.wrong(f"{key}[{index}]", f"{text!r} is not a version") from None
-        return tuple(found)
-
-    def choice(self, key: str, choices: Iterable[str]) -> str:
-        text = self.text(key)
-        if text not in (known := tuple(choices)):
-            raise self.wrong(key, f"{text!r} is none of {_listed(known)}")
-        return text
-
-    def specifier(self, key: str, text: str) -> str:
-        clauses = [clause.strip() for clause in text.split(",")]
-        for clause in clauses:
-            match = _CLAUSE.fullmatch(clause)
-            try:
-                if match is None:
-                    raise InvalidVersion  # noqa: TRY301 - both ways of being wrong are told alike
-                Version(match["prefix"] or match["version"])
-            except InvalidVersion:
-                raise self.wrong(key, f"{text!r} is not a version specifier like '>=3.4,<3.7' or '==0.3.0.*'") from None
-        return text
-
-    def tables(self, key: str, *, required: bool = True) -> Iterator[_Table]:
-        if not required and key not in self._values:
-            return
-        value = self._take(key)
-        if not isinstance(value, list) or (required and not value):
-            raise self.wrong(key, f"must be an array of tables ([[{key}]]), at least one")
-        for index, item in enumerate(value):
-            if not isinstance(item, dict):
-                raise self.wrong(f"{key}[{index}]", f"must be a table, not {_kind(item)}")
-            yield _Table(item, self.file, f"{self._prefix}{key}[{index}].")
-
-    def lists(self, key: str, *, required: bool = True) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return a table of lists of strings, in the file's order; none where the key is absent and may be."""
-        table = self._table(key) if required or key in self._values else {}
-        return tuple((name, self._strings(f"{key}.{name}", value)) for name, value in table.items())
-
-    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
-        """Return a table of strings, in the file's order; none where the key is absent."""
-        found = []
-        for name, value in (self._table(key) if key in self._values else {}).items():
-            if not isinstance(value, str):
-                raise self.wrong(f"{key}.{name}", f"must be a string, not {_kind(value)}")
-            found.append((name, value))
-        return tuple(found)
-
-    def _table(self, key: str) -> dict[str, object]:
-        value = self._take(key)
-        if not isinstance(value, dict):
-            raise self.wrong(key, f"must be a table ([{key}]), not {_kind(value)}")
-        return value
-
-    def _take(self, key: str) -> object:
-        try:
-            return self._values.pop(key)
-        except KeyError:
-            raise self.wrong(key, "is missing") from None
-
-    def _strings(self, key: str, value: object) -> tuple[str, ...]:
-        if not isinstance(value, list):
-            raise self.wrong(key, f"must be an array of strings, not {_kind(value)}")
-        for index, item in enumerate(value):
-            if not isinstance(item, str):
-                raise self.wrong(f"{key}[{index}]", f"must be a string, not {_kind(item)}")
-        return tuple(value)
-
-
-def _release(table: _Table) -> Release:
+def _release(table: RulesTable) -> Release:
     release = Release(
         version=table.version("version"),
         also=tuple(table.specifier(f"also[{index}]", text) for index, text in enumerate(table.texts("also"))),
@@ -303,6 +186,7 @@ def _release(table: _Table) -> Release:
         django=str(table.version("django")),
         engines=table.texts("engines"),
         engine_replacements=table.pairs("engine_replacements"),
+        environment=table.text("environment", ""),
         history=table.choice("history", HISTORIES),
         migrations=table.lists("migrations"),
         later_migrations=_later_migrations(table),
@@ -317,7 +201,7 @@ def _release(table: _Table) -> Release:
     return release
 
 
-def _later_migrations(table: _Table) -> tuple[tuple[Version, str, str], ...]:
+def _later_migrations(table: RulesTable) -> tuple[tuple[Version, str, str], ...]:
     found = []
     for entry in table.tables("later_migrations", required=False):
         found.append((entry.version("since"), entry.text("app"), entry.text("name")))
@@ -325,7 +209,7 @@ def _later_migrations(table: _Table) -> tuple[tuple[Version, str, str], ...]:
     return tuple(found)
 
 
-def _check_release(table: _Table, release: Release) -> None:
+def _check_release(table: RulesTable, release: Release) -> None:
     _check_engines(table, release)
     for tag, commit in release.commits:
         if not _COMMIT.fullmatch(commit):
@@ -344,7 +228,7 @@ def _check_release(table: _Table, release: Release) -> None:
             raise table.wrong(f"{key}.name", f"{name!r} is among the migrations already")
 
 
-def _check_engines(table: _Table, release: Release) -> None:
+def _check_engines(table: RulesTable, release: Release) -> None:
     if not release.engines:
         raise table.wrong("engines", "must name at least one engine")
     for index, engine in enumerate(release.engines):
@@ -358,20 +242,22 @@ def _check_engines(table: _Table, release: Release) -> None:
             raise table.wrong(key, f"{old!r} is among the engines of {release.version}; nothing to replace")
 
 
-def _hop(table: _Table) -> Hop:
+def _hop(table: RulesTable) -> Hop:
+    target = table.version("to")
     hop = Hop(
         source=table.version("from"),
-        target=table.version("to"),
+        target=target,
         title=table.text("title"),
-        steps=tuple(map(_step, table.tables("steps"))),
+        steps=tuple(map(read_step, table.tables("steps"))),
         origin=table.file,
+        row_changes=tuple(_row_change(change, target) for change in table.tables("row_changes", required=False)),
         settings=tuple(map(_setting_change, table.tables("settings", required=False))),
     )
     table.done()
     return hop
 
 
-def _setting_change(table: _Table) -> SettingChange:
+def _setting_change(table: RulesTable) -> SettingChange:
     change = SettingChange(
         name=table.text("name"),
         kind=ChangeKind(table.choice("change", (kind.value for kind in ChangeKind))),
@@ -392,30 +278,21 @@ def _setting_change(table: _Table) -> SettingChange:
     return change
 
 
-def _step(table: _Table) -> Step:
-    step = Step(
-        id=table.text("id"),
-        title=table.text("title"),
-        effect=Effect(table.choice("effect", (effect.value for effect in Effect))),
-        why=table.text("why", ""),
-        powershell=table.one_line("powershell"),
-        bash=table.one_line("bash"),
-        proof=table.text("proof", ""),
-        source=table.text("source"),
-        corrects=table.text("corrects", ""),
+def _row_change(table: RulesTable, since: Version) -> RowChange:
+    change = RowChange(
+        table=table.text("table"),
+        since=since,
+        becomes=table.choice("becomes", ("more", "fewer", "other", "gone")),
+        why=table.text("why"),
     )
     table.done()
-    if not _STEP_ID.fullmatch(step.id):
-        raise table.wrong("id", f"{step.id!r} must be lower-case words joined by hyphens or full stops")
-    if not (step.powershell and step.bash) and not step.why:
-        raise table.wrong("why", "must say what to do where there is nothing to type")
-    return step
+    return change
 
 
 def _check_ends(
     hop: Hop, releases: dict[Version, tuple[Release, str]], hops: dict[tuple[Version, Version], Hop]
 ) -> None:
-    known = _listed(str(version) for version in sorted(releases)) or "none"
+    known = listed(str(version) for version in sorted(releases)) or "none"
     for key, version in (("from", hop.source), ("to", hop.target)):
         if version not in releases:
             raise RulesError(hop.origin, key, f"no rules file describes {version}; described are: {known}")
@@ -428,18 +305,9 @@ def _check_ends(
         raise RulesError(hop.origin, "to", reason)
     target, file = releases[hop.target]
     if target.predecessors and hop.source not in target.predecessors:
-        allowed = _listed(map(str, target.predecessors))
+        allowed = listed(map(str, target.predecessors))
         raise RulesError(
             hop.origin,
             "from",
             f"{hop.target} cannot take over a database of {hop.source}, only of {allowed} ({file})",
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _kind(value: object) -> str:
-    names = {bool: "a boolean", int: "an integer", float: "a float", str: "a string", list: "an array"}
-    return names.get(type(value), "a table" if isinstance(value, dict) else "a date or time")

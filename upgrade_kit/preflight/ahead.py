@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -49,24 +49,8 @@ class DataOnPath:
         """Put it together, or say why that cannot be done."""
         return both(facts.get(DataAhead), facts.get(UpgradePath), lambda data, path: cls(data=data, path=path))
 
-    def answer(self, *demands: Demand) -> Answer:
-        """Tell what does not keep to the demands that some migration on the path makes of this vendor."""
-        examined = tuple(self._examined(demands))
-        if not examined:
-            return NotApplicable("no migration on the way asks for this here")
-        findings = [finding for item in examined for finding in _found(item, self.data.vendor)]
-        blind = [item.offenders for item in examined if isinstance(item.offenders, Unobserved)]
-        if not blind:
-            return findings
-        reason = "; ".join(dict.fromkeys(fact.reason for fact in blind))
-        asked = any(fact.asked for fact in blind)
-        if not findings:
-            return Unobserved(reason, asked=asked)
-        if not asked:
-            return findings
-        return [*findings, error(f"More could not be looked at: {reason}", hint="Mend this, and run preflight again.")]
-
-    def _examined(self, demands: tuple[Demand, ...]) -> Iterator[Examined]:
+    def examined(self, demands: tuple[Demand, ...]) -> Iterator[Examined]:
+        """Yield what some migration on the path demands of this vendor, and what could be found of it."""
         seen = set()
         for item in self.data.examined:
             wanted = item.precondition
@@ -77,18 +61,61 @@ class DataOnPath:
                 yield item
 
 
-def _found(item: Examined, vendor: str) -> Iterator[Finding]:
+def offences(fact: DataOnPath, *demands: Demand) -> Answer:
+    """Tell what does not keep to the demands: an error where a migration stops or loses something, else a warning."""
+    return _answer(fact, demands, _graded)
+
+
+def remarks(fact: DataOnPath, *demands: Demand) -> Answer:
+    """Tell what is worth knowing, and stops nothing."""
+    return _answer(fact, demands, _remarked)
+
+
+def _graded(told: Told, item: Examined, vendor: str) -> Finding:
+    tell = error if vendor in item.precondition.stops or item.precondition.loses else warning
+    return tell(told.message, hint=told.hint, where=told.where)
+
+
+def _remarked(told: Told, _item: Examined, _vendor: str) -> Finding:
+    return info(told.message, hint=told.hint, where=told.where)
+
+
+def _answer(fact: DataOnPath, demands: tuple[Demand, ...], make: Callable[[Told, Examined, str], Finding]) -> Answer:
+    examined = tuple(fact.examined(demands))
+    if not examined:
+        return NotApplicable("no migration on the way asks for this here")
+    vendor = fact.data.vendor
+    findings = [make(told, item, vendor) for item in examined if (told := _told(item, vendor)) is not None]
+    blind = [item.offenders for item in examined if isinstance(item.offenders, Unobserved)]
+    if not blind:
+        return findings
+    reason = "; ".join(dict.fromkeys(one.reason for one in blind))
+    asked = any(one.asked for one in blind)
+    if not findings:
+        return Unobserved(reason, asked=asked)
+    if not asked:
+        return findings
+    return [*findings, error(f"More could not be looked at: {reason}", hint="Mend this, and run preflight again.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a finding says, before it is known how grave it is."""
+
+    message: str
+    hint: str
+    where: str
+
+
+def _told(item: Examined, vendor: str) -> Told | None:
     wanted, offenders = item.precondition, item.offenders
     if isinstance(offenders, Unobserved) or not offenders.count:
-        return
-    stops = vendor in wanted.stops
-    mild = info if wanted.demand is Demand.UNFINISHED else warning
-    tell = error if stops or wanted.loses else mild
-    happens = wanted.effect if stops else wanted.otherwise
-    yield tell(
-        f"{_counted(offenders, wanted)}. {happens[:1].upper()}{happens[1:]} ({wanted.migration})",
-        where=".".join(filter(None, (wanted.table, ", ".join(wanted.columns)))),
+        return None
+    happens = wanted.effect if vendor in wanted.stops else wanted.otherwise
+    return Told(
+        message=f"{_counted(offenders, wanted)}. {happens[:1].upper()}{happens[1:]} ({wanted.migration})",
         hint=to_type(wanted.mend, *wanted.lines),
+        where=".".join(filter(None, (wanted.table, ", ".join(wanted.columns)))),
     )
 
 

@@ -35,6 +35,7 @@ from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
+from upgrade_kit.model.verification import Verification
 
 FactT = TypeVar("FactT")
 FirstT = TypeVar("FirstT")
@@ -98,6 +99,7 @@ class Facts:
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
             DataAhead: deployment.data_ahead,
+            Verification: deployment.verification,
             SiteUploads: deployment.uploads,
             BackupPlace: deployment.backup_place,
             FoundDumps: deployment.dumps,

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from upgrade_kit.model.path import Effect, Step, UpgradePath
-
-SHELLS = ("powershell", "bash")
-
-_WIDTH = 79  # of prose; commands are never wrapped
-_EFFECTS = {
-    Effect.READ: "changes nothing of the site",
-    Effect.WRITE: "changes the site",
-    Effect.IRREVERSIBLE: "CANNOT BE TAKEN BACK",
-}
+from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.plan import PlannedStep
+from upgrade_kit.model.step import Effect
+from upgrade_kit.planning.guide import guide_steps
+from upgrade_kit.report.shells import SYSTEM_OF, step_lines
+from upgrade_kit.report.step_text import paragraph, shell_name, step_text
 
 
 def render_path(path: UpgradePath, *, shell: str) -> str:
@@ -47,23 +43,33 @@ def path_document(path: UpgradePath) -> dict[str, object]:
                 "from": str(hop.source),
                 "to": str(hop.target),
                 "title": hop.title,
-                "steps": [_step_document(step) for step in hop.steps],
+                "steps": [
+                    _step_document(on_windows, on_linux)
+                    for on_windows, on_linux in zip(
+                        guide_steps(path, hop, "Windows"), guide_steps(path, hop, "Linux"), strict=True
+                    )
+                ],
             }
             for hop in path.hops
         ],
     }
 
 
-def _step_document(step: Step) -> dict[str, object]:
+def _step_document(on_windows: PlannedStep, on_linux: PlannedStep) -> dict[str, object]:
+    def told(name: str) -> str:
+        windows, linux = getattr(on_windows, name), getattr(on_linux, name)
+        return str(windows) if windows == linux else f"Windows: {windows} Linux: {linux}"
+
     return {
-        "id": step.id,
-        "title": step.title,
-        "effect": step.effect.value,
-        "commands": {"powershell": list(step.powershell), "bash": list(step.bash)},
-        "why": step.why,
-        "proof": step.proof,
-        "corrects": step.corrects,
-        "source": step.source,
+        "id": on_windows.id,
+        "title": on_windows.title,
+        "effect": on_windows.effect.value,
+        "commands": {"powershell": step_lines(on_windows, "powershell"), "bash": step_lines(on_linux, "bash")},
+        "why": told("why"),
+        "proof": told("proof"),
+        "back": told("back"),
+        "corrects": on_windows.corrects,
+        "source": on_windows.source,
     }
 
 
@@ -73,8 +79,8 @@ def _lines(path: UpgradePath, shell: str) -> Iterator[str]:
         return
     steps = sum(len(hop.steps) for hop in path.hops)
     yield f"Upgrade path: {' -> '.join(map(str, path.versions))}"
-    yield f"{_counted(len(path.hops), 'hop')}, {_counted(steps, 'step')}; commands for {_shell_name(shell)}"
-    yield from _paragraph(
+    yield f"{_counted(len(path.hops), 'hop')}, {_counted(steps, 'step')}; commands for {shell_name(shell)}"
+    yield from paragraph(
         "Stop at the first error and find its cause before the next step. "
         "Where your folders differ from those below, type your own.",
         "",
@@ -83,45 +89,14 @@ def _lines(path: UpgradePath, shell: str) -> Iterator[str]:
     for hop_number, hop in enumerate(path.hops, start=1):
         heading = f"Hop {hop_number} of {len(path.hops)}: {hop.source} -> {hop.target}"
         yield from ("", "", heading, "=" * len(heading))
-        yield from _paragraph(hop.title, "")
-        for step in hop.steps:
+        yield from paragraph(hop.title, "")
+        for step in guide_steps(path, hop, SYSTEM_OF[shell]):
             number += 1
             yield ""
             if step.effect is Effect.IRREVERSIBLE:
                 yield "!!! POINT OF NO RETURN: after the next step, only the backup leads back !!!"
                 yield ""
-            yield from _step_lines(number, step, shell)
-
-
-def _step_lines(number: int, step: Step, shell: str) -> Iterator[str]:
-    yield f"{number:2}. {step.title}"
-    yield f"    [{step.effect.value}] {_EFFECTS[step.effect]}  ({step.id})"
-    yield from _paragraph(step.why, "    ")
-    yield from _paragraph(step.corrects, "    ", label="GUIDE CORRECTED: ")
-    commands = step.powershell if shell == "powershell" else step.bash
-    if commands:
-        yield ""
-        yield from (f"        {line}" for line in commands)
-        yield ""
-    yield from _paragraph(step.proof, "    ", label="Done when: ")
-    yield from _paragraph(step.source, "    ", label="Source: ")
-
-
-def _paragraph(text: str, indent: str, *, label: str = "") -> Iterator[str]:
-    """Yield the text in lines of at most 79 characters, broken at spaces only."""
-    if not text:
-        return
-    line = indent + label.rstrip()
-    for word in text.split():
-        if len(line) + 1 + len(word) > _WIDTH and line.strip():
-            yield line
-            line = indent
-        line = f"{line} {word}" if line.strip() else indent + word
-    yield line
-
-
-def _shell_name(shell: str) -> str:
-    return "PowerShell" if shell == "powershell" else shell
+            yield from step_text(number, step, shell)
 
 
 def _counted(number: int, noun: str) -> str:

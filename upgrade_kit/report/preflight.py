@@ -45,6 +45,7 @@ def render_preflight(
     path: UpgradePath | Unobserved,
     deployment: Deployment,
     changes: Changes | None = None,
+    command: str = "preflight",
     verbose: int = 0,
     quiet: bool = False,
 ) -> None:
@@ -56,6 +57,7 @@ def render_preflight(
         path: the way to the target, or why it is not known.
         deployment: the site that was looked at.
         changes: since an earlier run, if there was one.
+        command: what to run again afterwards.
         verbose: from 1 on also what passed checks saw, and messages in full.
         quiet: only what makes the verdict NO_GO, what could not be looked at, and the verdict.
     """
@@ -74,7 +76,7 @@ def render_preflight(
     if changes is not None and not quiet:
         console.print(literal(console, changes_sentence(changes, deployment.observed_at)))
         console.print()
-    sentence, following = _verdict(preflight, path)
+    sentence, following = _verdict(preflight, path, command)
     text = Text(preflight.verdict.value, style=_VERDICT_STYLE[preflight.verdict])
     console.print(text.append(f"  {sentence}", style="default"))
     if not quiet:
@@ -263,7 +265,7 @@ def _by_reason(results: list[CheckResult]) -> Iterator[tuple[str, list[CheckResu
     yield from groups.items()
 
 
-def _verdict(preflight: Preflight, path: UpgradePath | Unobserved) -> tuple[str, str]:
+def _verdict(preflight: Preflight, path: UpgradePath | Unobserved, command: str) -> tuple[str, str]:
     """Return why the verdict is what it is, and what to do next."""
     match preflight.verdict:
         case Verdict.NO_GO:
@@ -280,13 +282,13 @@ def _verdict(preflight: Preflight, path: UpgradePath | Unobserved) -> tuple[str,
             arrived = isinstance(path, UpgradePath) and not path.hops
             return (
                 f"{count} {noun} {'to be mended' if arrived else 'must be gone before the upgrade'}: {', '.join(ids)}.",
-                "Next: do what is said above, then run preflight again.",
+                f"Next: do what is said above, then run {command} again.",
             )
         case Verdict.UNKNOWN:
             ids = [result.id for result in preflight.results if isinstance(result.result, CouldNotRun)]
             return (
                 f"No error, but not everything could be looked at: {', '.join(ids) or 'no check was run'}.",
-                "Next: see to it that the kit can look, then run preflight again.",
+                f"Next: see to it that the kit can look, then run {command} again.",
             )
         case Verdict.GO:
             warnings = sum(1 for _ in _findings(preflight, Severity.WARNING))

@@ -38,6 +38,7 @@ OBSERVED = (
     "windows_services",
     "iis",
     "data_ahead",
+    "verification",
     "uploads",
     "backup_place",
     "dumps",

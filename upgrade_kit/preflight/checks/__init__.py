@@ -20,6 +20,7 @@ from upgrade_kit.preflight.checks import (
     settings,
     tables,
     uploads,
+    verify,
 )
 
 CHECKS: tuple[Check[Any], ...] = (
@@ -36,5 +37,6 @@ CHECKS: tuple[Check[Any], ...] = (
     *service.CHECKS,
     *settings.CHECKS,
     *tables.CHECKS,
+    *verify.CHECKS,
     *uploads.CHECKS,
 )

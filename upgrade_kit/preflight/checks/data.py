@@ -10,7 +10,7 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.finding import NotApplicable, Passed
 from upgrade_kit.model.precondition import DataAhead, Demand
 from upgrade_kit.model.unobserved import Unobserved
-from upgrade_kit.preflight.ahead import DataOnPath
+from upgrade_kit.preflight.ahead import DataOnPath, offences, remarks
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
 from upgrade_kit.preflight.facts import SiteDatabase
 
@@ -163,7 +163,7 @@ _FACTS = "docs/facts.md, Data"
 )
 def nothing_stands_twice(fact: DataOnPath) -> Answer:
     """A constraint cannot be made on values that stand twice: the migration stops, with others done already."""
-    return fact.answer(Demand.UNIQUE, Demand.MODALITY_NAMES, Demand.TOLERANCE_NAMES)
+    return offences(fact, Demand.UNIQUE, Demand.MODALITY_NAMES, Demand.TOLERANCE_NAMES)
 
 
 @check(
@@ -174,7 +174,7 @@ def nothing_stands_twice(fact: DataOnPath) -> Answer:
 )
 def nothing_required_is_missing(fact: DataOnPath) -> Answer:
     """Results that belong to no test list instance stop both hops."""
-    return fact.answer(Demand.REQUIRED)
+    return offences(fact, Demand.REQUIRED)
 
 
 @check(
@@ -185,7 +185,7 @@ def nothing_required_is_missing(fact: DataOnPath) -> Answer:
 )
 def looked_up_rows_are_there(fact: DataOnPath) -> Answer:
     """The migration follows references of every upload, and dies at one that leads nowhere."""
-    return fact.answer(Demand.REFERENCE)
+    return offences(fact, Demand.REFERENCE)
 
 
 @check(
@@ -196,7 +196,7 @@ def looked_up_rows_are_there(fact: DataOnPath) -> Answer:
 )
 def texts_fit(fact: DataOnPath) -> Answer:
     """Names of files and tolerances get longer; SQLite keeps no limit, the servers do."""
-    return fact.answer(Demand.LENGTH, Demand.TOLERANCE_LENGTHS)
+    return offences(fact, Demand.LENGTH, Demand.TOLERANCE_LENGTHS)
 
 
 @check(
@@ -207,7 +207,7 @@ def texts_fit(fact: DataOnPath) -> Answer:
 )
 def choices_are_known(fact: DataOnPath) -> Answer:
     """0.2.9 turns the number of a choice into its text, and dies where the test has no such choice any more."""
-    return fact.answer(Demand.CHOICES, Demand.WHOLE_CHOICES)
+    return offences(fact, Demand.CHOICES, Demand.WHOLE_CHOICES)
 
 
 @check(
@@ -218,7 +218,7 @@ def choices_are_known(fact: DataOnPath) -> Answer:
 )
 def types_are_known(fact: DataOnPath) -> Answer:
     """Names are made from types; one that no release offers gets a wrong name, or none."""
-    return fact.answer(Demand.ONE_OF)
+    return offences(fact, Demand.ONE_OF)
 
 
 @check(
@@ -229,7 +229,7 @@ def types_are_known(fact: DataOnPath) -> Answer:
 )
 def permissions_are_single(fact: DataOnPath) -> Answer:
     """They ask for the one permission of a code name, whatever model it belongs to, and die at two."""
-    return fact.answer(Demand.SINGLE, Demand.NONE)
+    return offences(fact, Demand.SINGLE, Demand.NONE)
 
 
 @check(
@@ -240,7 +240,7 @@ def permissions_are_single(fact: DataOnPath) -> Answer:
 )
 def nothing_is_in_progress(fact: DataOnPath) -> Answer:
     """They go through both hops as they are, but not what someone has typed and not saved."""
-    return fact.answer(Demand.UNFINISHED)
+    return remarks(fact, Demand.UNFINISHED)
 
 
 @check(
@@ -251,7 +251,7 @@ def nothing_is_in_progress(fact: DataOnPath) -> Answer:
 )
 def scripts_are_moved_whole(fact: DataOnPath) -> Answer:
     """The pattern that finds a script's opening tag runs on to a later >, and drops all between."""
-    return fact.answer(Demand.SCRIPTS)
+    return offences(fact, Demand.SCRIPTS)
 
 
 @check(
@@ -284,7 +284,7 @@ def references_lead_somewhere(data: DataAhead) -> Answer:
 )
 def numbers_are_free(fact: DataOnPath) -> Answer:
     """Rows that were copied with their numbers leave the counter behind; the first new row then fails."""
-    return fact.answer(Demand.NUMBERING)
+    return offences(fact, Demand.NUMBERING)
 
 
 CHECKS = (

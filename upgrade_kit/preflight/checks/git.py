@@ -86,16 +86,19 @@ class RepositoryOnPath:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadAndCheckout:
-    """The commit that is checked out, beside the version that the files tell."""
+    """The commit that is checked out, beside the version that the files tell, and what git has not ended."""
 
     head: Head
     checkout: Checkout
+    unfinished: tuple[str, ...]
 
     @classmethod
     def of(cls, facts: Facts) -> Self | Unobserved:
         """Put it together, or say why that cannot be done."""
-        head = then(_repository(facts), lambda known: known.head)
-        return both(head, facts.get(Checkout), lambda commit, files: cls(head=commit, checkout=files))
+        repository = _repository(facts)
+        head = then(repository, lambda known: known.head)
+        begun = () if isinstance(repository, Unobserved) else repository.unfinished
+        return both(head, facts.get(Checkout), lambda commit, files: cls(head=commit, checkout=files, unfinished=begun))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,20 @@ def _at_target(fact: RepositoryOnPath) -> NotApplicable | None:
     if fact.tags:
         return None
     return NotApplicable(f"the site is at {fact.path.target.version} already; nothing is checked out")
+
+
+def _nothing_to_compare(fact: RepositoryOnPath) -> NotApplicable | CouldNotRun | None:
+    """Return why no checkout can be foretold: there is none to come, or HEAD is not what the files are of."""
+    head = fact.repository.head
+    if fact.tags and isinstance(head, Head):
+        start = fact.path.source.version
+        if head.commit is None:
+            return CouldNotRun("nothing was ever committed here; see UK143, then run preflight again")
+        if head.release is not None and head.release.version != start:
+            return CouldNotRun(
+                f"HEAD is {_called(head)} and the path starts at {start}; see UK143 and UK303, then run preflight again"
+            )
+    return _at_target(fact)
 
 
 def _not_here(fact: RepositoryOnPath) -> CouldNotRun:
@@ -273,8 +290,12 @@ def head_is_the_version(fact: HeadAndCheckout) -> Answer:
             ),
         )
     if not _counts_as(version, head.release):
+        if fact.unfinished:
+            return CouldNotRun(
+                f"the files are those of no release while a {fact.unfinished[0]} is under way; see UK150"
+            )
         return (
-            warning(
+            error(
                 f"HEAD is {_called(head)}, and the files are those of {version}: they were put over the checkout "
                 "without git",
                 where=where,
@@ -424,7 +445,7 @@ def changes_do_not_stand_in_the_way(fact: RepositoryOnPath) -> Answer:
 
 def _judged_changes(fact: RepositoryOnPath) -> list[tuple[LocalChange, Fate, str]] | Answer:
     """Return each change with what becomes of it and where, or the answer where there is nothing to judge."""
-    nothing = _at_target(fact)
+    nothing = _nothing_to_compare(fact)
     if nothing is not None:
         return nothing
     changes = fact.repository.changes
@@ -487,10 +508,14 @@ def changes_are_not_carried_along(fact: RepositoryOnPath) -> Answer:
     judged = _judged_changes(fact)
     if not isinstance(judged, list):
         return judged
+    lying = fact.repository.in_the_way
+    other = set() if isinstance(lying, Unobserved) else {one.path for one in lying}  # UK148 and UK149 tell of these
     carried = [
         change
         for change, fate, _ in judged
-        if fate is Fate.CARRIED and (change.hidden or change.differs_in is Difference.CONTENT)
+        if fate is Fate.CARRIED
+        and change.path not in other
+        and (change.hidden or change.differs_in is Difference.CONTENT)
     ]
     if carried:
         return _carried(fact, carried)
@@ -526,8 +551,8 @@ def untracked_files_do_not_stand_in_the_way(fact: RepositoryOnPath) -> Answer:
     """Git refuses to check out a release over files that it does not know."""
     return _lying(
         fact,
-        ignored=False,
-        words="git checkout {tag} refuses: it has its own file where {files} untracked: {names}",
+        overwritten=False,
+        words="git checkout {tag} refuses because of {files} in the place of its own: {names}",
         sentence="Give what lies there another name, and look afterwards whether it is still needed:",
     )
 
@@ -543,40 +568,40 @@ def ignored_files_are_not_overwritten(fact: RepositoryOnPath) -> Answer:
     """Git overwrites an ignored file without a word: what was in it is lost."""
     return _lying(
         fact,
-        ignored=True,
-        words="git checkout {tag} overwrites without a word what git was told to ignore; {files}: {names}",
+        overwritten=True,
+        words="git checkout {tag} overwrites {files} with its own, without a word: {names}",
         sentence="Give what lies there another name, or its content is lost:",
     )
 
 
-def _lying(fact: RepositoryOnPath, *, ignored: bool, words: str, sentence: str) -> Answer:
-    nothing = _at_target(fact)
+def _lying(fact: RepositoryOnPath, *, overwritten: bool, words: str, sentence: str) -> Answer:
+    nothing = _nothing_to_compare(fact)
     if nothing is not None:
         return nothing
     lying = fact.repository.in_the_way
     if isinstance(lying, Unobserved):
         return lying
-    groups: dict[str, list[InTheWay]] = {}
+    groups: dict[tuple[str, bool], list[InTheWay]] = {}
     for one in lying:
         tag = next((tag for tag in fact.here if tag in one.tags), None)
-        if tag is not None and one.ignored is ignored:
-            groups.setdefault(tag, []).append(one)
+        if tag is not None and one.overwritten is overwritten:
+            groups.setdefault((tag, one.staged), []).append(one)
     if groups:
-        return [_in_the_way(tag, found, words, sentence) for tag, found in groups.items()]
+        return [_in_the_way(tag, found, words, sentence) for (tag, _), found in groups.items()]
     return _not_here(fact) if fact.absent else Passed()
 
 
 def _in_the_way(tag: str, found: Sequence[InTheWay], words: str, sentence: str) -> Finding:
     paths = [one.path for one in found]
     places = list(dict.fromkeys(one.place for one in found))
+    state = "staged" if found[0].staged else "ignored" if found[0].overwritten else "untracked"
+    hint = to_type(sentence, *(f"mv {quoted(place)} {quoted(place + '.ours')}" for place in places[:_SHOWN]))
+    if found[0].staged:
+        hint = to_type("Put them aside (git stash pop would bring them back):", _STASH)
     return error(
-        words.format(
-            tag=tag,
-            names=_names(paths),
-            files="1 file is" if len(paths) == 1 else f"{len(paths)} files are",
-        ),
+        words.format(tag=tag, files=counted(paths, f"{state} file"), names=_names(paths)),
         where=paths[0] if paths[0].isprintable() else "git status --ignored",
-        hint=to_type(sentence, *(f"mv {quoted(place)} {quoted(place + '.ours')}" for place in places[:_SHOWN])),
+        hint=hint,
     )
 
 
@@ -601,7 +626,7 @@ def _under_way(repository: Repository) -> Iterator[Finding]:
         yield error(
             f"{counted(repository.unmerged, 'file')} with conflicts that nobody settled: {_names(repository.unmerged)}",
             where="git status",
-            hint=to_type("Give up what led to them, or settle each, git add it and git commit:", f"git {word} --abort")
+            hint=to_type("Give up what led to them, or settle each, git add it and git commit:", _giving_up(word))
             if repository.unfinished
             else to_type(
                 "Settle each, or take the commit's own files back:", "git status", "git checkout HEAD -- FILE"
@@ -676,7 +701,7 @@ def there_are_no_local_commits(fact: RepositoryOfSite) -> Answer:
     remedy=f"git remote set-url origin {_HOME}",
 )
 def origin_still_exists(fact: RepositoryOfSite) -> Answer:
-    """Bitbucket removed the repository, and GitHub answers git:// no more: git fetch fails there."""
+    """The project is no more at Bitbucket, and GitHub answers git:// no more: git fetch fails there."""
     remotes = fact.repository.remotes
     findings = [
         warning(

@@ -12,7 +12,7 @@ from upgrade_kit.model.finding import Finding
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.precondition import DataAhead, Demand, TableDrift
 from upgrade_kit.model.unobserved import Unobserved
-from upgrade_kit.preflight.ahead import DataOnPath
+from upgrade_kit.preflight.ahead import DataOnPath, offences
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
 from upgrade_kit.preflight.facts import Facts, both
 
@@ -141,7 +141,7 @@ def no_columns_of_the_sites_own(fact: DriftOnPath) -> Iterator[Finding]:
 )
 def nothing_is_left_over(fact: DataOnPath) -> Answer:
     """SQLite changes a table by making it again under another name; an attempt that died leaves that one."""
-    return fact.answer(Demand.LEFTOVER)
+    return offences(fact, Demand.LEFTOVER)
 
 
 @check(
@@ -152,7 +152,7 @@ def nothing_is_left_over(fact: DataOnPath) -> Answer:
 )
 def tables_are_of_one_engine(fact: DataOnPath) -> Answer:
     """Tables made before MySQL 5.5 are of MyISAM, to which no new table can refer; nor does it roll back."""
-    return fact.answer(Demand.ENGINE)
+    return offences(fact, Demand.ENGINE)
 
 
 @check(
@@ -163,7 +163,7 @@ def tables_are_of_one_engine(fact: DataOnPath) -> Answer:
 )
 def other_histories_fit(fact: DataOnPath) -> Answer:
     """South stops at a migration that is recorded and not on disk, and makes again what is not recorded."""
-    return fact.answer(Demand.HISTORY)
+    return offences(fact, Demand.HISTORY)
 
 
 @check(
@@ -174,7 +174,7 @@ def other_histories_fit(fact: DataOnPath) -> Answer:
 )
 def constraints_are_there_once(fact: DataOnPath) -> Answer:
     """A server's constraint is dropped by its name, which the migration looks up by the columns."""
-    return fact.answer(Demand.CONSTRAINT)
+    return offences(fact, Demand.CONSTRAINT)
 
 
 CHECKS = (

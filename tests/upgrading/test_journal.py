@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.upgrading.site import copying, plan_of, python, step
+from upgrade_kit.errors import JournalError
+from upgrade_kit.upgrading.journal import Happening, UpgradeJournal, begin_journal, read_upgrade_journal
+from upgrade_kit.upgrading.plan_codec import decode_plan, encode_plan
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> UpgradeJournal:
+    (tmp_path / "work").mkdir()
+    plan = plan_of(
+        tmp_path / "site",
+        step("a", python("pass", accepts=(0, 1), environment=(("LC_ALL", "C.UTF-8"),), folder=tmp_path), tag="v0.3.0"),
+        step("b", copying(tmp_path / "é.py", tmp_path / "kept.py")),
+    )
+    return begin_journal(plan, {"head": "1234"})
+
+
+def test_a_plan_comes_back_from_json_as_it_was(journal: UpgradeJournal) -> None:
+    assert decode_plan(json.loads(json.dumps(encode_plan(journal.plan)))) == journal.plan
+
+
+def test_what_was_written_is_read(journal: UpgradeJournal) -> None:
+    journal.add(Happening.BEGUN, "a")
+    journal.add(Happening.PROVED, "a", "höher", manifest="x.manifest.json")
+    journal.add(Happening.BEGUN, "b")
+
+    read = read_upgrade_journal(journal.path)
+
+    assert read == journal
+    assert read.start == {"head": "1234"}
+    assert (read.is_settled("a"), read.is_settled("b"), read.is_settled("c")) == (True, False, False)
+    assert (read.began("b"), read.began("c")) == (True, False)
+    assert read.details_of("manifest") == ("x.manifest.json",)
+
+
+def test_a_line_that_was_cut_off_never_happened_and_makes_room_for_the_next(journal: UpgradeJournal) -> None:
+    journal.add(Happening.BEGUN, "a")
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole + b'{"what": "proved", "st')
+
+    read = read_upgrade_journal(journal.path)
+    assert [event.what for event in read.events] == [Happening.BEGUN]
+    assert journal.path.read_bytes() != whole, "reading writes nothing"
+
+    read.add(Happening.FAILED, "a", "it broke")
+    assert [event.what for event in read_upgrade_journal(journal.path).events] == [Happening.BEGUN, Happening.FAILED]
+    assert journal.path.read_bytes().startswith(whole)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "told"),
+    [
+        pytest.param(b"", "line 1", id="empty"),
+        pytest.param(b"{}\n", "no journal of upgrade-kit upgrade", id="of something else"),
+        pytest.param(b"nonsense\n", "line 1", id="no JSON"),
+        pytest.param(b"[1]\n", "line 1", id="no object"),
+        pytest.param(b'{"kind": "upgrade-kit upgrade journal", "schema": 2}\n', "schema is 2", id="of a later kit"),
+        pytest.param(b'{"kind": "upgrade-kit upgrade journal", "schema": 1}\n', "line 1", id="no plan"),
+        pytest.param(b"\xff\xfe\n", "line 1", id="bytes"),
+    ],
+)
+def test_what_is_no_journal_is_refused_with_file_and_line(tmp_path: Path, spoilt: bytes, told: str) -> None:
+    file = tmp_path / "upgrade.journal.jsonl"
+    file.write_bytes(spoilt)
+    with pytest.raises(JournalError) as raised:
+        read_upgrade_journal(file)
+    assert str(file) in raised.value.message
+    assert told in raised.value.message
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[]", b"no", b'{"what": "eaten", "step": "a", "at": "2026-01-01T00:00:00"}'])
+def test_a_damaged_event_is_refused_with_its_line(journal: UpgradeJournal, line: bytes) -> None:
+    journal.path.write_bytes(journal.path.read_bytes() + line + b"\n")
+    with pytest.raises(JournalError, match="line 2 of the journal is damaged"):
+        read_upgrade_journal(journal.path)
+
+
+def test_a_journal_is_not_begun_over_one_that_goes_on(journal: UpgradeJournal) -> None:
+    journal.add(Happening.FINISHED)
+    before = journal.path.read_bytes()
+    with pytest.raises(JournalError, match="was not taken back"):
+        begin_journal(journal.plan, {})
+    assert journal.path.read_bytes() == before
+
+
+def test_one_that_was_taken_back_is_kept_under_another_name(journal: UpgradeJournal) -> None:
+    journal.add(Happening.ROLLED_BACK)
+    before = journal.path.read_bytes()
+
+    begin_journal(journal.plan, {"head": "5678"})
+
+    assert read_upgrade_journal(journal.path).start == {"head": "5678"}
+    (kept,) = (file for file in journal.path.parent.iterdir() if file.name.startswith("upgrade-2"))
+    assert kept.read_bytes() == before
+
+
+def test_a_journal_that_cannot_be_written_is_told(journal: UpgradeJournal) -> None:
+    journal.path.unlink()
+    with pytest.raises(JournalError, match="cannot be written"):
+        journal.add(Happening.BEGUN, "a")

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.upgrading.site import copying, git, programs, python, step
+from upgrade_kit.backup.create import create_backup
+from upgrade_kit.errors import UpgradeError
+from upgrade_kit.model.plan import PlannedStep, Run, StepKind
+from upgrade_kit.model.step import Effect
+from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
+from upgrade_kit.upgrading.rollback import take_back, way_back
+from upgrade_kit.upgrading.upgrade import Part, Upgrade
+
+Begin = Callable[..., Upgrade]
+
+
+class Heard:
+    """Agrees, or not, and remembers what was said."""
+
+    def __init__(self, *, agrees: bool = True) -> None:
+        self.agreed = agrees
+        self.parts: tuple[str, ...] = ()
+        self.back: list[str] = []
+
+    def agrees_to_all(self, parts: tuple[str, ...]) -> bool:
+        self.parts = parts
+        return self.agreed
+
+    def came_back(self, part: str, evidence: str) -> None:
+        assert evidence
+        self.back.append(part)
+
+
+def rows(folder: Path) -> str:
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        return hashlib.sha256("\n".join(database.iterdump()).encode()).hexdigest()
+
+
+def steps(folder: Path, *, migration: str = "DELETE FROM qa_test") -> tuple[PlannedStep, ...]:
+    """A small upgrade: backup, copy of the settings, checkout, settings, migration."""
+    settings, work = folder / "local_settings.py", folder.parent / "work"
+    change = (
+        f"import sqlite3; db = sqlite3.connect({str(folder / 'site.db')!r}); db.execute({migration!r}); db.commit()"
+    )
+    return (
+        step("backup", kind=StepKind.BACKUP, effect=Effect.READ, backups=str(work / "backups")),
+        step("keep", copying(settings, work / "kept.py"), kind=StepKind.KEEP, effect=Effect.READ),
+        step(
+            "checkout",
+            Run(words=("git", "-C", str(folder), "checkout", "--quiet", "v0.3.0")),
+            kind=StepKind.CHECKOUT,
+            tag="v0.3.0",
+        ),
+        step("settings", python(f"open({str(settings)!r}, 'a').write('B = 2')"), kind=StepKind.SETTINGS),
+        step("migrate", python(change), kind=StepKind.LOADDATA, effect=Effect.IRREVERSIBLE),
+    )
+
+
+@pytest.fixture
+def upgraded(upgrade: Begin, folder: Path) -> Upgrade:
+    (folder / "local_settings.py").write_bytes(b"A = 1\r\n")
+    under_way = upgrade(*steps(folder))
+    create_backup(under_way.site.plan.database, to_dir=folder.parent / "work" / "backups")
+    with pytest.raises(Exception, match="migrate"):  # it prints nothing, so it is not proved
+        under_way.carry_out(Part())
+    return under_way
+
+
+def test_database_settings_and_checkout_come_back(upgraded: Upgrade, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone() == (0,)
+    heard = Heard()
+
+    assert take_back(upgraded.journal, upgraded.site, programs(), heard)
+
+    assert heard.back == ["checkout", "settings", "database"]
+    assert (folder / "local_settings.py").read_bytes() == b"A = 1\r\n"
+    assert git(folder, "rev-parse", "HEAD") == git(folder, "rev-parse", "v0.2.9.1^{commit}")
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0
+    assert read_upgrade_journal(upgraded.journal.path).is_taken_back
+
+
+def test_every_part_is_told_before_it_is_agreed_to(upgraded: Upgrade, folder: Path) -> None:
+    before = rows(folder)
+    heard = Heard(agrees=False)
+    assert not take_back(upgraded.journal, upgraded.site, programs(), heard)
+    assert [part.split(" ")[0] for part in heard.parts] == [
+        "The",
+        str(folder / "local_settings.py").split(" ")[0],
+        "git",
+    ]
+    assert rows(folder) == before
+    assert not read_upgrade_journal(upgraded.journal.path).has(Happening.ROLLBACK_BEGUN)
+
+
+def test_what_was_not_changed_is_not_touched(upgrade: Begin, folder: Path) -> None:
+    (folder / "local_settings.py").write_bytes(b"A = 1\r\n")
+    under_way = upgrade(*steps(folder))
+    create_backup(under_way.site.plan.database, to_dir=folder.parent / "work" / "backups")
+    under_way.carry_out(Part(last="keep"))
+    before, stamp = rows(folder), (folder / "local_settings.py").stat().st_mtime_ns
+
+    back = way_back(under_way.journal, under_way.site)
+    assert back.parts() == ()
+    assert take_back(under_way.journal, under_way.site, programs(), Heard())
+    assert rows(folder) == before
+    assert (folder / "local_settings.py").stat().st_mtime_ns == stamp
+
+
+def test_a_migration_with_no_backup_in_the_journal_is_told_and_nothing_done(upgrade: Begin, folder: Path) -> None:
+    (folder / "local_settings.py").write_bytes(b"A = 1\r\n")
+    under_way = upgrade(*steps(folder))
+    with pytest.raises(Exception, match="migrate"):
+        under_way.carry_out(Part(first="checkout"))
+    head = git(folder, "rev-parse", "HEAD")
+    with pytest.raises(UpgradeError, match="names no backup from before"):
+        take_back(under_way.journal, under_way.site, programs(), Heard())
+    assert git(folder, "rev-parse", "HEAD") == head
+
+
+def test_a_checkout_that_git_refuses_stops_before_anything_else(upgraded: Upgrade, folder: Path) -> None:
+    (folder / "manage.py").write_text("# changed by hand\n", encoding="utf-8")
+    before = rows(folder)
+    with pytest.raises(UpgradeError, match="git did not check out"):
+        take_back(upgraded.journal, upgraded.site, programs(), Heard())
+    assert rows(folder) == before
+    assert (folder / "local_settings.py").read_bytes() != b"A = 1\r\n"
+
+    git(folder, "checkout", "--quiet", "--", "manage.py")
+    assert take_back(upgraded.journal, upgraded.site, programs(), Heard())
+    assert (folder / "local_settings.py").read_bytes() == b"A = 1\r\n"
+
+
+def test_a_branch_that_was_checked_out_is_again(upgrade: Begin, folder: Path) -> None:
+    (folder / "local_settings.py").write_bytes(b"A = 1\r\n")
+    git(folder, "checkout", "--quiet", "-b", "ours")
+    under_way = upgrade(*steps(folder))
+    under_way.journal.start = {**under_way.journal.start, "branch": "ours"}
+    create_backup(under_way.site.plan.database, to_dir=folder.parent / "work" / "backups")
+    under_way.carry_out(Part(last="checkout"))
+    assert take_back(under_way.journal, under_way.site, programs(), Heard())
+    assert git(folder, "symbolic-ref", "--short", "HEAD") == "ours"

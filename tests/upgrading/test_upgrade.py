@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.upgrading.site import Talked, copying, noted, noting, python, step
+from upgrade_kit.errors import StepFailedError, UsageError
+from upgrade_kit.model.plan import Actor, Run, StepKind
+from upgrade_kit.model.step import Effect
+from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
+from upgrade_kit.upgrading.upgrade import NotAgreedError, Part, Upgrade, own_program, rehearse
+
+Begin = Callable[..., Upgrade]
+
+
+def told(upgrade: Upgrade) -> list[tuple[str, str]]:
+    return [(event.what.value, event.step) for event in read_upgrade_journal(upgrade.journal.path).events]
+
+
+def test_steps_are_carried_out_in_order_and_noted_before_and_after(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(step("a", noting(folder, "a")), step("b", noting(folder, "b1"), noting(folder, "b2")))
+    under_way.carry_out(Part())
+    assert noted(folder) == ["a", "b1", "b2"]
+    assert told(under_way) == [("begun", "a"), ("proved", "a"), ("begun", "b"), ("proved", "b"), ("finished", "")]
+
+
+def test_a_second_time_nothing_is_done_again(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(step("a", noting(folder, "a")))
+    under_way.carry_out(Part())
+    under_way.carry_out(Part())
+    assert noted(folder) == ["a"]
+    assert isinstance(under_way.talk, Talked)
+    assert under_way.talk.ended == [("a", "done"), ("a", "done before")]
+
+
+class TestFailure:
+    def test_the_first_error_stops_with_all_that_a_person_needs(self, upgrade: Begin, folder: Path) -> None:
+        broken = python("print('the disk is full'); raise SystemExit(4)")
+        under_way = upgrade(step("a", broken), step("b", noting(folder, "b")))
+
+        with pytest.raises(StepFailedError) as raised:
+            under_way.carry_out(Part())
+
+        error = raised.value
+        assert "ended with status 4" in error.message
+        assert str(folder.parent / "work" / "logs" / "01-a.log") in error.message
+        assert error.last_lines == ("the disk is full",)
+        assert "upgrade-kit upgrade SITE --rollback" in error.hint
+        assert not error.refused
+        assert noted(folder) == []
+        assert told(under_way) == [("begun", "a"), ("failed", "a")]
+
+    def test_started_again_it_goes_on_at_the_step_that_failed(self, upgrade: Begin, folder: Path) -> None:
+        flag = folder / "repaired"
+        fragile = python(f"import os, sys; sys.exit(0 if os.path.exists({str(flag)!r}) else 1)")
+        under_way = upgrade(step("a", noting(folder, "a")), step("b", fragile), step("c", noting(folder, "c")))
+        with pytest.raises(StepFailedError):
+            under_way.carry_out(Part())
+        flag.touch()
+        under_way.carry_out(Part())
+        assert noted(folder) == ["a", "c"]
+
+    def test_programs_that_end_well_are_no_proof(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(step("a", noting(folder, "a"), kind=StepKind.CHECKOUT, tag="v0.3.0"))
+        with pytest.raises(StepFailedError, match="ended well, but what is checked out is"):
+            under_way.carry_out(Part())
+        assert not under_way.journal.is_settled("a")
+
+    def test_a_check_that_says_no_is_told_apart_from_one_that_breaks(self, upgrade: Begin) -> None:
+        for status, refused in ((1, True), (3, False)):
+            under_way = upgrade(step("a", python(f"raise SystemExit({status})"), kind=StepKind.VERDICT))
+            with pytest.raises(StepFailedError) as raised:
+                under_way.carry_out(Part())
+            assert raised.value.refused is refused
+            under_way.journal.add(Happening.ROLLED_BACK)
+
+    def test_a_status_that_the_plan_accepts_is_none(self, upgrade: Begin) -> None:
+        upgrade(step("a", python("raise SystemExit(1)", accepts=(0, 1)))).carry_out(Part())
+
+    def test_one_that_takes_too_long_is_told_with_its_limit(self, upgrade: Begin) -> None:
+        under_way = upgrade(step("a", python("import time; time.sleep(60)", limit_seconds=0.3)))
+        with pytest.raises(StepFailedError, match=r"ended at its limit of 0\.3 s"):
+            under_way.carry_out(Part())
+
+    def test_a_program_that_is_not_there_fails_its_step(self, upgrade: Begin) -> None:
+        under_way = upgrade(step("a", Run(words=("no-such-program",))))
+        with pytest.raises(StepFailedError, match="cannot be started"):
+            under_way.carry_out(Part())
+        assert told(under_way)[-1] == ("failed", "a")
+
+
+class TestAgreement:
+    def test_what_is_not_agreed_to_is_not_begun(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(step("a", noting(folder, "a")), step("b", noting(folder, "b")), talk=Talked(refuses={"b"}))
+        with pytest.raises(NotAgreedError):
+            under_way.carry_out(Part())
+        assert noted(folder) == ["a"]
+        assert not under_way.journal.began("b")
+
+    def test_a_step_that_only_reads_is_not_asked_for(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(step("a", noting(folder, "a"), effect=Effect.READ), talk=Talked(refuses={"a"}))
+        under_way.carry_out(Part())
+        assert isinstance(under_way.talk, Talked)
+        assert under_way.talk.asked == []
+
+    def test_what_is_done_already_is_neither_asked_for_nor_done(self, upgrade: Begin, folder: Path) -> None:
+        done = step("a", noting(folder, "a"), kind=StepKind.CHECKOUT, tag="v0.2.9.1")
+        under_way = upgrade(done, talk=Talked(refuses={"a"}))
+        under_way.carry_out(Part())
+        assert noted(folder) == []
+        assert isinstance(under_way.talk, Talked)
+        assert under_way.talk.ended == [("a", "done already")]
+
+
+class TestPerson:
+    def test_what_a_person_has_done_is_noted(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(step("a", noting(folder, "never"), kind=StepKind.LOOK, actor=Actor.PERSON))
+        under_way.carry_out(Part())
+        assert noted(folder) == []
+        assert told(under_way)[0] == ("proved", "a")
+
+    def test_what_does_not_show_is_asked_for_again(self, upgrade: Begin) -> None:
+        under_way = upgrade(step("a", kind=StepKind.CHECKOUT, actor=Actor.PERSON, tag="v0.3.0"))
+        under_way.carry_out(Part())
+        assert isinstance(under_way.talk, Talked)
+        assert len(under_way.talk.stayed) == 2
+        assert told(under_way)[0] == ("left", "a")
+
+    def test_what_is_left_for_later_holds_nothing_up(self, upgrade: Begin, folder: Path) -> None:
+        by_person = step("a", kind=StepKind.LOOK, actor=Actor.PERSON)
+        under_way = upgrade(by_person, step("b", noting(folder, "b")), talk=Talked(has_not_done={"a"}))
+        under_way.carry_out(Part())
+        assert noted(folder) == ["b"]
+
+
+class TestPart:
+    def test_until_stops_after_a_step_and_is_no_end(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(*(step(id_, noting(folder, id_)) for id_ in "abc"))
+        under_way.carry_out(Part(last="b"))
+        assert noted(folder) == ["a", "b"]
+        assert not under_way.journal.has(Happening.FINISHED)
+        under_way.carry_out(Part())
+        assert noted(folder) == ["a", "b", "c"]
+
+    def test_from_step_takes_those_before_as_done_and_notes_who_said_so(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(*(step(id_, noting(folder, id_)) for id_ in "abc"))
+        under_way.carry_out(Part(first="c"))
+        assert noted(folder) == ["c"]
+        assert told(under_way)[:2] == [("assumed", "a"), ("assumed", "b")]
+
+    @pytest.mark.parametrize(
+        ("part", "wrong"),
+        [
+            (Part(first="x"), "--from-step x: the plan has no such step"),
+            (Part(last="x"), "--until x: the plan has no such step"),
+            (Part(first="b", last="a"), "--until a comes before --from-step b"),
+        ],
+    )
+    def test_what_is_no_part_is_refused_before_anything_is_done(
+        self, upgrade: Begin, folder: Path, part: Part, wrong: str
+    ) -> None:
+        under_way = upgrade(step("a", noting(folder, "a")), step("b", noting(folder, "b")))
+        with pytest.raises(UsageError, match=wrong):
+            under_way.carry_out(part)
+        assert noted(folder) == []
+        assert told(under_way) == []
+
+
+def test_a_copy_is_its_owners_alone_and_proved(upgrade: Begin, folder: Path) -> None:
+    settings, kept = folder / "local_settings.py", folder.parent / "work" / "kept" / "local_settings.py"
+    settings.write_bytes(b"PASSWORD = 'x'\r\n")
+    under_way = upgrade(step("a", copying(settings, kept), kind=StepKind.KEEP))
+    under_way.carry_out(Part())
+    assert kept.read_bytes() == settings.read_bytes()
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_copy_of_nothing_fails_its_step(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(step("a", copying(folder / "gone", folder.parent / "work" / "kept"), kind=StepKind.KEEP))
+    with pytest.raises(StepFailedError, match="cannot be copied"):
+        under_way.carry_out(Part())
+
+
+def test_the_kits_own_program_is_the_one_that_runs() -> None:
+    words = own_program(Run(words=("upgrade-kit", "--version"))).words
+    assert words[1:] == ("-m", "upgrade_kit", "--version")
+    assert own_program(Run(words=("git", "status"))).words == ("git", "status")
+
+
+def test_a_rehearsal_tells_of_each_step_and_writes_nothing(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(
+        step("a", kind=StepKind.CHECKOUT, tag="v0.2.9.1"),
+        step("b", noting(folder, "b"), kind=StepKind.CHECKOUT, tag="v0.3.0"),
+        step("c", noting(folder, "c")),
+        step("d", kind=StepKind.LOOK, actor=Actor.PERSON),
+    )
+    seen: list[str] = []
+    rehearse(under_way.journal, under_way.site, lambda one, state: seen.append(f"{one.id}: {state}"))
+
+    assert [line.split(" (")[0] for line in seen] == [
+        "a: done already: v0.2.9.1",
+        next(line for line in seen if line.startswith("b: to do: what is checked out is")),
+        "c: to do",
+        "d: to be done by a person",
+    ]
+    assert noted(folder) == []
+    assert told(under_way) == []

@@ -1,0 +1,361 @@
+"""``upgrade-kit upgrade``: carry the plan out, stop at the first error, go on from there, or take it all back."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from textwrap import wrap
+from typing import TextIO
+
+from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.options import default_site
+from upgrade_kit.cli.streams import Streams, without_passwords
+from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.checkout import SiteFolder, find_site
+from upgrade_kit.deployment.plan_facts import Wishes, plan_facts
+from upgrade_kit.deployment.survey import resolve_address, survey
+from upgrade_kit.errors import SiteError, StepFailedError, UpgradeError, UsageError
+from upgrade_kit.model.plan import Plan, PlannedStep
+from upgrade_kit.model.step import Effect
+from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.planning.plan import make_plan
+from upgrade_kit.preflight.journey import path_of
+from upgrade_kit.report.shells import SHELLS, step_lines
+from upgrade_kit.report.terminal import known_encoding, visible
+from upgrade_kit.upgrading.journal import (
+    JOURNAL_NAME,
+    Happening,
+    UpgradeJournal,
+    begin_journal,
+    read_upgrade_journal,
+)
+from upgrade_kit.upgrading.lock import locked, marked
+from upgrade_kit.upgrading.proofs import SiteAccess, commit_of
+from upgrade_kit.upgrading.rollback import take_back
+from upgrade_kit.upgrading.running import Programs
+from upgrade_kit.upgrading.upgrade import NotAgreedError, Part, Upgrade, rehearse
+
+_WIDTH = 76  # of prose; commands are never wrapped
+# What belongs to the kit's own Python, or to some other Django, and would lead the site's astray.
+_NOT_THE_SITES = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "DJANGO_SETTINGS_MODULE")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``upgrade``."""
+    parser.add_argument(
+        "site", nargs="?", metavar="SITE", help="folder of the QATrack+ checkout (default: the current folder)"
+    )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="where the settings do not tell it; the password may come from UPGRADE_KIT_PASSWORD",
+    )
+    parser.add_argument("--to", dest="target", metavar="VERSION", default="0.3.0", help="target (default: %(default)s)")
+    parser.add_argument("--python", metavar="PATH", help="the Python for the target, where it is not found by itself")
+    parser.add_argument(
+        "--site-python", metavar="PATH", help="the Python of the environment in which the site runs now"
+    )
+    parser.add_argument(
+        "--remote", metavar="URL", default="", help="the git repository to fetch from (default: QATrack+'s own)"
+    )
+    parser.add_argument(
+        "--to-dir",
+        metavar="DIR",
+        help="where backups, copies, logs and the journal are kept (default: SITE-upgrade, beside SITE)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show which steps are done and which are to do")
+    parser.add_argument("--until", metavar="STEP", default="", help="stop after this step")
+    parser.add_argument("--from-step", metavar="STEP", default="", help="take the steps before this one as done")
+    parser.add_argument(
+        "--yes", action="store_true", help="ask nothing; what only a person can do is left, and told at the end"
+    )
+    parser.add_argument(
+        "--rollback", action="store_true", help="bring database, settings and checkout back to what they were"
+    )
+    parser.add_argument("--no-color", action="store_true", help="no colour")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show what the programs print")
+
+
+def run(arguments: Namespace, streams: Streams) -> Exit:
+    """Begin an upgrade, go on with one, rehearse it, or take it back.
+
+    Raises:
+        UsageError: options contradict each other, or nobody can be asked.
+        UpgradeKitError: it cannot begin or go on.
+    """
+    _check(arguments, streams)
+    root = _root(arguments)
+    work = _work(arguments, root)
+    command = _command(arguments, root)
+    journal = _begun(work)
+    if journal is not None and journal.has(Happening.ROLLBACK_BEGUN) and not arguments.rollback:
+        raise UpgradeError("this upgrade is being taken back.", hint=f"Go on with that: {command} --rollback")
+    if journal is None and arguments.rollback:
+        raise UsageError(f"--rollback: {work} holds no upgrade that has begun", hint="Name its folder with --to-dir.")
+    plan = _plan(arguments, streams, root, work) if journal is None else journal.plan
+    site = _access(arguments, streams, plan)
+    console = Console(streams, yes=arguments.yes, quiet=arguments.quiet)
+    if arguments.dry_run:
+        rehearse(journal or UpgradeJournal(path=work / JOURNAL_NAME, plan=plan, start={}), site, console.rehearsed)
+        return Exit.DONE
+    _make_work(work)
+    with locked(work):
+        # read again: until now somebody else may have written to it
+        journal = begin_journal(plan, _start(site)) if journal is None else read_upgrade_journal(journal.path)
+        programs = Programs(environment=_environment(streams, work), secrets=_secrets(streams, site), show=console.line)
+        for log in (work / "logs").glob("*.log"):
+            programs.mask(log)  # where the one before came to a sudden end
+        if arguments.rollback:
+            return _take_back(console, journal, site, programs)
+        upgrade = Upgrade(journal=journal, site=site, programs=programs, talk=console, way_back=f"{command} --rollback")
+        return _carry_out(upgrade, Part(first=arguments.from_step, last=arguments.until), console)
+
+
+def _carry_out(upgrade: Upgrade, part: Part, console: Console) -> Exit:
+    try:
+        upgrade.carry_out(part)
+    except StepFailedError as error:
+        console.failed(error)
+        return Exit.FINDINGS if error.refused else Exit.FAILED
+    except NotAgreedError as stop:
+        console.say(f"Stopped before {stop.step.id}; nothing of it was done. The same command goes on from here.")
+        return Exit.FINDINGS
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            "the step that was under way is not noted as done. The same command goes on from here; to take the "
+            f"upgrade back: {upgrade.way_back}"
+        ) from stop
+    console.finished(upgrade.journal, until=part.last)
+    return Exit.DONE
+
+
+def _take_back(console: Console, journal: UpgradeJournal, site: SiteAccess, programs: Programs) -> Exit:
+    if not take_back(journal, site, programs, console):
+        console.say("Nothing was taken back.")
+        return Exit.FINDINGS
+    console.say(
+        f"The upgrade is taken back to {journal.plan.versions[0]}. Everything that it kept is in {journal.plan.work}."
+    )
+    return Exit.DONE
+
+
+def _check(arguments: Namespace, streams: Streams) -> None:
+    if arguments.rollback and (arguments.from_step or arguments.until or arguments.dry_run):
+        raise UsageError("--rollback goes with no other step", hint="Leave out --from-step, --until and --dry-run.")
+    if not (arguments.yes or arguments.dry_run or streams.can_ask()):
+        raise UsageError(
+            "upgrade asks before each step that writes, and here is nobody to ask (standard input is no terminal)",
+            hint="Run it in a terminal, or say --yes; --dry-run shows what it would do.",
+        )
+
+
+def _root(arguments: Namespace) -> Path:
+    folder = find_site(default_site(arguments.site, None) or ".")
+    if isinstance(folder, Unobserved):
+        raise SiteError(folder.reason, hint="Name the folder of the checkout, the one with manage.py.")
+    assert isinstance(folder, SiteFolder)  # noqa: S101 - for the type checker
+    return folder.root.absolute()
+
+
+def _work(arguments: Namespace, root: Path) -> Path:
+    work = Path(arguments.to_dir).absolute() if arguments.to_dir else root.with_name(f"{root.name}-upgrade")
+    if work.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            f"--to-dir {work}: this is inside the checkout, which the upgrade replaces",
+            hint="Name a folder beside it.",
+        )
+    return work
+
+
+def _make_work(work: Path) -> None:
+    try:
+        work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (work / "logs").mkdir(exist_ok=True)
+    except OSError as error:
+        raise UpgradeError(
+            f"{work}: the work folder cannot be made: {error.strerror or error}.",
+            hint="Name a folder that you may write to with --to-dir.",
+        ) from error
+
+
+def _begun(work: Path) -> UpgradeJournal | None:
+    path = work / JOURNAL_NAME
+    if not path.exists():
+        return None
+    journal = read_upgrade_journal(path)
+    return None if journal.is_taken_back else journal
+
+
+def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Plan:
+    graph = VersionGraph.load()
+    deployment = survey(
+        root,
+        database=arguments.database,
+        password=streams.password(),
+        environment=streams.environment,
+        python=None if arguments.python is None else Path(arguments.python),
+    )
+    path = path_of(deployment, arguments.target, graph=graph)
+    if isinstance(path, Unobserved):
+        raise UpgradeError(f"{path.reason}.", hint="upgrade-kit preflight tells the cause and the way on.")
+    if not path.hops:
+        raise UpgradeError(f"the site is at {path.target.version} already: there is nothing to upgrade.")
+    facts = plan_facts(
+        deployment,
+        path,
+        resolve_address(root, database=arguments.database, password=streams.password()),
+        database_option=arguments.database is not None,
+        has_password=streams.password() is not None,
+        wishes=Wishes(
+            work=work,
+            python=None if arguments.python is None else Path(arguments.python),
+            site_python=None if arguments.site_python is None else Path(arguments.site_python),
+            remote=arguments.remote,
+        ),
+    )
+    if facts.open_questions:
+        raise UpgradeError(
+            f"what the plan has to know of this site is not all known: {' '.join(facts.open_questions)}",
+            hint="upgrade-kit plan shows what would be done on these guesses.",
+        )
+    return make_plan(facts, path)
+
+
+def _access(arguments: Namespace, streams: Streams, plan: Plan) -> SiteAccess:
+    def address() -> DatabaseAddress:
+        found = resolve_address(plan.site, database=arguments.database, password=streams.password())
+        if isinstance(found, Unobserved):
+            raise UpgradeError(f"the site's database is not known: {found.reason}.", hint="Name it with --database.")
+        return found
+
+    return SiteAccess(
+        plan=plan, address=address, releases=VersionGraph.load().releases, environment=dict(streams.environment)
+    )
+
+
+def _start(site: SiteAccess) -> dict[str, str]:
+    head = commit_of(site, "HEAD")
+    if isinstance(head, Unobserved):
+        raise SiteError(
+            f"{site.plan.site}: git does not say what is checked out: {head.reason}.",
+            hint="An upgrade replaces the code with git; the site must be a checkout of QATrack+'s repository.",
+        )
+    branch = site.said("git", "-C", site.plan.site, "symbolic-ref", "--quiet", "--short", "HEAD")
+    return {"head": head} if isinstance(branch, Unobserved) else {"head": head, "branch": branch}
+
+
+def _environment(streams: Streams, work: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in streams.environment.items() if name not in _NOT_THE_SITES}
+    return marked({**inherited, "PYTHONUNBUFFERED": "1"}, work)
+
+
+def _secrets(streams: Streams, site: SiteAccess) -> tuple[str, ...]:
+    return tuple({secret for secret in (streams.password(), site.address().password) if secret})
+
+
+def _command(arguments: Namespace, root: Path) -> str:
+    work = f" --to-dir {quoted(arguments.to_dir)}" if arguments.to_dir else ""
+    return f"upgrade-kit upgrade {quoted(str(root))}{work}"
+
+
+class Console:
+    """The person at the console, asked unless ``--yes`` says that nobody is."""
+
+    def __init__(self, streams: Streams, *, yes: bool, quiet: bool) -> None:
+        self._streams = streams
+        self._yes = yes
+        self._quiet = quiet
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        out: TextIO = self._streams.out
+        encoding = known_encoding(getattr(out, "encoding", None) or "utf-8")
+        out.write(visible(without_passwords(text), encoding) + "\n")
+        out.flush()
+
+    def line(self, text: str) -> None:
+        """Show a line that a program printed."""
+        if not self._quiet:
+            self.say(f"    | {text}")
+
+    def begin(self, number: int, total: int, step: PlannedStep) -> None:
+        """Tell that a step's turn has come."""
+        self.say(f"[{number}/{total}] {step.title} ({step.id})")
+
+    def end(self, _step: PlannedStep, word: str, evidence: str) -> None:
+        """Tell what became of it."""
+        self.say(f"    {word}{f': {evidence}' if evidence else ''}")
+
+    def stays(self, _step: PlannedStep, reason: str) -> None:
+        """Tell that what a person says to have done does not show."""
+        self.say(f"    not yet: {reason}")
+
+    def agrees(self, step: PlannedStep) -> bool:
+        """Ask whether a step that writes may be carried out; one that cannot be taken back is asked for by name."""
+        self._tell_what_comes(step)
+        if self._yes:
+            return True
+        if step.effect is Effect.IRREVERSIBLE:
+            self.say("    !!! POINT OF NO RETURN: after this step, only the backup leads back !!!")
+            return self._answer(f"    Type {step.id} to go on, anything else to stop: ") == step.id
+        return self._answer("    Do this? [y/N] ").casefold() in {"y", "yes"}
+
+    def has_done(self, step: PlannedStep) -> bool:
+        """Ask whether a person has done what only a person can do."""
+        self._tell_what_comes(step)
+        if self._yes:
+            return False
+        return self._answer("    Done? [y, or Enter to leave it for later] ").casefold() in {"y", "yes"}
+
+    def rehearsed(self, step: PlannedStep, state: str) -> None:
+        """Tell what would be done."""
+        self.say(f"{step.effect.value:13s} {step.id:28s} {step.title}")
+        self.say(f"    {state}")
+
+    def failed(self, error: StepFailedError) -> None:
+        """Tell which step failed, the end of what its program printed, and the ways on and back."""
+        err = self._streams.err
+        encoding = known_encoding(getattr(err, "encoding", None) or "utf-8")
+        lines = [
+            "",
+            *(f"    | {line}" for line in error.last_lines if self._quiet),
+            f"upgrade-kit: {error.message}",
+            error.hint,
+        ]
+        err.write("\n".join(visible(without_passwords(line), encoding) for line in lines) + "\n")
+
+    def finished(self, journal: UpgradeJournal, *, until: str) -> None:
+        """Tell what is done and what is left to a person."""
+        left = [step for step in journal.plan.steps if (last := journal.last(step.id)) and last.what is Happening.LEFT]
+        if until:
+            self.say(f"Done until {until}. The same command without --until goes on.")
+        else:
+            self.say(f"The site is at {journal.plan.versions[-1]}.")
+        for step in left:
+            self.say(f"Left to you: {step.title} ({step.id})")
+            self._tell_what_comes(step)
+        self.say(f"What the upgrade kept, the way back among it, is in {journal.plan.work}.")
+
+    def agrees_to_all(self, parts: tuple[str, ...]) -> bool:
+        """Show all that a rollback does, and ask once."""
+        self.say("Taking the upgrade back:")
+        for part in parts:
+            self.say(f"    {part}")
+        return self._yes or self._answer("Do this? [y/N] ").casefold() in {"y", "yes"}
+
+    def came_back(self, part: str, evidence: str) -> None:
+        """Tell that a part is back."""
+        self.say(f"    {part} is back{f': {evidence}' if evidence else ''}")
+
+    def _tell_what_comes(self, step: PlannedStep) -> None:
+        if step.why:
+            for line in wrap(step.why, _WIDTH):
+                self.say(f"    {line}")
+        for line in step_lines(step, SHELLS[0] if os.name == "nt" else SHELLS[1]):
+            self.say(f"        {line}")
+
+    def _answer(self, question: str) -> str:
+        return self._streams.ask(question)

@@ -1,0 +1,215 @@
+"""Takes an upgrade back: database, settings and checkout as they were, as far as the journal proves it can."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from upgrade_kit.backup.restore import restore_backup
+from upgrade_kit.deployment.connection import open_database
+from upgrade_kit.deployment.manifests import file_sha256, find_backups
+from upgrade_kit.errors import UpgradeError
+from upgrade_kit.model.plan import CopyFile, Run, StepKind
+from upgrade_kit.model.step import Effect
+from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
+from upgrade_kit.upgrading.proofs import SiteAccess, commit_of
+from upgrade_kit.upgrading.running import Programs
+from upgrade_kit.upgrading.upgrade import copy_privately
+
+_OF_DATABASE = frozenset((StepKind.SYNCDB, StepKind.MIGRATE, StepKind.LOADDATA, StepKind.CALCS))
+
+
+class Told(Protocol):
+    """Who hears what is taken back, and agrees."""
+
+    def agrees_to_all(self, parts: tuple[str, ...]) -> bool:
+        """Ask whether all of this may be done."""
+
+    def came_back(self, part: str, evidence: str) -> None:
+        """Tell that a part is back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayBack:
+    """What there is to take back.
+
+    Attributes:
+        manifest: of the backup to restore; ``None`` where the database was not written to.
+        settings: the copies to put back, each with its place.
+        head: the commit to check out; empty where that is checked out.
+        branch: the branch that was checked out; empty where none was.
+        environment: the virtual environment to put back, and its copy; ``None`` where it was not changed.
+        left: what stays as the upgrade left it, one sentence each.
+    """
+
+    manifest: Path | None
+    settings: tuple[CopyFile, ...]
+    head: str
+    branch: str
+    environment: tuple[Path, Path] | None
+    left: tuple[str, ...]
+
+    def parts(self) -> tuple[str, ...]:
+        """Return what will be done, one sentence each."""
+        sentences = [f"The database is restored from {self.manifest}."] if self.manifest else []
+        sentences += [f"{copy.target} gets the text of {copy.source} again." for copy in self.settings]
+        if self.environment:
+            sentences.append(f"{self.environment[0]} becomes the copy {self.environment[1]} again.")
+        if self.head:
+            sentences.append(f"git checks out {self.branch or self.head[:12]} again.")
+        return tuple(sentences)
+
+
+def way_back(journal: UpgradeJournal, site: SiteAccess) -> WayBack:
+    """Find out what an upgrade changed, and what leads back.
+
+    Raises:
+        UpgradeError: the database was written to, and the journal names no backup from before.
+        UpgradeKitError: the site cannot be looked at.
+    """
+    head = journal.start.get("head", "")
+    now = commit_of(site, "HEAD")
+    return WayBack(
+        manifest=_manifest(journal, site),
+        settings=tuple(copy for copy in _copies(journal) if _differs(copy)),
+        head=head if head and now != head else "",
+        branch=journal.start.get("branch", ""),
+        environment=_environment(journal),
+        left=_left(journal),
+    )
+
+
+def take_back(journal: UpgradeJournal, site: SiteAccess, programs: Programs, told: Told) -> bool:
+    """Take an upgrade back; started again after it was stopped, it goes on.
+
+    Returns:
+        Whether it was agreed to.
+
+    Raises:
+        UpgradeError: something does not come back; says what is back and what is not.
+        UpgradeKitError: the backup cannot be restored.
+    """
+    back = way_back(journal, site)
+    if not told.agrees_to_all((*back.parts(), *back.left)):
+        return False
+    journal.add(Happening.ROLLBACK_BEGUN)
+    if back.head:
+        # first: the database of the old release is of no use to the code of the new one
+        _check_out(back, site, programs)
+        told.came_back("checkout", back.branch or back.head[:12])
+    for copy in back.settings:
+        copy_privately(copy)
+        told.came_back("settings", str(copy.target))
+    if back.environment is not None:
+        told.came_back("environment", f"what the upgrade made of it is in {_put_back(*back.environment)}")
+    if back.manifest is not None:
+        restored = restore_backup(back.manifest, database=site.address(), replace=True)
+        told.came_back("database", "; ".join(restored.proof[-1:]))
+    journal.add(Happening.ROLLED_BACK)
+    return True
+
+
+def _manifest(journal: UpgradeJournal, site: SiteAccess) -> Path | None:
+    written = [
+        step.id
+        for step in journal.plan.steps
+        if step.kind in _OF_DATABASE and step.effect is not Effect.READ and journal.began(step.id)
+    ]
+    manifests = journal.details_of("manifest")
+    if not written:
+        return None
+    if not manifests:
+        raise UpgradeError(
+            f"{', '.join(written)} may have written to the database, and the journal names no backup from before.",
+            hint="Restore one that you know of: upgrade-kit backup restore MANIFEST --database URL --replace",
+        )
+    first = Path(manifests[0])
+    with open_database(site.address()) as session:
+        current = {backup.made.manifest.absolute() for backup in find_backups((first.parent,), session).current}
+    return None if first.absolute() in current else first
+
+
+def _copies(journal: UpgradeJournal) -> tuple[CopyFile, ...]:
+    """Return the first copy of each file that was kept, turned round."""
+    copies: dict[Path, CopyFile] = {}
+    for step in journal.plan.steps:
+        for action in step.actions:
+            if isinstance(action, CopyFile) and journal.is_settled(step.id) and action.target.is_file():
+                copies.setdefault(action.source, CopyFile(source=action.target, target=action.source))
+    return tuple(copies.values())
+
+
+def _differs(copy: CopyFile) -> bool:
+    return not copy.target.is_file() or file_sha256(copy.source) != file_sha256(copy.target)
+
+
+def _environment(journal: UpgradeJournal) -> tuple[Path, Path] | None:
+    """Return the environment that the upgrade changed in its place, and the copy from before."""
+    for step in journal.plan.steps:
+        if step.kind is not StepKind.KEEP or not journal.is_settled(step.id):
+            continue
+        environment = step.fact("environment")
+        copy = Path(step.fact("kept")) / f"environment-{journal.plan.versions[0]}"
+        changed = any(
+            other.kind is StepKind.REQUIREMENTS and other.fact("environment") == environment and journal.began(other.id)
+            for other in journal.plan.steps
+        )
+        if environment and changed and copy.is_dir():
+            return Path(environment), copy
+    return None
+
+
+def _put_back(environment: Path, copy: Path) -> Path:
+    """Move the copy of an environment to its place, and what is there out of the way; return where that is.
+
+    Raises:
+        UpgradeError: one of the two cannot be moved.
+    """
+    aside = environment.with_name(f"{environment.name}.upgraded")
+    partial = environment.with_name(f"{environment.name}.part")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(copy, partial, symlinks=True)  # it may be on another disk
+        if environment.exists() and not aside.exists():
+            environment.rename(aside)
+        shutil.rmtree(environment, ignore_errors=True)
+        partial.rename(environment)
+        copy.rename(copy.with_name(f"{copy.name}.restored"))
+    except OSError as error:
+        raise UpgradeError(
+            f"{environment}: the environment cannot be put back: {error.strerror or error}.",
+            hint=f"Is a program of it still running? End it, then type the same command again. Its copy is {copy}.",
+        ) from error
+    return aside
+
+
+def _check_out(back: WayBack, site: SiteAccess, programs: Programs) -> None:
+    name = back.branch or back.head
+    if back.branch and commit_of(site, f"refs/heads/{back.branch}") != back.head:
+        name = back.head
+    ran = programs.run(
+        Run(words=("git", "-C", str(site.plan.site), "checkout", name), limit_seconds=600),
+        site.plan.work / "logs" / "rollback.log",
+    )
+    now = commit_of(site, "HEAD")
+    if ran.status != 0 or isinstance(now, Unobserved) or now != back.head:
+        raise UpgradeError(
+            f"git did not check out {name}: {' / '.join(ran.last_lines[-3:])}.",
+            hint="Nothing else was taken back yet. Save what git names, then type the same command again.",
+        )
+
+
+def _left(journal: UpgradeJournal) -> tuple[str, ...]:
+    left = [
+        f"{step.title}: stays as it is. {step.back}".strip()
+        for step in journal.plan.steps
+        if journal.began(step.id)
+        and step.effect is not Effect.READ
+        and step.kind in (StepKind.ENVIRONMENT, StepKind.REQUIREMENTS, StepKind.COLLECTSTATIC, StepKind.SERVE)
+    ]
+    if any(step.kind is StepKind.MIGRATE and journal.began(step.id) for step in journal.plan.steps):
+        left.append("Copies of uploaded files that the migration made stay; the originals were never moved.")
+    return tuple(left)
