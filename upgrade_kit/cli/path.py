@@ -61,6 +61,7 @@ def _observed_version(arguments: Namespace, streams: Streams) -> Version:
         password=streams.password(),
         interpreters=False,
         data=False,
+        server=False,
     )
     version = starting_version(deployment)
     if deployment.versions_agree is False and not arguments.quiet:

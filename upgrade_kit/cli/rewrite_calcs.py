@@ -116,6 +116,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         password=streams.password(),
         interpreters=False,
         data=False,
+        server=False,
         environment=streams.environment,
         backup_folders=backup_folders(site, arguments.database, arguments.backup) if arguments.apply else (),
     )
