@@ -47,7 +47,7 @@ def read_data_ahead(
         tables = session.table_names()
         schema = read_schema(session, tables, releases)
         if schema.version is None or schema.towards is not None:
-            return Unobserved("the schema is at the end of no version's migrations, see UK301 and UK302")
+            return Unobserved("the schema is at the end of no version's migrations, see UK301 and UK302", asked=False)
         ahead = [item for item in preconditions if item.source >= schema.version]
         drift = read_drift(session, tables, schema.version, models)
         orphans = read_orphans(session, schema.version, models)
