@@ -72,6 +72,7 @@ def _work_ahead(path: UpgradePath | Unobserved, plan: RewritePlan | Unobserved) 
     "A verified backup of the database as it stands exists",
     reads=BackupsOfSite,
     section="docs/install/win.rst and linux.rst (v0.3.0), Backing up your database",
+    remedy="Stop the site, make a backup with upgrade-kit backup, and let nobody work in it before the upgrade.",
 )
 def verified_backup_exists(fact: BackupsOfSite) -> Answer:
     """The migration cannot be undone; a backup that was never proved is a hope."""

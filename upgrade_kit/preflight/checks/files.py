@@ -69,6 +69,7 @@ class MigrationRecord:
     "There is room for what the upgrade writes",
     reads=RoomOnPath,
     section="migration attachments.0002 (v0.3.0) copies every upload; docs/facts.md, Uploads",
+    remedy="Free as much room as is named, or move the folder to a larger disk.",
 )
 def disk_has_room(fact: RoomOnPath) -> Answer:
     """A full disk stops the migration half way, or the copying of an upload."""
@@ -151,6 +152,7 @@ def _mib(size: int) -> str:
     "The migration's log holds its list, and nothing that failed",
     reads=MigrationRecord,
     section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, migrate.log",
+    remedy="Look for the files in a backup of the uploads; where all failed, migrate again with the folder in place.",
 )
 def migration_log_is_there(fact: MigrationRecord) -> Answer:
     """The log alone tells which uploaded files the migration could not move."""
