@@ -16,6 +16,7 @@ from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passe
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.places import LogPlace
+from upgrade_kit.model.typed_word import giving_the_right_to_write
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.facts import BIN_FILE_SINCE, Facts, both, then
@@ -219,8 +220,7 @@ def logs_can_be_written(place: LogPlace) -> Answer:
             hint=to_type(
                 "Move away what is in the way, and give the user that migrates the folder, in PowerShell as an "
                 "administrator (first line) or bash (second line):",
-                f'icacls "{place.folder}" /grant "$($env:USERNAME):(OI)(CI)M" /T',
-                f"sudo chown -R $(id -un) '{place.folder}'",
+                *giving_the_right_to_write(place.folder),
             ),
         ),
     )
