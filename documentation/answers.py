@@ -60,7 +60,9 @@ def answers() -> list[str]:
             for run in runs:
                 for path, kind in _fields(_answer(run, folder)):
                     fields.setdefault(path, set()).add(kind)
-            rows = [(f"`{path}`", _said(path, kinds)) for path, kinds in fields.items() if not _told_by_others(path, fields)]
+            rows = [
+                (f"`{path}`", _said(path, kinds)) for path, kinds in fields.items() if not _told_by_others(path, fields)
+            ]
             lines += [f"### {heading}", "", *table(("field", "holds"), rows), ""]
     return lines
 

@@ -59,7 +59,7 @@ def check_mentioned(text: str) -> None:
         ValueError: one is not.
     """
     name = text.split()[1]
-    if name.startswith("-") or name == "COMMAND":
+    if name.startswith(("-", "[")) or name == "COMMAND":
         return
     if name not in COMMANDS:
         raise ValueError(f"upgrade-kit has no command {name}")

@@ -37,7 +37,7 @@ def names() -> list[str]:
 def values() -> list[str]:
     """Return a section for each value that a public function gives back, or that such a value holds."""
     lines: list[str] = []
-    for kind in sorted(_reached(), key=lambda kind: kind.__name__):
+    for kind in sorted(_reached(), key=lambda kind: (kind.__name__, kind.__module__)):
         lines += [f"### {kind.__name__}", "", f"`{kind.__module__}.{kind.__name__}`. {_summary(kind)}", ""]
         if issubclass(kind, Enum):
             lines += [", ".join(f"`{member.name}` = `{member.value!r}`" for member in kind), ""]
@@ -81,9 +81,9 @@ def _returned(thing: Any) -> Iterator[Any]:
 def _classes(hint: Any) -> Iterator[type]:
     for argument in typing.get_args(hint):
         yield from _classes(argument)
-    if inspect.isclass(hint) and hint.__module__.startswith("upgrade_kit") and not typing.get_args(hint):
-        if dataclasses.is_dataclass(hint) or issubclass(hint, Enum):
-            yield hint
+    is_ours = inspect.isclass(hint) and hint.__module__.startswith("upgrade_kit") and not typing.get_args(hint)
+    if is_ours and (dataclasses.is_dataclass(hint) or issubclass(hint, Enum)):
+        yield hint
 
 
 def _methods(kind: type) -> Iterator[str]:

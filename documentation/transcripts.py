@@ -1,8 +1,9 @@
 """Runs the commands that a page shows, in its order, and compares what they print with what is shown.
 
-A page is tried in a folder of its own. ``<!-- first: upgrade-kit demo --build qatrackplus -->`` lines are run before, and
-``<!-- first: plugin -->`` makes the distribution of fixtures/plugin known. In what is shown, a line ``...`` stands for
-any lines that are left out, and ``...`` in a line for any part of it. Times are shown as one fixed time, and the folder as one that a reader may have.
+A page is tried in a folder of its own. Lines such as ``<!-- first: upgrade-kit demo --build qatrackplus -->`` are run
+before, and ``<!-- first: plugin -->`` makes the distribution of fixtures/plugin known. In what is shown, a line ``...``
+stands for any lines that are left out, and ``...`` in a line for any part of it. Times are shown as one fixed time, and
+the folder as one that a reader may have.
 """
 
 from __future__ import annotations
