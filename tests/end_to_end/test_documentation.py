@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -20,6 +21,8 @@ from documentation.command_lines import check, check_mentioned, words
 from documentation.fences import Typed, mentioned, told, typed
 from documentation.pages import DOCS, with_reference
 from documentation.transcripts import ROOT, run, trial_folder, tried
+from tests.end_to_end.conftest import Server
+from upgrade_kit.deployment.address import DatabaseAddress
 
 PAGES = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.md"))}
 READ = {**PAGES, "README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
@@ -33,12 +36,15 @@ TYPED = [(page, one) for page, text in READ.items() for one in typed(text)]
 ASKS = {"upgrade", "demo"}  # upgrade asks a person; demo is run by a test of its own
 
 
+def _replaced(command: str, here: dict[str, str]) -> str:
+    for named, stand_in in here.items():
+        command = command.replace(named, stand_in)
+    return command
+
+
 def on_the_sample(one: Typed) -> str | None:
     """Return the command for the sample site, or None where it names what only its reader has."""
-    command = one.command
-    for named, here in HERE.items():
-        command = command.replace(named, here)
-    parts = words(command, one.shell)
+    parts = words(_replaced(one.command, HERE), one.shell)
     elsewhere = any("\\" in word or "://" in word or word.startswith("/") for word in parts)
     site_is_named = "qatrackplus" in parts or "backups" in parts
     return (
@@ -120,3 +126,38 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path)
         text = page.read_text(encoding="utf-8")
         assert 'src="http' not in text
         assert 'rel="stylesheet" href="http' not in text
+
+
+@pytest.mark.postgresql
+def test_the_page_on_linux_is_true_of_a_site_on_a_real_postgresql(postgresql: Server) -> None:
+    page = "docs/how-to/linux-postgresql.md"
+    with trial_folder() as folder:
+        run("upgrade-kit demo --build qatrackplus", folder)
+        site = folder / "qatrackplus"
+        address = postgresql.copy_of(site / "db" / "default.db")
+        _on_postgresql(site / "qatrack" / "local_settings.py", address)
+        url = f"postgresql://{address.user}:{quote(address.password)}@{address.host}:{address.port}/{address.name}"
+        here = {**HERE, "postgresql://qatrack@localhost/qatrackplus": url}
+        ran = [
+            run(_replaced(one.command, here), folder)
+            for name, one in TYPED
+            if name == page and _can_be_run_on_a_server(one)
+        ]
+
+    told_of = [line for one in ran for line in one if line.startswith(("Database  ", "  database  "))]
+    assert len(ran) >= 8
+    assert len(told_of) >= 3
+    assert all("postgresql://" in line for line in told_of)
+
+
+def _on_postgresql(settings: Path, address: DatabaseAddress) -> None:
+    text = settings.read_text(encoding="utf-8")
+    keys = {"NAME": address.name, "USER": address.user, "PASSWORD": address.password, "HOST": address.host}
+    entry = {"ENGINE": "django.db.backends.postgresql_psycopg2", **keys, "PORT": address.port}
+    rest = text.partition("ALLOWED_HOSTS")[2]
+    settings.write_text(f"DATABASES = {{'default': {entry!r}}}\nALLOWED_HOSTS{rest}", encoding="utf-8")
+
+
+def _can_be_run_on_a_server(one: Typed) -> bool:
+    parts = words(one.command, one.shell)
+    return not {"--url", "--python", "--venv"} & set(parts) and (parts[1] not in ASKS or "--dry-run" in parts)
