@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,7 +24,7 @@ from documentation.fences import Typed, mentioned, told, typed
 from documentation.pages import DOCS, with_reference
 from documentation.transcripts import ROOT, run, trial_folder, tried
 from tests.end_to_end.conftest import Server
-from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 
 PAGES = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.md"))}
 READ = {**PAGES, "README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
@@ -55,6 +57,15 @@ def on_the_sample(one: Typed) -> str | None:
 RUN = {command: page for page, one in TYPED if (command := on_the_sample(one)) is not None}
 
 
+DATABASES = [
+    url
+    for _, one in TYPED
+    for option, url in pairwise(words(one.command, one.shell))
+    if option == "--database" and not url.isupper()
+]
+URLS_IN_PROSE = re.findall(r"`((?:sqlite|mssql|postgresql|mysql)://[^`.]+(?:\.\w+)?)`", "\n".join(READ.values()))
+
+
 @pytest.fixture(scope="module")
 def sample() -> Iterator[Path]:
     with trial_folder() as folder:
@@ -71,6 +82,11 @@ def test_every_output_that_is_shown_is_what_the_command_prints(page: str) -> Non
 @pytest.mark.parametrize(("page", "one"), TYPED, ids=[f"{page}: {one.command}" for page, one in TYPED])
 def test_every_command_line_that_is_to_be_typed_is_one(page: str, one: Typed) -> None:
     check(one.command, one.shell)
+
+
+@pytest.mark.parametrize("url", sorted({*DATABASES, *URLS_IN_PROSE}))
+def test_every_database_url_is_one(url: str) -> None:
+    assert parse_database_url(url, base=Path.cwd()).name
 
 
 @pytest.mark.parametrize("command", RUN)
