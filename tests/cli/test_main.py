@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import upgrade_kit
-from upgrade_kit.cli.main import COMMANDS, main
+from upgrade_kit.cli.main import main
+from upgrade_kit.cli.parser import COMMANDS
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def _walk(folder: Path, arguments: Namespace, streams: Streams) -> None:
 def _step(command: list[str], expected: tuple[Exit, ...], arguments: Namespace, streams: Streams) -> None:
     _say(streams, f"$ upgrade-kit {' '.join(command)}")
     unseen = ["--no-memory"] * (command[0] == "preflight")  # the sample site will be gone
-    status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])])
+    status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])], configured=False)
     if status not in expected:
         raise UpgradeKitError(
             f"demo: upgrade-kit {' '.join(command)} ended with status {status}",

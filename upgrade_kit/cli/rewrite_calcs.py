@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +35,7 @@ from upgrade_kit.model.explanation import Explanation
 from upgrade_kit.model.finding import Severity
 from upgrade_kit.model.journal import Journal
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.rewrite import Outcome, Procedure, RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
@@ -187,10 +187,10 @@ def _nothing_to_explain(slug: str, database: Database) -> UsageError:
     if any(test.slug == slug for test in macro_names):
         return UsageError(f"--explain {slug}: this test has no calculation procedure", hint="Name one that has.")
     slugs = sorted({procedure.slug for procedure in database.procedures})
-    near = get_close_matches(slug, slugs, n=3) or slugs[:12]
     return UsageError(
         f"--explain {slug}: no test has this macro name",
-        hint=f"Perhaps: {', '.join(near)}." if near else "No test here has a calculation procedure.",
+        hint=did_you_mean(slug, slugs)
+        or (f"There are: {', '.join(slugs[:12])}." if slugs else "No test here has a calculation procedure."),
     )
 
 

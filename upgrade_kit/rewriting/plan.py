@@ -16,6 +16,7 @@ from upgrade_kit.model.deployment import (
     Schema,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.rewriting.others import Neighbours, look_at_others
@@ -154,7 +155,7 @@ def _check_names(
             if name not in slugs:
                 raise UsageError(
                     f"{option} {name}: no upload test has this macro name",
-                    hint=f"Upload tests here: {_some(sorted(slugs))}.",
+                    hint=did_you_mean(name, slugs) or f"Upload tests here: {_some(sorted(slugs))}.",
                 )
     both = sorted(set(include) & set(exclude))
     if both:
