@@ -15,7 +15,7 @@ from upgrade_kit.cli.main import main
         pytest.param(["preflight", "--databse=x"], "Did you mean --database?", id="an option with its value"),
         pytest.param(["path", "--format", "jsn"], "Did you mean json?", id="a choice"),
         pytest.param(["preflight", "--only", "setings", "--no-memory"], "Did you mean settings?", id="a family"),
-        pytest.param(["preflight", "--skip", "uk3o1", "--no-memory"], "UK301", id="a check"),
+        pytest.param(["preflight", "--skip", "uk3011", "--no-memory"], "UK301?", id="a check"),
         pytest.param(["explain", "UK3011"], "UK301?", id="an id"),
         pytest.param(["explain", "UK0402"], "UK402", id="the id of a rule"),
     ],

@@ -5,7 +5,18 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 
-from upgrade_kit.cli.configuration import FILE_NAME, PREFIX, ConfigurationFile, Setting, find_file, settings_for
+from upgrade_kit.cli.configuration import (
+    DEFAULTS,
+    FILE_NAME,
+    PREFIX,
+    ConfigurationFile,
+    Setting,
+    configurable,
+    find_file,
+    kind_of,
+    options_of,
+    settings_for,
+)
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import add_output_arguments
 from upgrade_kit.cli.parser import COMMANDS, command_parser
@@ -18,6 +29,7 @@ _HEADS = ("command", "option", "value", "from")
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``config``."""
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file, for an editor")
     add_output_arguments(parser)
 
 
@@ -27,6 +39,9 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     Raises:
         UsageError: something in them is wrong.
     """
+    if arguments.schema:
+        streams.emit(to_json(configuration_schema()), arguments)
+        return Exit.DONE
     file = find_file(arguments.config, streams.environment)
     set_for = {name: settings_for(name, command_parser(name), file, streams.environment) for name in COMMANDS}
     if arguments.format == "json":
@@ -34,6 +49,27 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     else:
         streams.emit(_text(file, set_for), arguments)
     return Exit.DONE
+
+
+def configuration_schema() -> dict[str, object]:
+    """Return the JSON schema of ``upgrade-kit.toml``."""
+    tables = {name: _options(name) for name in COMMANDS}
+    shared = {option: kind for options in tables.values() for option, kind in options.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "upgrade-kit.toml: what is not typed after upgrade-kit",
+        "type": "object",
+        "properties": {
+            name: {"type": "object", "additionalProperties": False, "properties": options}
+            for name, options in {DEFAULTS: shared, **tables}.items()
+        },
+        "additionalProperties": False,
+    }
+
+
+def _options(name: str) -> dict[str, object]:
+    actions = options_of(command_parser(name))
+    return {option: kind_of(actions[option]) for option in sorted(configurable(name))}
 
 
 def _document(file: ConfigurationFile, set_for: Mapping[str, Sequence[Setting]]) -> dict[str, object]:

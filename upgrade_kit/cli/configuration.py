@@ -37,7 +37,7 @@ OTHER_VARIABLES = frozenset(
 TYPED_EACH_TIME = frozenset(
     {
         *("apply", "undo", "replace", "early", "yes", "rollback", "no-backup", "from-step", "until", "uploads-to"),
-        *("approved", "explain", "list", "help", "config", "ask-password", "dry-run"),
+        *("approved", "explain", "list", "help", "config", "ask-password", "dry-run", "schema"),
     }
 )
 _PASSWORD_IN_QUERY = re.compile(r"[?&;](password|pwd)=", re.IGNORECASE)
@@ -265,6 +265,18 @@ def _is_flag(action: Action) -> bool:
 
 def _is_count(action: Action) -> bool:
     return action.nargs == 0 and action.const is None
+
+
+def kind_of(action: Action) -> dict[str, object]:
+    """Return, as JSON Schema, what a file may hold for an option."""
+    if _is_flag(action):
+        return {"type": "boolean"}
+    if _is_count(action):
+        return {"type": "integer"}
+    one: dict[str, object] = {"type": ["string", "number"]}
+    if action.choices is not None:
+        one = {"enum": [str(choice) for choice in action.choices]}
+    return {"anyOf": [one, {"type": "array", "items": one}]} if isinstance(action.default, list) else one
 
 
 def configurable(name: str) -> Iterator[str]:

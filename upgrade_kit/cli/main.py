@@ -83,9 +83,10 @@ def _arguments(line: CommandLine, argv: list[str], streams: Streams, *, configur
         UsageError: what is set elsewhere is wrong.
         SystemExit: argparse has told what is wrong, or shown help.
     """
-    if line.command is None or not configured or any(word in {"-h", "--help"} for word in argv):
+    helping = any(word in {"-h", "--help"} for word in argv)
+    if line.command is None or not configured or helping or not _may_be_configured(argv, streams):
         return line.parser.parse_args(argv)
-    from upgrade_kit.cli.configuration import (  # noqa: PLC0415 - `--version` starts without it
+    from upgrade_kit.cli.configuration import (  # noqa: PLC0415 - only where something is set
         fill_in,
         find_file,
         hold_back,
@@ -99,6 +100,15 @@ def _arguments(line: CommandLine, argv: list[str], streams: Streams, *, configur
     arguments = line.parser.parse_args(argv)
     fill_in(arguments, settings)
     return arguments
+
+
+def _may_be_configured(argv: list[str], streams: Streams) -> bool:
+    """Tell, sooner than by reading it, whether anything is set outside the line."""
+    return (
+        os.path.isfile("upgrade-kit.toml")  # noqa: PTH113 - pathlib is not loaded yet
+        or any(name.startswith("UPGRADE_KIT_") for name in streams.environment)
+        or any(word.startswith("--config") for word in argv)
+    )
 
 
 def _named_file(argv: list[str]) -> str | None:
