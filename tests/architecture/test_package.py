@@ -135,6 +135,7 @@ def test_the_transcripts_in_the_readme_are_real(
 ) -> None:
     build_sample_site(tmp_path / "qatrackplus", VersionGraph.load().resolve("0.3.0"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")  # as on a terminal; off one, tables are not folded
 
     result = subprocess.run(
         [sys.executable, "-m", "upgrade_kit", *command.split()], capture_output=True, text=True, check=False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.report.document import rewrites_document, to_json
 from upgrade_kit.report.explanation import Explained, explanations_document, render_explanations
 from upgrade_kit.report.rewrites import Run, render_rewrites
-from upgrade_kit.report.terminal import make_console
+from upgrade_kit.report.terminal import make_console, progress
 from upgrade_kit.rewriting.explain import explain_other, explain_procedure
 from upgrade_kit.rewriting.plan import choices_change, neighbours, plan_rewrites
 
@@ -126,7 +126,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     if log is None and isinstance(deployment.migrate_log, MigrateLog):
         log = deployment.migrate_log
     assert not isinstance(database.procedures, Unobserved)  # noqa: S101 - _readable made sure
-    with workers(arguments.jobs, sum(bool(test.source) for test in database.procedures)) as executor:
+    shown = nullcontext() if arguments.quiet else _progress(streams, arguments)
+    with shown as step, workers(arguments.jobs, sum(bool(test.source) for test in database.procedures)) as executor:
         plan = plan_rewrites(
             deployment,
             log=log,
@@ -135,6 +136,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             exclude=arguments.exclude,
             python2=not arguments.no_python2,
             executor=executor,
+            progress=step,
         )
     if arguments.apply:
         with told_where_it_stands(Path(arguments.journal_dir)):
@@ -145,6 +147,10 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     undecided = any(item.rewrite.outcome in (Outcome.REVIEW, Outcome.ERROR) for item in plan.items)
     breaks = any(finding.severity is Severity.ERROR for other in plan.others for finding in other.findings)
     return Exit.FINDINGS if plan.changes or undecided or breaks else Exit.DONE
+
+
+def _progress(streams: Streams, arguments: Namespace) -> AbstractContextManager[Callable[[int, int | None], None]]:
+    return progress(streams.err, "Looking at procedures", unit="procedures", color=streams.color(arguments))
 
 
 def _explain(deployment: Deployment, database: Database, arguments: Namespace, streams: Streams) -> Exit:
