@@ -1,4 +1,4 @@
-"""Take the screenshots of README.md anew: ``python -m docs.screenshots``, on Linux or macOS, from the repository's folder.
+"""Take the screenshots of README.md anew: ``python -m docs.screenshots``, on Linux or macOS, in the repository.
 
 Each command runs in a terminal of its own, on the sample site of ``upgrade-kit demo``; what it shows becomes an SVG.
 """

@@ -83,6 +83,7 @@ def test_the_version_stands_in_one_place_more_only() -> None:
 
     assert f'version = "{upgrade_kit.__version__}"' in pyproject
     assert f"## {upgrade_kit.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {upgrade_kit.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_every_link_of_the_documents_leads_to_a_file() -> None:
