@@ -18,6 +18,8 @@ from upgrade_kit.cli.configuration import (
 )
 from upgrade_kit.cli.main import main
 from upgrade_kit.cli.parser import COMMANDS, command_parser
+from upgrade_kit.cli.streams import Streams
+from upgrade_kit.cli.upgrade import _environment
 from upgrade_kit.errors import UsageError
 
 
@@ -193,6 +195,25 @@ def test_a_restore_goes_only_where_it_is_typed(folder: Path, capsys: pytest.Capt
 
     assert "restore needs to be told where to" in capsys.readouterr().err
     assert not (folder / "live.db").exists()
+
+
+def test_who_asks_with_v_hears_what_was_not_typed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "upgrade-kit.toml").write_text("[path]\nfrom = '0.2.9.1'\n", encoding="utf-8")
+
+    assert main(["path", "-v"]) == 0
+    assert capsys.readouterr().err == "--from: 0.2.9.1 (from upgrade-kit.toml [path])\n"
+    assert main(["path"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_steps_of_an_upgrade_are_not_changed_by_what_is_configured(folder: Path) -> None:
+    streams = Streams(environment={"UPGRADE_KIT_FORMAT": "json", "UPGRADE_KIT_PASSWORD": "x", "PATH": "p"})
+
+    inherited = _environment(streams, folder)
+
+    assert "UPGRADE_KIT_FORMAT" not in inherited
+    assert inherited["UPGRADE_KIT_CONFIG"] == ""
+    assert (inherited["UPGRADE_KIT_PASSWORD"], inherited["PATH"]) == ("x", "p")
 
 
 def test_the_demo_heeds_no_configuration(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

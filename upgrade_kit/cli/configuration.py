@@ -37,7 +37,7 @@ OTHER_VARIABLES = frozenset(
 TYPED_EACH_TIME = frozenset(
     {
         *("apply", "undo", "replace", "early", "yes", "rollback", "no-backup", "from-step", "until", "uploads-to"),
-        *("approved", "explain", "list", "help", "config", "ask-password", "dry-run", "schema"),
+        *("approved", "include", "explain", "list", "help", "config", "ask-password", "dry-run", "schema"),
     }
 )
 _PASSWORD_IN_QUERY = re.compile(r"[?&;](password|pwd)=", re.IGNORECASE)
@@ -172,6 +172,13 @@ def fill_in(arguments: Namespace, settings: Collection[Setting]) -> None:
     for setting in open_ones:
         setattr(arguments, setting.dest, setting.value)
     arguments.untyped = {setting.dest: setting.source for setting in open_ones}
+
+
+def told(arguments: Namespace, settings: Collection[Setting]) -> Iterator[str]:
+    """Give a line for each value that was not typed, for who asks with ``-v``."""
+    for setting in settings:
+        if setting.dest in arguments.untyped:
+            yield f"--{setting.option}: {without_passwords(str(setting.value))}  (from {setting.source})"
 
 
 def _refuse(key: str, where: str, place: str) -> None:

@@ -91,6 +91,7 @@ def _arguments(line: CommandLine, argv: list[str], streams: Streams, *, configur
         find_file,
         hold_back,
         settings_for,
+        told,
     )
 
     name = next(word for word in argv if not word.startswith("-"))
@@ -99,6 +100,9 @@ def _arguments(line: CommandLine, argv: list[str], streams: Streams, *, configur
     hold_back(line.command, settings)
     arguments = line.parser.parse_args(argv)
     fill_in(arguments, settings)
+    if getattr(arguments, "verbose", 0):
+        for one in told(arguments, settings):
+            _tell(streams, one)
     return arguments
 
 
