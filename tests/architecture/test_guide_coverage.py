@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from upgrade_kit.cli.parser import COMMANDS
+from upgrade_kit.cli.main import COMMANDS
 from upgrade_kit.planning.rulebook import builtin, load_rules
 
 ROOT = Path(__file__).resolve().parents[2]

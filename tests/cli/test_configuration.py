@@ -16,8 +16,8 @@ from upgrade_kit.cli.configuration import (
     options_of,
     settings_for,
 )
-from upgrade_kit.cli.main import main
-from upgrade_kit.cli.parser import COMMANDS, command_parser
+from upgrade_kit.cli.main import COMMANDS, main
+from upgrade_kit.cli.parser import command_parser
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.cli.upgrade import _environment
 from upgrade_kit.errors import UsageError

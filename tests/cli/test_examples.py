@@ -7,8 +7,8 @@ import shlex
 import pytest
 
 from upgrade_kit.cli.examples import EXAMPLES, FIRST_STEPS
-from upgrade_kit.cli.main import main
-from upgrade_kit.cli.parser import COMMANDS, make_parser
+from upgrade_kit.cli.main import COMMANDS, main
+from upgrade_kit.cli.parser import make_parser
 
 LINES = [
     (name, line.removeprefix('eval "$(').removesuffix(')"').removeprefix("upgrade-kit ").split(" | ")[0])

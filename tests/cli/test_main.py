@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import upgrade_kit
-from upgrade_kit.cli.main import main
-from upgrade_kit.cli.parser import COMMANDS
+from upgrade_kit.cli.main import COMMANDS, main
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

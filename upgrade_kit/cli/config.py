@@ -18,8 +18,9 @@ from upgrade_kit.cli.configuration import (
     settings_for,
 )
 from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.main import COMMANDS
 from upgrade_kit.cli.options import add_output_arguments
-from upgrade_kit.cli.parser import COMMANDS, command_parser
+from upgrade_kit.cli.parser import command_parser
 from upgrade_kit.cli.streams import Streams, without_passwords
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import visible

@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgrade_kit.cli.parser import COMMANDS, command_parser
+from upgrade_kit.cli.main import COMMANDS
+from upgrade_kit.cli.parser import command_parser
 from upgrade_kit.cli.streams import without_passwords
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.nearest import did_you_mean, nearest

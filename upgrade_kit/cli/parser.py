@@ -9,22 +9,9 @@ from functools import partial
 from importlib import import_module
 from types import ModuleType
 
+from upgrade_kit.cli.main import COMMANDS
 from upgrade_kit.cli.options import Parser
 
-COMMANDS = {
-    "path": "show the hops and steps from the site's version to the target",
-    "plan": "show every step of this site's upgrade with its own paths; or write it as a script, for you to run",
-    "preflight": "check everything that an upgrade needs, then say GO or NO_GO",
-    "backup": "make a backup and prove it; also: backup verify, backup restore, backup list",
-    "rewrite-calcs": "show (and with --apply write) what calculation procedures must become for 0.3.0",
-    "upgrade": "carry the plan out step by step, stop at the first error, go on from there, or take it all back",
-    "verify": "look at an upgraded site: does it answer, is everything still there, do the procedures compile",
-    "rewrite-settings": "show (and with --apply write) what local_settings.py must become for 0.3.0",
-    "explain": "tell what is behind the id of a check or of a procedure rule",
-    "demo": "build a sample 0.2.9.1 site in a temporary folder and walk it through all of the above",
-    "config": "show what upgrade-kit.toml and the environment set, and where each value comes from",
-    "completion": "print a script that lets a shell complete commands and options",
-}
 _EPILOG = (
     "Exit status: 0 go or done; 1 findings, NO_GO, or changes to apply; 2 usage; 3 could not finish; 130 interrupted."
 )
