@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -47,6 +47,12 @@ def _add(spans: list[Span], kind: str, text: str) -> None:
 
 
 def _tokens(text: str, *, python2: bool) -> Iterator[tuple[str, str]]:
+    for _, token, value in _lexer(python2=python2).get_tokens_unprocessed(text):
+        yield _kind(token), value
+
+
+@cache
+def _kind(token: Any) -> str:  # noqa: ANN401 - Pygments has no types
     from pygments.token import (  # noqa: PLC0415 - only a report needs them
         Comment,
         Keyword,
@@ -64,8 +70,7 @@ def _tokens(text: str, *, python2: bool) -> Iterator[tuple[str, str]]:
         (Number, "n"),
         (Name.Builtin, "b"),
     )
-    for _, token, value in _lexer(python2=python2).get_tokens_unprocessed(text):
-        yield next((kind for family, kind in kinds if token in family), _OTHER), value
+    return next((kind for family, kind in kinds if token in family), _OTHER)
 
 
 @cache

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 
 from markupsafe import Markup, escape
 
-from upgrade_kit.report.highlight import Span
 from upgrade_kit.report.side_by_side import Line, Piece
 from upgrade_kit.report.terminal import visible
 
 _ESCAPED = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[tnr])")
+_PART = re.compile(r"[ -~]+|.", re.DOTALL)
+_changed = attrgetter("changed")
 
 
 def shown(value: object) -> Markup:
     """Return a value as HTML; what cannot be seen (controls, overrides of direction, odd blanks) is spelt out."""
     if isinstance(value, Markup):
         return value
-    return _shown(str(value), keep="")
+    return Markup(_spelt_out(str(value), keep=""))  # noqa: S704 - it escapes
 
 
 def attribute(value: object) -> Markup:
@@ -28,42 +31,30 @@ def attribute(value: object) -> Markup:
 
 def code_line(line: Line, mark: str) -> Markup:
     """Return a line of code: words by kind, changed pieces in the element ``mark``, changed line ends spelt out."""
-    html = Markup().join(_run(pieces, mark) for pieces in _runs(line.pieces))
-    return html + Markup("<var>{}</var>").format(line.end) if line.end else html
+    html = "".join(_run(changed, tuple(pieces), mark) for changed, pieces in groupby(line.pieces, _changed))
+    return Markup(f"{html}<var>{escape(line.end)}</var>" if line.end else html)  # noqa: S704 - made of what was escaped
 
 
-def _runs(pieces: Iterable[Piece]) -> Iterable[list[Piece]]:
-    """Put neighbours together that changed, or did not: one mark around each."""
-    runs: list[list[Piece]] = []
-    for piece in pieces:
-        if runs and runs[-1][-1].changed == piece.changed:
-            runs[-1].append(piece)
-        else:
-            runs.append([piece])
-    return runs
+def _run(changed: bool, pieces: Iterable[Piece], mark: str) -> str:
+    """Return neighbours that all changed, or all did not: one mark around them."""
+    html = "".join(_span(piece.kind, _spelt_out(piece.text, keep="" if changed else "\t")) for piece in pieces)
+    return f"<{mark}>{html}</{mark}>" if changed else html
 
 
-def _run(pieces: list[Piece], mark: str) -> Markup:
-    changed = pieces[0].changed
-    html = Markup().join(_span(Span(piece.kind, piece.text), keep="" if changed else "\t") for piece in pieces)
-    return Markup("<{0}>{1}</{0}>").format(mark, html) if changed else html
+def _span(kind: str, html: str) -> str:
+    return f'<span class="{kind}">{html}</span>' if kind else html
 
 
-def _span(span: Span, *, keep: str) -> Markup:
-    html = _shown(span.text, keep=keep)
-    return Markup('<span class="{}">{}</span>').format(span.kind, html) if span.kind else html
-
-
-def _shown(text: str, *, keep: str) -> Markup:
+def _spelt_out(text: str, *, keep: str) -> str:
     if text.isprintable():
-        return escape(text)
-    return Markup().join(_spelt(char, keep=keep) for char in re.findall(r"[ -~]+|.", text, re.DOTALL))
+        return str(escape(text))
+    return "".join(_spelt(part, keep=keep) for part in _PART.findall(text))
 
 
-def _spelt(text: str, *, keep: str) -> Markup:
+def _spelt(text: str, *, keep: str) -> str:
     if text.isprintable() or text in keep:
-        return escape(text)
+        return str(escape(text))
     spelt = visible(text)
     if not _ESCAPED.fullmatch(spelt):  # a blank that is none, or what Unicode has not assigned
         spelt = text.encode("ascii", "backslashreplace").decode("ascii")
-    return Markup("<var>{}</var>").format(spelt)
+    return f"<var>{escape(spelt)}</var>"
