@@ -7,6 +7,9 @@ Servers that only speak like it (Babelfish) lack some, and each part says so for
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from packaging.version import Version
 
 from upgrade_kit.deployment.server_answers import (
@@ -124,7 +127,7 @@ def read(session: Asked, odbc_drivers: tuple[str, ...] | Unobserved) -> Server:
         texts=seen(_texts, session),
         room=seen(_room, session),
         sessions=seen(_sessions, session),
-        standing=seen(_standing if _has_replicas(identity) else _standing_without_replicas, session),
+        standing=seen(_standing_of(identity), session),
         recovery=seen(_recovery, session),
         compatibility_level=seen(_level, session),
         engines=not_of("SQL Server"),
@@ -142,12 +145,6 @@ def _identity(session: Asked) -> Identity:
         product = "Azure SQL Database"
     return Identity(
         product=product, version=version(text(numbers)), edition=text(edition), is_express=number(engine) == _EXPRESS
-    )
-
-
-def _has_replicas(identity: Identity | Unobserved) -> bool:
-    return (
-        isinstance(identity, Identity) and identity.product == "SQL Server" and identity.version >= _FIRST_WITH_REPLICAS
     )
 
 
@@ -242,15 +239,30 @@ def _place(row: tuple[object, ...]) -> tuple[str, str]:
     return text(row[3]).strip().lower(), text(row[4]).strip()
 
 
+def _standing_of(identity: Identity | Unobserved) -> Callable[[Asked], Standing]:
+    """Return what asks a server no more than it knows: others than SQL Server have neither mirrors nor replicas."""
+    if not isinstance(identity, Identity) or identity.product != "SQL Server":
+        return _standing
+    return _standing_with_mirror if identity.version < _FIRST_WITH_REPLICAS else _standing_with_replicas
+
+
+def _standing_with_replicas(session: Asked) -> Standing:
+    known = _standing_with_mirror(session)
+    if not number(one(session.fetch(QUERIES["replica"]))[0]):
+        return known
+    note = ("the database is in an availability group: every change is sent to its replicas", "")
+    return replace(known, notes=(*known.notes, note))
+
+
+def _standing_with_mirror(session: Asked) -> Standing:
+    known = _standing(session)
+    if not number(one(session.fetch(QUERIES["mirroring"]))[0]):
+        return known
+    note = ("the database is mirrored: every change is sent to another server", "")
+    return replace(known, notes=(*known.notes, note))
+
+
 def _standing(session: Asked) -> Standing:
-    known = _standing_without_replicas(session)
-    notes = known.notes
-    if number(one(session.fetch(QUERIES["replica"]))[0]):
-        notes = (*notes, ("the database is in an availability group: every change is sent to its replicas", ""))
-    return Standing(obstacles=known.obstacles, cautions=known.cautions, notes=notes)
-
-
-def _standing_without_replicas(session: Asked) -> Standing:
     state, access, read_only, auto_close = one(session.fetch(QUERIES["database"]))
     name = "[{}]".format(session.name.replace("]", "]]"))
     obstacles, cautions, notes = [], [], []
@@ -264,8 +276,6 @@ def _standing_without_replicas(session: Asked) -> Standing:
     if flag(auto_close):
         said = "the server closes the database whenever nobody is connected, and opens it anew each time (AUTO_CLOSE)"
         notes.append((said, f"ALTER DATABASE {name} SET AUTO_CLOSE OFF"))
-    if number(one(session.fetch(QUERIES["mirroring"]))[0]):
-        notes.append(("the database is mirrored: every change is sent to another server", ""))
     return Standing(obstacles=tuple(obstacles), cautions=tuple(cautions), notes=tuple(notes))
 
 
