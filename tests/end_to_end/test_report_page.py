@@ -339,6 +339,18 @@ def test_text_stands_out_from_its_ground(scheme: str, site: Path, opened: Callab
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+def test_a_page_without_procedures_works_too(site: Path, opened: Callable[[Path], Any]) -> None:
+    (site / "db" / "default.db").write_bytes(b"no database at all" * 100)
+    page = site.parent / "report.html"
+    assert main(["report", str(site), "--output", str(page), "-q"]) == 3
+
+    driver = opened(page)
+    click(driver, "input[name=severity][value=none]")
+
+    assert "0 of 0 procedures shown" in driver.find_element(BY_CSS, "#status").text
+    assert json.loads(saved(driver).read_text(encoding="utf-8"))["decisions"] == []
+
+
 CONTRAST = """
 const found = document.querySelector(arguments[0]);
 const parts = (color) => color.match(/[\\d.]+/g).map(Number);

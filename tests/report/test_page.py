@@ -18,6 +18,7 @@ from upgrade_kit.deployment.address import parse_database_url
 from upgrade_kit.deployment.sample import build_sample_site
 from upgrade_kit.deployment.survey import survey
 from upgrade_kit.model.deployment import Deployment
+from upgrade_kit.model.finding import CheckResult, Finding, Found, Severity, Verdict
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
@@ -235,3 +236,25 @@ def test_two_pages_of_the_same_texts_have_one_fingerprint_and_others_have_anothe
 
     assert fingerprint(plan) == tree.find(".//main").get("data-fingerprint")
     assert fingerprint(replace(plan, items=plan.items[1:])) != fingerprint(plan)
+
+
+def test_lines_to_type_stand_together_as_they_are_typed(
+    deployment: Deployment, plan: RewritePlan, preflight: Preflight
+) -> None:
+    hint = "Do this:\n    cd \\site\n    run <it>\nThen that:\n    end"
+    finding = Finding(severity=Severity.ERROR, message="wrong", hint=hint)
+    results = (CheckResult(id="UK999", title="All is well", result=Found((finding,))),)
+    wrong = replace(preflight, results=results, verdict=Verdict.NO_GO)
+
+    tree = parsed(report_page(wrong, plan, path=path_of(deployment), deployment=deployment))
+
+    [row] = [row for row in having(tree, class_="item") if row.tag == "tr"]
+    assert ["".join(block.itertext()) for block in row.iter("pre")] == ["cd \\site\nrun <it>", "end"]
+    assert [text_of(block) for block in row.iter("p")] == ["error wrong", "Do this:", "Then that:"]
+
+
+def test_the_sample_page_in_the_documentation_is_of_this_template(tree: Any) -> None:
+    sample = parsed((Path(__file__).parents[2] / "docs" / "sample-report.html").read_text(encoding="utf-8"))
+
+    for name in ("style", "script"):
+        assert sample.find(f".//{name}").text == tree.find(f".//{name}").text, "make it again as CONTRIBUTING.md says"

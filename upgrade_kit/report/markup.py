@@ -24,6 +24,11 @@ def shown(value: object) -> Markup:
     return Markup(_spelt_out(str(value), keep=""))  # noqa: S704 - it escapes
 
 
+def shown_lines(value: str) -> Markup:
+    """Return several lines likewise; what ends them is left as it is."""
+    return Markup("\n").join(map(shown, value.split("\n")))
+
+
 def attribute(value: object) -> Markup:
     """Return a value for an attribute in double quotes, with what cannot be seen spelt out."""
     return escape(visible(str(value)))

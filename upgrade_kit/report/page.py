@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined
@@ -24,7 +25,7 @@ from upgrade_kit.model.rewrite import OtherProcedure, Outcome, PlannedRewrite, R
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
 from upgrade_kit.report.formats import result_in_words
-from upgrade_kit.report.markup import attribute, code_line, shown
+from upgrade_kit.report.markup import attribute, code_line, shown, shown_lines
 from upgrade_kit.report.preflight import verdict_in_words
 from upgrade_kit.report.side_by_side import Line, Row, listing, side_by_side
 
@@ -39,6 +40,7 @@ _MEANING = {
 }
 _UNKNOWN = "unknown"  # a check that could not look
 _NONE = "none"
+_TYPED = "    "  # how a line of a hint begins that is to be typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,11 +219,13 @@ def _told(findings: Iterable[Finding]) -> tuple[Told, ...]:
 
 
 def _hint(hint: str) -> Iterator[tuple[bool, str]]:
-    """Yield the paragraphs of a hint, and whether each is a line to be typed."""
-    for line in hint.splitlines():
-        typed = line.startswith("    ")
-        if line.strip():
-            yield typed, line.removeprefix("    ") if typed else line
+    """Yield the paragraphs of a hint, and whether each is what is to be typed: lines that follow one another."""
+    lines = [line for line in hint.splitlines() if line.strip()]
+    for typed, group in groupby(lines, lambda line: line.startswith(_TYPED)):
+        if typed:
+            yield True, "\n".join(line.removeprefix(_TYPED) for line in group)
+        else:
+            yield from ((False, line) for line in group)
 
 
 def _groups(items: Iterable[PlannedRewrite]) -> Iterator[Group]:
@@ -291,5 +295,5 @@ def _template() -> Any:  # noqa: ANN401 - Jinja's, whose render takes anything
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(attribute=attribute, code_line=code_line)
+    environment.filters.update(attribute=attribute, code_line=code_line, shown_lines=shown_lines)
     return environment.get_template("page.html.j2")

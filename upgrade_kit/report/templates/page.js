@@ -5,6 +5,8 @@
   const main = one("#main"), site = JSON.parse(main.dataset.site);
   const items = all(".item"), procedures = all(".procedure");
   const boxes = all("#tools input[type=checkbox]"), search = one("#search");
+  const blank = document.createElement("input");  // a page without procedures has no reviewer
+  const who = one("#reviewer") || blank, when = one("#date") || blank;
   const store = "upgrade-kit report " + main.dataset.fingerprint;
   const keys = new Map(procedures.map((test) => [test, JSON.parse(test.dataset.key)]));
   const texts = new Map();
@@ -66,19 +68,21 @@
     const [yes, no] = [count("approved"), count("rejected")];
     one("#tally").textContent = `${procedures.length} procedures: ${yes} approved, ${no} rejected, `
       + `${procedures.length - yes - no} undecided. The verdict was ${one(".verdict strong").textContent}.`;
+    one("#signed-by").textContent = who.value;
+    one("#signed-on").textContent = when.value;
   }
 
   function document_() {
     return {
       schema: 1, kind: "upgrade-kit approvals", site, made_at: new Date().toISOString(),
-      reviewer: one("#reviewer").value.trim(), decisions: procedures.map(decided).filter((made) => made.decision !== ""),
+      reviewer: who.value.trim(), decisions: procedures.map(decided).filter((made) => made.decision !== ""),
     };
   }
 
   const keep = later(400, () => {
     tally();
     try {
-      localStorage.setItem(store, JSON.stringify({ ...document_(), date: one("#date").value }));
+      localStorage.setItem(store, JSON.stringify({ ...document_(), date: when.value }));
     } catch { /* the browser keeps nothing for this page; the export does */ }
   });
 
@@ -95,9 +99,9 @@
       [reviewer.value, date.value, note.value] = [made.reviewer, made.date, made.note];
       mark(test); blanks(test); taken += 1;
     }
-    if (data.reviewer) one("#reviewer").value = data.reviewer;
-    if (data.date) one("#date").value = data.date;
-    blanks(one("#signature"));
+    if (data.reviewer) who.value = data.reviewer;
+    if (data.date) when.value = data.date;
+    blanks(one("#procedures > .signature") || main);
     tally();
     return [taken, other];
   }
@@ -105,8 +109,8 @@
   function decide(test) {
     const { decision, reviewer, date } = fields(test);
     if (decision.value !== "") {
-      if (reviewer.value === "") reviewer.value = one("#reviewer").value;
-      if (date.value === "") date.value = one("#date").value || today();
+      if (reviewer.value === "") reviewer.value = who.value;
+      if (date.value === "") date.value = when.value || today();
     }
     mark(test);
   }
@@ -115,7 +119,7 @@
     const test = event.target.closest(".procedure");
     if (event.target.id === "load") return;
     if (test && event.target.type === "radio") decide(test);
-    blanks(test || one("#signature"));
+    blanks(test || event.target.parentElement);
     keep();
   });
 
