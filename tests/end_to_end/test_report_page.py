@@ -244,6 +244,29 @@ def test_what_is_approved_and_saved_is_what_apply_writes(
     assert json.loads(file.read_text(encoding="utf-8"))["decisions"][0]["reviewer"] == "A. Physicist"
 
 
+@pytest.mark.real
+def test_what_was_approved_before_the_upgrade_is_written_after_it(
+    real: Path, tmp_path: Path, opened: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def address(name: str) -> str:
+        copy = tmp_path / name
+        copy.write_bytes((real / name).read_bytes())
+        return f"sqlite:///{copy.as_posix()}"
+
+    page = tmp_path / "report.html"
+    assert main(["report", "--database", address("0.2.9.1.sqlite3"), "--output", str(page), "-q"]) == 0
+    driver = opened(page)
+    driver.execute_script("document.querySelectorAll('input[value=approved]').forEach((choice) => choice.click())")
+    command = ["rewrite-calcs", "--database", address("0.3.0-clean.sqlite3"), "--approved", str(saved(driver))]
+
+    assert main([*command, "--apply", "--no-backup", "--journal-dir", str(tmp_path), "--format", "json"]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    written = [test["slug"] for test in document["procedures"] if test["selected"]]
+    assert len(written) == document["summary"]["rewrite"] > 20
+    assert {test["approved"] for test in document["procedures"]} == {True}
+
+
 def test_decisions_are_there_again_and_can_be_loaded_into_another_browser(
     site: Path, opened: Callable[[Path], Any]
 ) -> None:

@@ -148,8 +148,14 @@ def test_changed_words_are_in_elements_that_need_no_colour(tree: Any) -> None:
 def test_what_does_not_change_is_folded_and_has_no_mark(tree: Any, plan: RewritePlan) -> None:
     for article in having(tree, class_="procedure"):
         if article.get("data-outcome") == "unchanged":
-            assert article.find("details") is not None
+            assert article.find("details").get("open") is None
             assert list(article.iter("del")) == list(article.iter("ins")) == []
+
+
+def test_a_text_that_a_person_must_judge_is_not_folded(tree: Any) -> None:
+    [review] = [one for one in having(tree, class_="procedure") if one.get("data-outcome") == "review"]
+
+    assert review.find("details").get("open") is not None
 
 
 def test_the_policy_allows_this_script_and_this_style_and_nothing_else(tree: Any) -> None:
