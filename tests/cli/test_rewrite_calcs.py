@@ -361,7 +361,7 @@ def test_what_only_python_2_can_run_is_left_alone_when_asked(
     assert "upgrade-kit rewrite-calcs site --no-python2 --apply" in capsys.readouterr().out
 
 
-def approve(folder: Path, *slugs: str, **changed: str) -> Path:
+def approve(folder: Path, *slugs: str, database: str | None = None, **changed: str) -> Path:
     """A file that approves these tests as a dry run shows them, as the page of ``report`` exports it."""
     command = [sys.executable, "-m", "upgrade_kit", "rewrite-calcs", "site", "--format", "json"]
     shown = json.loads(subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout)
@@ -370,7 +370,7 @@ def approve(folder: Path, *slugs: str, **changed: str) -> Path:
     document = {
         "schema": 1,
         "kind": "upgrade-kit approvals",
-        "site": {"folder": "site", "version": "0.3.0", "database": None},
+        "site": {"folder": "site", "version": "0.3.0", "database": database},
         "made_at": "2026-03-01T08:30:00Z",
         "reviewer": "",
         "decisions": [
@@ -438,6 +438,22 @@ class TestApproved:
         assert "film_size (test 6: its text was changed since); nothing was written" in capsys.readouterr().err
         assert dump(upgraded) == before
         assert not list(upgraded.parent.glob("*journal*"))
+
+    def test_approvals_of_another_database_are_told_and_those_of_this_one_are_not(
+        self, upgraded: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def notes(database: str | None) -> list[str]:
+            approve(upgraded.parent, *procedures(upgraded), database=database)
+            main(["rewrite-calcs", "site", "--approved", "approved.json", "--format", "json"])
+            return list(answer(capsys)["notes"])
+
+        main(["rewrite-calcs", "site", "--format", "json"])
+        here = answer(capsys)["site"]["database"]
+
+        assert notes(here) == notes(None) == []
+        assert notes("sqlite:///copy.db") == [
+            f"The approvals were given on a page of sqlite:///copy.db; this is {here}."
+        ]
 
     def test_what_is_rejected_is_not_written(self, upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before = dump(upgraded)

@@ -362,6 +362,22 @@ def test_text_stands_out_from_its_ground(scheme: str, site: Path, opened: Callab
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+def test_without_scripts_everything_is_shown_and_no_tool_that_does_nothing(
+    site: Path, opened: Callable[[Path], Any]
+) -> None:
+    driver = opened(page_of(site))
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        driver.refresh()
+        assert len([one for one in driver.find_elements(BY_CSS, ".procedure") if one.is_displayed()]) == 9
+        assert driver.find_element(BY_CSS, ".procedure .decision").is_displayed()
+        assert driver.find_element(BY_CSS, "noscript p").is_displayed()
+        assert not driver.find_element(BY_CSS, "#tools").is_displayed()
+        assert not driver.find_element(BY_CSS, "#export").is_displayed()
+    finally:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
 def test_a_page_without_procedures_works_too(site: Path, opened: Callable[[Path], Any]) -> None:
     (site / "db" / "default.db").write_bytes(b"no database at all" * 100)
     page = site.parent / "report.html"

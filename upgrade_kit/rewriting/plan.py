@@ -97,7 +97,7 @@ def plan_rewrites(
     notes += tuple(_included_in_vain(item) for item in items if item.procedure.slug in include and not item.selected)
     if approvals is not None:
         items, told = approved_only(items, approvals)
-        notes += told
+        notes += (*_shown_elsewhere(site, approvals), *told)
     others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
     found, other_problem = look_at_others(
         others, neighbours(site, procedures), choices_change=choices_change(site), executor=executor
@@ -143,6 +143,15 @@ def _procedures(site: Deployment) -> tuple[Procedure, ...]:
     if isinstance(procedures, Unobserved):
         raise DatabaseError(f"the calculation procedures cannot be read: {procedures.reason}")
     return procedures
+
+
+def _shown_elsewhere(site: Deployment | Iterable[Procedure], approvals: Approvals) -> tuple[str, ...]:
+    """Tell where the approvals were given on a page of another database; the texts decide whether they hold here."""
+    there = approvals.site[2]
+    here = site.database.url if isinstance(site, Deployment) and isinstance(site.database, Database) else None
+    if there is None or here is None or there == here:
+        return ()
+    return (f"The approvals were given on a page of {there}; this is {here}.",)
 
 
 def _included_in_vain(item: PlannedRewrite) -> str:
