@@ -19,6 +19,8 @@ _START_BYTES = 400
 _EARLIER_ANSWER = re.compile(
     rb'\{\s*"schema": 1,\s*"command": "(?!backup)[a-z][a-z -]*"'
     rb"|<!-- upgrade-kit |# Preflight: (GO|NO_GO|UNKNOWN)\r?\n"  # Markdown
+    rb'|<!doctype html>\s*<html lang="en">\s*<head>\s*<meta charset="utf-8">\s*'  # the page
+    rb'<meta name="generator" content="upgrade-kit '
     rb'|<\?xml [^>]*>\s*<testsuite name="upgrade-kit '  # JUnit
     rb'|\{\s*"\$schema": "[^"]*sarif[^"]*",[\s\S]*?"driver": \{\s*"name": "upgrade-kit"'  # SARIF
 )
