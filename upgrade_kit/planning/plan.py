@@ -128,7 +128,8 @@ class SiteWords:
         """Return a step of the rules as it is at this site."""
         note = dict(step.notes).get(self.facts.system, "")
         tags = " ".join(self.lists["tags"][1::2])
-        known = {**self.values, "database": self.facts.database, "tags": tags}
+        port = self.facts.port if self.facts.port_is_known else ""
+        known = {**self.values, "database": self.facts.database, "tags": tags, "port": port}
         return PlannedStep(
             id=step.id,
             kind=step.kind,

@@ -157,10 +157,11 @@ def commit_of(site: SiteAccess, name: str) -> str | Unobserved:
 
 
 def _fetch(step: PlannedStep, site: SiteAccess) -> Answer:
-    found = commit_of(site, f"refs/tags/{step.fact('tag')}")
-    if isinstance(found, Unobserved):
-        return NotDone(reason=f"git here does not know the tag {step.fact('tag')}")
-    return Done(evidence=f"{step.fact('tag')} is {found[:12]}")
+    known = {tag: commit_of(site, f"refs/tags/{tag}") for tag in step.fact("tags").split()}
+    unknown = [tag for tag, commit in known.items() if isinstance(commit, Unobserved)]
+    if unknown or not known:
+        return NotDone(reason=f"git here does not know the tag {', '.join(unknown) or 'that is needed'}")
+    return Done(evidence=", ".join(f"{tag} is {str(commit)[:12]}" for tag, commit in known.items()))
 
 
 def _checkout(step: PlannedStep, site: SiteAccess) -> Answer:
