@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from upgrade_kit.backup import sqlserver_answers as answers
-from upgrade_kit.backup.sqlserver_answers import DatabaseFile, folder_of, free_bytes, moves, name_of, server_path
+from upgrade_kit.backup.sqlserver_answers import DatabaseFile, folder_of, moves, name_of, server_path
 from upgrade_kit.errors import BackupError, UsageError
 
 FINISHED = datetime(2026, 3, 1, 9, 30, 19)  # noqa: DTZ001 - SQL Server's datetime has no zone
@@ -81,33 +81,6 @@ def test_a_server_that_knows_nothing_is_read_as_such() -> None:
 def test_a_clock_that_says_nothing_is_an_error() -> None:
     with pytest.raises(BackupError, match="what time it is"):
         answers.clock({"local_time": FINISHED, "utc_time": "2026-03-01 14:30:19"})
-
-
-# --- Room -----------------------------------------------------------------------------------------
-
-VOLUMES = [
-    {"mount_point": "C:\\", "free_bytes": 1},
-    {"mount_point": "D:\\", "free_bytes": 2},
-    {"mount_point": "D:\\mnt\\", "free_bytes": 3},
-    {"mount_point": "/var/opt/mssql", "free_bytes": 4},
-]
-
-
-@pytest.mark.parametrize(
-    ("folder", "free"),
-    [
-        ("D:\\backups", 2),
-        ("d:/MNT", 3),
-        ("D:\\mnt\\b", 3),
-        ("D:\\mnt2", 2),
-        ("/var/opt/mssql/data", 4),
-        ("/var/opt/mssql2", None),
-        ("\\\\nas\\share", None),
-        ("E:\\", 5 * 1024 * 1024),
-    ],
-)
-def test_the_room_is_that_of_the_volume_the_folder_is_on(folder: str, free: int | None) -> None:
-    assert free_bytes(folder, VOLUMES, [{"drive": "C", "mb free": 9}, {"drive": "E", "mb free": 5}]) == free
 
 
 # --- Paths ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.backup.tsql_syntax import parse
 from upgrade_kit.backup import sqlserver_statements as statements
+from upgrade_kit.deployment import sqlserver_files
 from upgrade_kit.errors import UsageError
 
 BAK = "D:\\backups\\qatrack.bak"
@@ -92,12 +93,12 @@ def test_a_restore_replaces_only_when_it_is_asked_to(replace: bool) -> None:
             statements.instance(), "SELECT", ["BACKUP DATABASE", "CREATE ANY DATABASE", "Edition"], id="instance"
         ),
         pytest.param(statements.clock(), "SELECT", [], id="clock"),
-        pytest.param(statements.own_files(), "SELECT", ["SpaceUsed"], id="own files"),
+        pytest.param(sqlserver_files.own_files(), "SELECT", ["SpaceUsed"], id="own files"),
         pytest.param(statements.files_of("a'b"), "SELECT", ["a'b"], id="files of a database"),
         pytest.param(statements.database_named("x'y"), "SELECT", ["x'y"], id="a database by its name"),
-        pytest.param(statements.volumes(), "SELECT", [], id="volumes"),
+        pytest.param(sqlserver_files.volumes(), "SELECT", [], id="volumes"),
         pytest.param(statements.history_of("5D3A-'"), "SELECT", ["5D3A-'"], id="history"),
-        pytest.param(statements.fixed_drives(), "EXECUTE", [], id="drives"),
+        pytest.param(sqlserver_files.fixed_drives(), "EXECUTE", [], id="drives"),
         pytest.param(statements.backup_folder_in_registry(), "EXECUTE", ["BackupDirectory"], id="registry"),
     ],
 )

@@ -17,6 +17,7 @@ import pytest
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.cli import preflight
 from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.options import BACKUPS
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.address import parse_database_url
 from upgrade_kit.deployment.sample import build_sample_database, build_sample_site
@@ -99,6 +100,24 @@ class TestServiceExport:
         answer = call("--database", url, "--service-export", "service.txt", "--only", "service", "--format", "json")
         assert answer.of("UK606")["findings"][0]["message"].startswith("QATrackCherryPyService is running")
         assert answer.unknown() == ["UK605"]  # sc.exe qc is not in it
+
+
+class TestVenv:
+    def test_a_name_that_is_nothing_is_told_before_the_site_is_looked_at(self) -> None:
+        with pytest.raises(UsageError, match=r"there is no gone"):
+            call("--database", "sqlite:///nothing.db", "--venv", "gone")
+
+    def test_one_that_is_named_is_looked_into_without_a_site(self, real: Path, folder: Path) -> None:
+        packages = folder / "copied" / "Lib" / "site-packages" / "Django-1.6.11.dist-info"
+        packages.mkdir(parents=True)
+        (packages / "METADATA").write_text("Name: Django\nVersion: 1.6.11\n", encoding="utf-8")
+        (folder / "copied" / "pyvenv.cfg").write_text("version_info = 2.7.18.final.0\n", encoding="utf-8")
+        url = copied(real, "0.2.9.1", folder)
+        words = ("--database", url, "--only", "UK103", "--only", "UK121", "--format", "json")
+        answer = call(*words, "--venv", "copied")
+        assert answer.of("UK121")["result"] == "passed"
+        assert "copied (Python 2.7.18) is not there" in answer.of("UK103")["findings"][0]["message"]
+        assert call(*words).of("UK121")["result"] == "not_applicable"
 
 
 class TestIis:
@@ -269,7 +288,7 @@ class TestSinceTheLastRun:
 
     def test_json_and_markdown_tell_it_too(self, url: str, remembering: dict[str, str]) -> None:
         assert call("--database", url, "--format", "json", environment=remembering).document["changes"] is None
-        create_backup(parse_database_url(url, base=Path()), to_dir=Path("backups"), method="auto")
+        create_backup(parse_database_url(url, base=Path()), to_dir=Path(BACKUPS), method="auto")
         told = call("--database", url, "--format", "json", environment=remembering).document["changes"]
         assert "UK204" in [finding["id"] for finding in told["mended"]]
         assert "UK204" not in [finding["id"] for finding in told["new"]]
@@ -321,7 +340,7 @@ class TestSinceTheLastRun:
         create_backup(parse_database_url(url, base=Path()), to_dir=folder / "backups", method="auto")
         call("--database", url, environment=remembering)  # what is remembered knows of the backup
         answer = call("--database", url, "--since", "before.json", environment=remembering)
-        assert "mended UK204;" in answer.out
+        assert "mended UK204" in answer.out
 
     def test_an_earlier_answer_that_is_none_is_told_before_the_site_is_looked_at(self) -> None:
         with pytest.raises(UsageError, match=r"--since gone\.json"):

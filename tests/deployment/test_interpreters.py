@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from upgrade_kit.deployment import interpreters
 from upgrade_kit.deployment.interpreters import find_interpreters, parse_launcher_list
 from upgrade_kit.model.deployment import Interpreters
+from upgrade_kit.model.unobserved import Unobserved
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="uses shell scripts")
 
@@ -165,3 +167,119 @@ def test_the_launchers_list_is_read() -> None:
 
 def test_a_launcher_without_pythons_lists_none() -> None:
     assert parse_launcher_list("No installed Pythons found!\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        pytest.param(
+            " -3.7-64        C:\\Python37\\python.exe *", "C:\\Python37\\python.exe", id="3.7, the star behind"
+        ),
+        pytest.param(
+            " -V:3.6-32         C:\\Program Files (x86)\\Python36-32\\python.exe",
+            "C:\\Program Files (x86)\\Python36-32\\python.exe",
+            id="3.11, 32 bits",
+        ),
+        pytest.param(
+            "  *               D:\\venv\\Scripts\\python.exe", "D:\\venv\\Scripts\\python.exe", id="the active one"
+        ),
+        pytest.param(" -V:3.13[-64] *  C:/Python/python.exe", "C:/Python/python.exe", id="the manager of 2025"),
+        pytest.param(
+            " -V:ContinuumAnalytics/py36-64 C:\\conda\\python.exe", "C:\\conda\\python.exe", id="another company's"
+        ),
+    ],
+)
+def test_lines_of_every_launcher_are_read(line: str, path: str) -> None:
+    assert [str(found) for found in parse_launcher_list(line)] == [path]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Requested Python version (0p) not installed, use -0 for available pythons",
+        "  -V:3.12 *",
+        "Python Launcher for Windows Version 3.6.8",
+    ],
+)
+def test_what_a_launcher_says_besides_is_no_path(line: str) -> None:
+    assert parse_launcher_list(line) == ()
+
+
+def said(path: Path, version: str, more: str = "") -> str:
+    folder = path.parent.parent
+    return f"echo interpreter {version} 64 {str(path).encode().hex()} {str(folder).encode().hex()}{more}"
+
+
+@posix
+def test_what_a_python_lacks_and_where_it_is_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "bin" / "python3"
+    script(path, said(path, "3.6.15", " 1 venv,ssl"))
+    (one,) = find(path.parent).found
+    assert (one.prefix, one.is_environment, one.lacks) == (tmp_path / "a", True, ("venv", "ssl"))
+
+
+@posix
+@pytest.mark.parametrize("more", ["", " 0 -"])
+def test_one_that_lacks_nothing_lacks_nothing(tmp_path: Path, more: str) -> None:
+    path = script(tmp_path / "bin" / "python3", "true")
+    script(path, said(path, "3.6.15", more))
+    (one,) = find(path.parent).found
+    assert (one.is_environment, one.lacks) == (False, ())
+
+
+@posix
+def test_what_a_command_starts_is_the_first_on_the_path(tmp_path: Path) -> None:
+    for name, version in (("a", "2.7.18"), ("b", "3.6.15")):
+        path = tmp_path / name / "bin" / "python"
+        script(path, said(path, version, " 0 -"))
+    script(tmp_path / "silent" / "python", "exit 1")
+    answer = find(tmp_path / "silent", tmp_path / "a" / "bin", tmp_path / "b" / "bin")
+    assert [(word, str(one.version)) for word, one in answer.commands] == [("python", "2.7.18")]
+
+
+@posix
+def test_the_environment_that_runs_this_is_no_answer_to_a_command(tmp_path: Path) -> None:
+    prefix = sys.prefix.encode().hex()
+    for folder, inside in (("own", 1), ("other", 0)):
+        script(tmp_path / folder / "python3", f"echo interpreter 3.11.{inside} 64 - {prefix} {inside} -")
+    answer = find(tmp_path / "own", tmp_path / "other")
+    assert [(word, str(one.version)) for word, one in answer.commands] == [("python3", "3.11.0")]
+
+
+@posix
+def test_environments_that_are_known_are_asked(tmp_path: Path) -> None:
+    path = tmp_path / "q" / "bin" / "python"
+    script(path, said(path, "2.7.18", " 1 -"))
+    answer = find_interpreters(environment={"PATH": ""}, environments=[tmp_path / "q", tmp_path / "gone"])
+    assert [(str(one.version), one.found) for one in answer.found] == [("2.7.18", "virtual environment")]
+
+
+@posix
+@pytest.mark.parametrize("name", ["PYENV", "PYENV_HOME"])
+def test_the_folder_of_pyenv_for_windows_is_looked_into(tmp_path: Path, name: str) -> None:
+    script(tmp_path / "versions" / "3.6.8" / "python.exe", "echo interpreter 3.6.8 64 - 2f")
+    assert [str(one.version) for one in find(seconds=20, **{name: str(tmp_path)}).found] == ["3.6.8"]
+
+
+@posix
+def test_a_launcher_too_old_for_a_list_is_asked_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(
+        tmp_path / "py",
+        'case "$1" in -3.6) echo interpreter 3.6.8 64 2f61 2f62 0 -;; *) echo "no $1 here"; exit 103;; esac',
+    )
+    answered = interpreters._of_launcher({"PATH": str(tmp_path)}, 5)
+    asked = [interpreters._ask_one(one, {"PATH": f"{tmp_path}:/bin"}, 5) for one in answered]
+    assert [str(one.interpreter.version) for one in asked if not isinstance(one, Unobserved)] == ["3.6.8"]
+    monkeypatch.setattr(interpreters, "_LAUNCHER_WORDS", ())
+    assert list(interpreters._of_launcher({"PATH": str(tmp_path)}, 5)) == []
+    assert list(interpreters._of_launcher({"PATH": str(tmp_path / "gone")}, 5)) == []
+
+
+@pytest.mark.interpreters
+@pytest.mark.parametrize("version", ["2.7.18", "3.6.15", "3.13.0"])
+def test_real_ones_say_what_they_are(version: str) -> None:
+    path = Path.home() / ".pyenv" / "versions" / version / "bin" / "python"
+    if not path.is_file():
+        pytest.skip(f"needs Python {version} in pyenv")
+    (one,) = find_interpreters(path, environment={"PATH": ""}).found
+    assert (one.version, one.prefix, one.is_environment, one.lacks) == (Version(version), path.parent.parent, False, ())

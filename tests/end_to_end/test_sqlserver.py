@@ -404,3 +404,93 @@ def plan() -> RewritePlan:
 
 def _updated(server: SqlServer) -> bool:
     return any(sql.startswith("UPDATE") for sql in server.statements)
+
+
+# --- The server itself ---------------------------------------------------------------------------
+
+
+def judged(url: str, capsys: pytest.CaptureFixture[str], *ids: str) -> dict[str, Any]:
+    only = [word for id_ in ids for word in ("--only", id_)]
+    main(["preflight", "--database", url, "--from", "0.2.9.1", "--format", "json", *only])
+    return {item["id"]: item for item in answer(capsys)["results"]}
+
+
+OF_SERVER = tuple(f"UK{number}" for number in range(205, 221))
+
+
+@pytest.fixture
+def server_2017(tmp_path: Path) -> Iterator[Callable[..., SqlServer]]:
+    """A server of 2017 with a site at 0.2.9.1, whose login may do what is said."""
+    running: list[SqlServer] = []
+
+    def start(*rules: Any, version: str = "14.0.3381.3", **settings: Any) -> SqlServer:
+        properties = {**PROPERTIES, "ProductVersion": version, "Edition": "Standard Edition (64-bit)"}
+        tables = sample(tmp_path / str(len(running)), "0.2.9.1", properties=properties, **settings)
+        level = Rows(("compatibility_level", "tinyint"), rows=[(140,)])
+        own = SqlServer(Script(*rules, on("compatibility_level FROM", level)), databases={"qatrack": tables})
+        running.append(own)
+        return own.__enter__()
+
+    yield start
+    for own in running:
+        own.__exit__(None, None, None)
+
+
+def test_a_server_of_2017_with_its_owners_login_has_nothing_to_act_on(
+    server_2017: Callable[..., SqlServer], odbc_driver: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = judged(server_2017().url(odbc_driver), capsys, *OF_SERVER)
+    assert [id_ for id_ in OF_SERVER if found[id_]["result"] == "could_not_run"] == []
+    loud = [one for item in found.values() for one in item.get("findings", ()) if one["severity"] != "info"]
+    assert loud == []
+    assert {id_ for id_ in OF_SERVER if found[id_]["result"] == "passed"} >= {"UK205", "UK209", "UK210", "UK215"}
+
+
+def test_a_server_that_the_targets_engine_does_not_know_is_an_error(
+    server_2017: Callable[..., SqlServer], odbc_driver: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = judged(server_2017(version="15.0.2000.5").url(odbc_driver), capsys, "UK205")["UK205"]
+    (finding,) = found["findings"]
+    assert (finding["severity"], "refuses SQL Server 15.0.2000.5" in finding["message"]) == ("error", True)
+
+
+def test_a_login_that_only_reads_is_told_what_it_lacks_and_all_that_it_may_know(
+    server_2017: Callable[..., SqlServer], odbc_driver: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    denied = Failure(300, "VIEW SERVER STATE permission was denied on object 'server', database 'master'.")
+    own = server_2017(
+        on("dm_os_volume_stats", denied),
+        on("xp_fixeddrives", Failure(229, "The EXECUTE permission was denied on the object 'xp_fixeddrives'.")),
+        on("msdb", Failure(229, "The SELECT permission was denied on the object 'backupset', database 'msdb'.")),
+        permissions=frozenset({"SELECT"}),
+    )
+    found = judged(own.url(odbc_driver), capsys, *OF_SERVER)
+    typed = [one["hint"].splitlines()[-1].strip() for one in found["UK209"]["findings"]]
+    assert "GRANT CREATE TABLE TO [dbo];" in typed
+    assert "GRANT ALTER ON SCHEMA::[dbo] TO [dbo];" in typed
+    assert found["UK210"]["findings"][0]["severity"] == "warning"
+    assert {id_ for id_ in OF_SERVER if found[id_]["result"] == "could_not_run"} == {"UK216"}
+    assert "backupset" in found["UK216"]["reason"]
+    assert "only its own sessions" in found["UK214"]["findings"][0]["message"]
+    assert "is not known" in found["UK213"]["findings"][0]["message"]
+
+
+def test_a_server_that_only_speaks_like_sql_server_is_no_traceback(
+    server_2017: Callable[..., SqlServer], odbc_driver: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "Babelfish for PostgreSQL with SQL Server Compatibility - 12.0.2000.8"
+    columns = (
+        ("product_version", "nvarchar(128)"),
+        ("edition", "nvarchar(128)"),
+        ("engine_edition", "int"),
+        ("said", "nvarchar(300)"),
+    )
+    unknown = Failure(33557097, "relation does not exist")
+    own = server_2017(
+        on("AS said", Rows(*columns, rows=[("12.0.2000.8", "Standard", 2, said)])),
+        on("msdb|database_mirroring|dm_os_volume|xp_fixed|FILEPROPERTY|sysprocesses", unknown),
+    )
+    found = judged(own.url(odbc_driver), capsys, *OF_SERVER)
+    silent = {id_ for id_ in OF_SERVER if found[id_]["result"] == "could_not_run"}
+    assert silent == {"UK205", "UK213", "UK214", "UK216"}
+    assert not any("check itself failed" in found[id_]["reason"] for id_ in silent)

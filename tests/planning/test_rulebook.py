@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.path import Hop, Release
+from upgrade_kit.model.path import Hop, Release, ServerSpan
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
 from upgrade_kit.model.step import Do, Effect, StepKind, When
 from upgrade_kit.planning.graph import VersionGraph
@@ -42,6 +42,12 @@ old_engine = "new.engine"
 [settings_gone]
 OLD_NAME = "NEW_NAME"
 
+[odbc_defaults]
+Windows = "SQL Server"
+
+[long_keys]
+qa_test = ["slug", "255", "qa.0002_more"]
+
 [migrations]
 qa = ["0001_initial", "0002_more"]
 
@@ -49,6 +55,15 @@ qa = ["0001_initial", "0002_more"]
 since = "1.0.1"
 app = "qa"
 name = "0003_later"
+
+[[servers]]
+product = "SQL Server"
+at_least = "9"
+before = "15"
+beyond = "refused"
+why = "it is not known there"
+remedy = "Use an older one."
+source = "its code"
 """
 TWO = ONE.replace("1.0", "2.0").replace("2.0.1", "2.0.7")
 HOP = """\
@@ -118,6 +133,19 @@ def test_a_version_file_becomes_a_release(tmp_path: Path) -> None:
         settings_gone=(("OLD_NAME", "NEW_NAME"),),
         engine_options=(("new.engine", ("driver",)),),
         commits=(("v1.0", "0123456789abcdef0123456789abcdef01234567"),),
+        odbc_defaults=(("Windows", "SQL Server"),),
+        long_keys=(("qa_test", ("slug", "255", "qa.0002_more")),),
+        servers=(
+            ServerSpan(
+                product="SQL Server",
+                at_least=Version("9"),
+                before=Version("15"),
+                refused=True,
+                why="it is not known there",
+                remedy="Use an older one.",
+                source="its code",
+            ),
+        ),
     )
 
 
@@ -245,6 +273,15 @@ def test_a_hop_file_becomes_a_hop_that_knows_its_file(tmp_path: Path) -> None:
         pytest.param('["driver"]', '"driver"', "engine_options.new.engine", "not a string", id="a text for options"),
         pytest.param('"0123456789', '"0123', "commits.v1.0", "is not the 40 digits of a commit", id="a short commit"),
         pytest.param('"0123456789', '"G123456789', "commits.v1.0", "'G123456789", id="a commit with other letters"),
+        pytest.param('"255"', '"long"', "long_keys.qa_test", "must be a column", id="a length that is no number"),
+        pytest.param(', "qa.0002_more"]', "]", "long_keys.qa_test", "must be a column", id="a key without migration"),
+        pytest.param(
+            'before = "15"', 'before = "8"', "servers[0].before", "not later than 9", id="a span that is empty"
+        ),
+        pytest.param(
+            'before = "15"', 'before = "new"', "servers[0].before", "not a version", id="a span without a number"
+        ),
+        pytest.param('"refused"', '"maybe"', "servers[0].beyond", "none of refused, untried", id="a word for the rest"),
         pytest.param('"NEW_NAME"', "1", "settings_gone.OLD_NAME", "not an integer", id="a number for a name"),
     ],
 )

@@ -36,11 +36,26 @@ from upgrade_kit.model.deployment import (
     WindowsServices,
 )
 from upgrade_kit.model.dumps import DumpedRows, FoundDumps
+from upgrade_kit.model.environment import (
+    Distribution,
+    Environment,
+    Environments,
+    FolderHolds,
+    PlannedEnvironment,
+)
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import Release, UpgradePath
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git, Head, Remote, Repository
+from upgrade_kit.model.requirement import (
+    ReleaseRequirements,
+    RequirementFile,
+    RequirementLine,
+    Requirements,
+)
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.server import FileState, Identity, Purpose, Right, Rights, Room, Server, Texts
+from upgrade_kit.model.sql import Script, Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
 from upgrade_kit.model.verification import Compiled, Page, RowsThen, Verification
@@ -153,6 +168,16 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
             modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
             sites=(),
         ),
+        sql=Scripts(read=(Script(name="report.sql", queries=()),)),
+        stored_sql=StoredSql(vendor="sqlite", views=Scripts(read=()), others=Scripts(read=())),
+        environments=Environments(found=(site_environment(),), planned=(planned_environment(),)),
+        requirements=Requirements(
+            releases=(
+                (Version("0.2.9.1"), required("v0.2.9.1", "Django==1.6.11")),
+                (Version("0.3.0"), required("v0.3.0", "Django==1.11.15")),
+            )
+        ),
+        server=server_of_sqlite(),
         uploads=SiteUploads(
             folder=ROOT / "media" / "uploads",
             served=ROOT / "media" / "uploads",
@@ -236,6 +261,84 @@ def iis_rule(name: str, pattern: str, **more: Any) -> IisRule:
         "where": f"applicationHost.config:{len(pattern)}",
     }
     return IisRule(name=name, pattern=pattern, **(stated | more))
+
+
+def site_environment(**more: Any) -> Environment:
+    """Return the environment of a site of 0.2.9.1."""
+    stated: dict[str, Any] = {
+        "folder": Path("venvs/qatrack"),
+        "named_by": "",
+        "found": "beside the site",
+        "python": Version("2.7.18"),
+        "program": Path("venvs/qatrack/bin/python"),
+        "distributions": installed("django 1.6.11", "pip 20.3.4"),
+    }
+    return Environment(**(stated | more))
+
+
+def installed(*named: str) -> tuple[Distribution, ...]:
+    """Return distributions of ``name version`` or ``name version needs,needs``."""
+    words = [one.split(" ") for one in named]
+    return tuple(
+        Distribution(name=name, version=version, needs=tuple(needs[0].split(",")) if needs else ())
+        for name, version, *needs in words
+    )
+
+
+def planned_environment(**more: Any) -> PlannedEnvironment:
+    """Return the folder of the environment of 0.3.0, free and with room."""
+    stated: dict[str, Any] = {
+        "folder": Path("venvs/qatrack3"),
+        "holds": FolderHolds.NOTHING,
+        "lacks": "",
+        "free_bytes": 10**12,
+    }
+    return PlannedEnvironment(**(stated | more))
+
+
+def required(tag: str, *lines: str) -> ReleaseRequirements:
+    """Return requirement files with one, ``base.txt``, that holds these lines."""
+    parsed = []
+    for number, text in enumerate(lines, 1):
+        name, equals, version = text.partition("==")
+        parsed.append(
+            RequirementLine(
+                text=text,
+                where=f"requirements/base.txt:{number}",
+                names=(name.lower(),),
+                specifier=equals + version,
+                marker="",
+                is_from_git=False,
+            )
+        )
+    file = RequirementFile(name="requirements/base.txt", lines=tuple(parsed), includes=(), odd=())
+    return ReleaseRequirements(tag=tag, files=(file,), missing=())
+
+
+def server_of_sqlite() -> Server:
+    """Return what there is to know of a sound SQLite file."""
+    none = Unobserved("SQLite has no such thing", asked=False)
+    return Server(
+        vendor="sqlite",
+        database="/data/qatrack.db",
+        identity=Identity(product="SQLite", version=Version("3.40.1")),
+        rights=Rights(
+            login="",
+            user="",
+            schema="",
+            site_schemas=(),
+            rights=(Right(name="WRITE", purpose=Purpose.MIGRATION, held=True),),
+        ),
+        texts=Texts(encoding="UTF-8", collation=""),
+        room=Room(size_bytes=1_000_000, files=(), free_bytes=10_000_000),
+        sessions=none,
+        standing=none,
+        recovery=none,
+        compatibility_level=none,
+        engines=none,
+        file=FileState(path="/data/qatrack.db", faults=(), leftovers=(), network=""),
+        odbc_drivers=none,
+    )
 
 
 def _git(release: Release) -> Git:

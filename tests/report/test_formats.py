@@ -84,8 +84,25 @@ class TestSarif:
         (result,) = run["results"]
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "UK001"
         place = result["locations"][0]["physicalLocation"]
-        assert place["artifactLocation"]["uri"] == "C:/site/qatrack/local%20settings.py"
+        assert place["artifactLocation"]["uri"] == "file:///C:/site/qatrack/local%20settings.py"
         assert place["region"] == {"startLine": 12}
+
+    @pytest.mark.parametrize(
+        ("where", "uri"),
+        [
+            ("qatrack/local_settings.py:3", "qatrack/local_settings.py"),
+            ("/srv/site/a b#c.py", "file:///srv/site/a%20b%23c.py"),
+            (r"\\server\share\web.config:3", "file://server/share/web.config"),
+            ("für.sql:3:4", "f%C3%BCr.sql"),
+        ],
+    )
+    def test_a_file_is_a_uri_wherever_it_is(self, where: str, uri: str) -> None:
+        place = sarif(found(where=where))["results"][0]["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == uri
+
+    def test_line_and_column_are_told_where_they_are_known(self) -> None:
+        place = sarif(found(where="report.sql:3:14"))["results"][0]["locations"][0]["physicalLocation"]
+        assert place["region"] == {"startLine": 3, "startColumn": 14}
 
     def test_a_table_is_no_file(self) -> None:
         assert "locations" not in sarif(found(where="qa_unittestcollection"))["results"][0]

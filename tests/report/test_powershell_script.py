@@ -45,7 +45,7 @@ def test_it_stops_at_the_first_error_and_checks_every_exit_status() -> None:
     text = script()
     assert "$ErrorActionPreference = 'Stop'" in text
     assert "Set-StrictMode" in text
-    body = text[text.index("\ntry {\n    if (-not (Test-Path") :]
+    body = text[text.rindex("\ntry {\n") :]
     native = [line for line in body.splitlines() if "upgrade-kit'" in line or "'git'" in line or "python.exe'" in line]
     assert native
     assert all(line.strip().startswith("Invoke-Program @(") for line in native)

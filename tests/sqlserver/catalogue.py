@@ -38,6 +38,7 @@ VIEWS: Mapping[str, str] = {
     "sys.check_constraints": "name, object_id int, parent_object_id int, is_disabled bit, is_not_trusted bit, "
     "definition nvarchar(max)",
     "sys.triggers": "name, object_id int, parent_id int, is_disabled bit",
+    "sys.sql_modules": "object_id int, definition nvarchar(max)",
     "sys.extended_properties": "class tinyint, major_id int, minor_id int, name, value nvarchar(4000)",
     "sys.indexes": "object_id int, name, index_id int, type tinyint, type_desc nvarchar(60), is_unique bit, "
     "is_primary_key bit, is_unique_constraint bit, is_disabled bit",
@@ -53,7 +54,12 @@ VIEWS: Mapping[str, str] = {
     "sys.databases": "name, database_id int, create_date datetime, compatibility_level tinyint, collation_name, "
     "user_access_desc nvarchar(60), is_read_only bit, state tinyint, state_desc nvarchar(60), "
     "snapshot_isolation_state tinyint, snapshot_isolation_state_desc nvarchar(60), is_read_committed_snapshot_on bit, "
-    "recovery_model tinyint, recovery_model_desc nvarchar(60), is_auto_close_on bit",
+    "recovery_model tinyint, recovery_model_desc nvarchar(60), is_auto_close_on bit, "
+    "log_reuse_wait_desc nvarchar(60), replica_id uniqueidentifier",
+    "sys.database_mirroring": "database_id int, mirroring_guid uniqueidentifier",
+    "msdb.backupset": "database_name, type char(1), backup_finish_date datetime",
+    "sys.sysprocesses": "spid smallint, dbid smallint, loginame nchar(128), program_name nchar(128), "
+    "hostname nchar(128), hostprocess nchar(10), open_tran smallint, status nchar(30), ecid smallint",
     "sys.database_files": "file_id int, type tinyint, type_desc nvarchar(60), name, physical_name nvarchar(260), "
     "state_desc nvarchar(60), size int, max_size int, growth int",
     "information_schema.tables": "TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE varchar(10)",
@@ -117,7 +123,7 @@ def view_columns(view: str) -> list[Column]:
 
 def attach(connection: sqlite3.Connection) -> None:
     """Make the catalogue's empty tables, beside the database."""
-    for schema in ("sys", "INFORMATION_SCHEMA"):
+    for schema in ("sys", "INFORMATION_SCHEMA", "msdb"):
         connection.execute(f"ATTACH ':memory:' AS {schema}")
     for view in VIEWS:
         columns = ", ".join(f"{quoted(one.name)} COLLATE {COLLATION}" for one in view_columns(view))
@@ -220,6 +226,7 @@ def _rows(
 def _database(connection: sqlite3.Connection, database: str, *, snapshot: bool) -> Iterator[Row]:
     state = {"state": 0, "state_desc": "ONLINE", "user_access_desc": "MULTI_USER", "is_read_only": 0}
     model = {"recovery_model": 3, "recovery_model_desc": "SIMPLE", "compatibility_level": 160, "is_auto_close_on": 0}
+    model["log_reuse_wait_desc"] = "NOTHING"
     isolation = {
         "snapshot_isolation_state": int(snapshot),
         "snapshot_isolation_state_desc": "ON" if snapshot else "OFF",
@@ -228,6 +235,10 @@ def _database(connection: sqlite3.Connection, database: str, *, snapshot: bool) 
     for number, name in ((1, "master"), (5, database)):
         named = {"name": name, "database_id": number, "create_date": _MADE, "collation_name": _SERVER_COLLATION}
         yield "sys.databases", {**named, **state, **model, **isolation}
+        yield "sys.database_mirroring", {"database_id": number}
+    own = {"spid": 51, "dbid": 5, "loginame": "sa", "program_name": "upgrade-kit", "hostname": "CLIENT"}
+    yield "msdb.backupset", {"database_name": database, "type": "D", "backup_finish_date": _MADE}
+    yield "sys.sysprocesses", {**own, "hostprocess": "4711", "open_tran": 0, "status": "runnable", "ecid": 0}
     with closing(
         connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
     ) as cursor:

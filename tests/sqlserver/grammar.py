@@ -47,6 +47,8 @@ FORMS = {
     "SET IDENTITY_INSERT": rf"{_TABLE} (?:ON|OFF)",
     # alter-table-transact-sql
     "ALTER TABLE": rf"{_TABLE} (?:WITH (?:NO)?CHECK )?(?:NO)?CHECK CONSTRAINT (?:ALL|{_NAME})",
+    # xp_fixeddrives has no page of its own; Microsoft names it in that of sys.dm_os_volume_stats
+    "EXEC master.dbo.xp_fixeddrives": "",
     # database-console-commands: dbcc-checkdb-transact-sql, dbcc-checkident-transact-sql
     "DBCC CHECKDB": rf"\((?:{_TEXT}|{_NAME})(?:, NOINDEX)?\)"
     + _options("NO_INFOMSGS", "ALL_ERRORMSGS", "PHYSICAL_ONLY", "TABLOCK", "DATA_PURITY", "EXTENDED_LOGICAL_CHECKS"),

@@ -230,7 +230,7 @@ class Session:
     def _select(self, sql: str, request: Request) -> Rows:
         statement = translation.translate(sql, self._variables())
         if re.search(
-            r"\b(sys|information_schema)\s*\.|\[sys\]|object_(id|name)|columnproperty|ident_", sql, re.IGNORECASE
+            r"\b(sys|information_schema|msdb)\s*\.|\[sys\]|object_(id|name)|columnproperty|ident_", sql, re.IGNORECASE
         ):
             self._fill_catalogue()
         self._start_reading(writes=statement.locks)
@@ -462,6 +462,8 @@ class Session:
         yield "OBJECT_ID", 1, object_id
         yield "OBJECT_ID", 2, object_id
         yield "COLUMNPROPERTY", 3, column_property
+        yield "FILEPROPERTY", 2, lambda *_: 8
+        yield "GETDATE", 0, now
         yield "HAS_PERMS_BY_NAME", 3, permitted
         yield "IS_SRVROLEMEMBER", -1, lambda role, *_: int(role.lower() in tables.roles)
         yield "IS_MEMBER", 1, lambda role: int(role.lower() in tables.roles)

@@ -145,7 +145,9 @@ def _for_sqlite(node: Any, variables: Mapping[str, object]) -> Any:
         case exp.Parameter():
             return exp.Placeholder(this=node.name)
         case exp.Table():
-            if node.db.lower() not in SYSTEM_SCHEMAS:
+            if node.catalog.lower() == "msdb":
+                node.set("db", exp.to_identifier("msdb"))
+            elif node.db.lower() not in SYSTEM_SCHEMAS:
                 node.set("db", None)
             node.set("catalog", None)
             node.set("hints", None)

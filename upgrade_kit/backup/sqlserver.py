@@ -33,6 +33,7 @@ from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
+from upgrade_kit.deployment.sqlserver_files import Row, fixed_drives, free_bytes, own_files, volumes
 from upgrade_kit.errors import BackupError, DatabaseError, UpgradeKitError
 from upgrade_kit.model.backup import Content
 
@@ -143,10 +144,10 @@ def _must_be_free(talk: Talk, file: str) -> None:
 
 def _refuse_too_little_room(talk: Talk, folder: str) -> None:
     """Refuse a volume of the server that cannot hold the database uncompressed, where the server tells."""
-    own = answers.files_on_server(_rows_if_told(talk, statements.own_files()))
+    own = answers.files_on_server(_rows_if_told(talk, own_files()))
     needed = sum(each.size_bytes for each in own if each.kind != "L") + _MARGIN
-    volumes, drives = _rows_if_told(talk, statements.volumes()), _rows_if_told(talk, statements.fixed_drives())
-    free = answers.free_bytes(folder, volumes, drives)
+    mounts, drives = _rows_if_told(talk, volumes()), _rows_if_told(talk, fixed_drives())
+    free = free_bytes(folder, mounts, drives)
     if free is not None and free < needed:
         raise BackupError(
             f"{talk.address.shown}: {folder} on the server has {free} bytes free, the backup may need {needed}",
@@ -154,7 +155,7 @@ def _refuse_too_little_room(talk: Talk, folder: str) -> None:
         )
 
 
-def _rows_if_told(talk: Talk, sql: str) -> tuple[answers.Row, ...]:
+def _rows_if_told(talk: Talk, sql: str) -> tuple[Row, ...]:
     """Return what a server tells, or nothing: not every login may ask, not every system has drive letters."""
     try:
         return talk.run(sql).rows

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath, PureWindowsPath
 
+from upgrade_kit.deployment.sqlserver_files import Row
 from upgrade_kit.errors import BackupError, UsageError
-
-# A row by the names of its columns in small letters. What a version has besides the columns asked for is passed over.
-Row = Mapping[str, object]
 
 _EXPRESS, _AZURE_DATABASE, _MANAGED_INSTANCE = 4, 5, 8  # SERVERPROPERTY('EngineEdition')
 _WHOLE_DATABASE = 1  # BackupType in RESTORE HEADERONLY
@@ -242,21 +240,6 @@ def files_on_server(rows: Iterable[Row]) -> tuple[DatabaseFile, ...]:
     )
 
 
-def free_bytes(folder: str, volumes: Iterable[Row], drives: Iterable[Row]) -> int | None:
-    """Return the free room where a folder is, or ``None`` where the server does not tell.
-
-    Args:
-        folder: of the server.
-        volumes: the answer to ``volumes``; the longest mount point that the folder begins with counts.
-        drives: the answer to ``fixed_drives``: a letter and megabytes.
-    """
-    mounts = {_slashed(f"{_text(row.get('drive'))}:"): _number(row.get("mb free")) * 1024 * 1024 for row in drives}
-    mounts |= {_slashed(_text(row.get("mount_point"))): _number(row.get("free_bytes")) for row in volumes}
-    place = _slashed(folder)
-    fitting = [mount for mount in mounts if mount and place.startswith(mount)]
-    return mounts[max(fitting, key=len)] if fitting else None
-
-
 # --- Paths of the server ------------------------------------------------------------------------------
 
 
@@ -314,11 +297,6 @@ def moves(
 
 
 _ANOTHER = "Do not rely on it. Make another with: upgrade-kit backup"
-
-
-def _slashed(folder: str) -> str:
-    """Return a folder in a form in which the folders that it is in are its beginnings."""
-    return folder.replace("\\", "/").lower().rstrip("/") + "/" if folder else ""
 
 
 def _text(value: object) -> str:

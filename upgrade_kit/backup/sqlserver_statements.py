@@ -149,33 +149,12 @@ def backup_folder_in_registry() -> str:
     )
 
 
-def own_files() -> str:
-    """List the files of the session's database with their sizes and used parts in bytes."""
-    return (
-        "SELECT name AS logical_name, physical_name, type_desc AS kind, CAST(size AS bigint) * 8192 AS size_bytes, "
-        "CAST(FILEPROPERTY(name, 'SpaceUsed') AS bigint) * 8192 AS used_bytes FROM sys.database_files ORDER BY file_id"
-    )
-
-
 def files_of(database: str) -> str:
     """List the files of any database of the server, also of one that cannot be opened."""
     return (
         "SELECT name AS logical_name, physical_name, type_desc AS kind FROM sys.master_files "  # noqa: S608 - quoted
         f"WHERE database_id = DB_ID({text(database)}) ORDER BY file_id"
     )
-
-
-def volumes() -> str:
-    """Ask for the free bytes of each volume that holds a database of the server."""
-    return (
-        "SELECT DISTINCT v.volume_mount_point AS mount_point, v.available_bytes AS free_bytes "
-        "FROM sys.master_files AS f CROSS APPLY sys.dm_os_volume_stats(f.database_id, f.file_id) AS v"
-    )
-
-
-def fixed_drives() -> str:
-    """Ask for the free megabytes of each drive letter; Windows only."""
-    return "EXEC master.dbo.xp_fixeddrives"
 
 
 def database_named(database: str) -> str:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from upgrade_kit.backup import sqlserver_answers as answers
 from upgrade_kit.backup import sqlserver_statements as statements
 from upgrade_kit.backup.method import Progress
-from upgrade_kit.backup.sqlserver_answers import DatabaseFile, Instance, Row, State, folder_of
+from upgrade_kit.backup.sqlserver_answers import DatabaseFile, Instance, State, folder_of
 from upgrade_kit.backup.sqlserver_errors import (
     FINISHED,
     Message,
@@ -27,6 +27,7 @@ from upgrade_kit.backup.sqlserver_errors import (
 )
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, Untyped, open_database
+from upgrade_kit.deployment.sqlserver_files import Row
 
 Heard: TypeAlias = Callable[[Message], None]
 

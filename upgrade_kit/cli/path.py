@@ -60,6 +60,7 @@ def _observed_version(arguments: Namespace, streams: Streams) -> Version:
         database=arguments.database,
         password=streams.password(),
         interpreters=False,
+        server=False,
     )
     version = starting_version(deployment)
     if deployment.versions_agree is False and not arguments.quiet:

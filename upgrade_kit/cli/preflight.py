@@ -47,6 +47,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``preflight``."""
     add_site_arguments(parser)
     parser.add_argument("--python", metavar="PATH", help="an interpreter to ask too, where it is not found by itself")
+    parser.add_argument(
+        "--venv",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="the site's virtual environment, where it is not found by itself; may be given more than once",
+    )
     add_backup_argument(parser)
     parser.add_argument("--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen")
     parser.add_argument(
@@ -63,6 +70,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         help="web.config and applicationHost.config of IIS, or a folder that holds them; may be given more than once",
+    )
+    parser.add_argument(
+        "--sql",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a file of SQL that the site keeps (a report, a job), searched for what the migrations take away; may be "
+        "given more than once",
     )
     parser.add_argument(
         "--only",
@@ -133,11 +148,13 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             password=streams.password(),
             environment=streams.environment,
             python=None if arguments.python is None else Path(arguments.python),
+            environments=tuple(map(_existing, arguments.venv)),
             log=None if arguments.log is None else Path(arguments.log),
             backup_folders=backup_folders(site, arguments.database, arguments.backup),
             backup_to=backup_folder(arguments.backup),
             service_exports=tuple(map(_existing, arguments.service_export)),
             iis=tuple(map(_existing, arguments.iis)),
+            sql=tuple(map(_existing, arguments.sql)),
             time_limit_seconds=arguments.time_limit,
             watch=watch,
         )

@@ -197,6 +197,7 @@ def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Pla
         password=streams.password(),
         environment=streams.environment,
         python=None if arguments.python is None else Path(arguments.python),
+        server=False,
     )
     path = path_of(deployment, arguments.target, graph=graph)
     if isinstance(path, Unobserved):

@@ -67,6 +67,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             environment=streams.environment,
             python=python,
             backup_folders=(),
+            server=False,
             watch=watch,
         )
         verification = Verification(

@@ -65,6 +65,7 @@ _SQL_SERVER_FIELDS = {
     **dict.fromkeys(("binary", "varbinary", "image", "timestamp"), "BinaryField"),
 }
 _cursor_numbers = count(1)
+_own_numbers: set[int] = set()  # of this process's connections; servers do not use one twice in a run
 _LOCKED = (
     "The database does not allow snapshot isolation, so what was read stayed locked until the end: "
     "whoever wrote meanwhile had to wait."
@@ -120,6 +121,10 @@ class Session:
     def driver_connection(self) -> Untyped:
         """The driver's own connection, for what Django's cursors do not do: messages and further result sets."""
         return self._wrapper.connection
+
+    def own_numbers(self) -> frozenset[int]:
+        """Return the server's numbers of all connections that this process has made, where the driver knows them."""
+        return frozenset(_own_numbers)
 
     def quote(self, name: str) -> str:
         """Quote an identifier the vendor's way, whatever it contains."""
@@ -511,12 +516,24 @@ def open_database(address: DatabaseAddress, *, writable: bool = False) -> Iterat
                 wrapper.ensure_connection()
             except (Error, ImproperlyConfigured, SynchronousOnlyOperation, UnicodeError) as error:
                 raise _explained(error, address) from error
+            _remember(wrapper)
             session = Session(wrapper, address, writable=writable)
             _introduce(session)
             yield session
         finally:
             with suppress(Error):
                 wrapper.close()
+
+
+def _remember(wrapper: Untyped) -> None:
+    """Keep the number by which the server knows a connection; SQL Server knows processes instead."""
+    match wrapper.vendor:
+        case "postgresql":
+            _own_numbers.add(int(wrapper.connection.info.backend_pid))
+        case "mysql":
+            _own_numbers.add(int(wrapper.connection.thread_id()))
+        case _:
+            pass
 
 
 # --- Django's settings, lent -------------------------------------------------------------------------

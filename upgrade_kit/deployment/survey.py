@@ -35,10 +35,14 @@ from upgrade_kit.model.deployment import (
     WindowsServices,
 )
 from upgrade_kit.model.dumps import FoundDumps
+from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
+from upgrade_kit.model.requirement import Requirements
+from upgrade_kit.model.server import Server
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
 
@@ -50,6 +54,7 @@ SeenT = TypeVar("SeenT")
 
 TIME_LIMIT_SECONDS = 300.0  # of one look: counting the rows of a large database takes its time
 _NO_SITE = Unobserved("no site folder was given", asked=False)
+_NO_PYTHONS = Unobserved("the interpreters were not asked for", asked=False)
 # What CPython sets LC_CTYPE to by itself where it finds the C locale (PEP 538).
 _COERCED = frozenset(("C.UTF-8", "C.utf8", "UTF-8"))
 _C_LOCALES = frozenset(("", "C", "POSIX"))
@@ -61,13 +66,16 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     database: str | None = None,
     password: str | None = None,
     interpreters: bool = True,
+    server: bool = True,
     environment: Mapping[str, str] | None = None,
     python: Path | None = None,
+    environments: Sequence[Path] = (),
     log: Path | None = None,
     backup_folders: Sequence[Path] = (),
     backup_to: Path | None = None,
     service_exports: Sequence[Path] = (),
     iis: Sequence[Path] = (),
+    sql: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
     now: datetime | None = None,
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
@@ -79,14 +87,18 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         site: the folder that holds ``manage.py``.
         database: a database URL; overrides what the settings say.
         password: the database password; overrides what settings and URL leave out or say.
+        interpreters: whether to ask the Pythons of this machine, and to look at its virtual environments.
         interpreters: whether to ask the Pythons of this machine.
+        server: whether to ask the database server about itself, the login, and the database as a whole.
         environment: the environment to search for programs; ``None`` means this process's own.
         python: an interpreter that the user names.
+        environments: folders of virtual environments that the user names.
         log: the migration log; by default ``logs/migrate.log`` in the site.
         backup_folders: where to look for backups.
         backup_to: where a backup is to go.
         service_exports: files with what ``sc.exe query`` and ``sc.exe qc`` printed on the server.
         iis: ``web.config`` and ``applicationHost.config``, or folders that hold them, besides those of the site.
+        sql: files of SQL that the site keeps.
         releases: the releases that the rules know; by default all that are installed.
         now: the time of the observation; by default the present.
         time_limit_seconds: how long looking at one thing may take; what takes longer is ``Unobserved``.
@@ -112,16 +124,31 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
 
     looks = Observing(time_limit_seconds, watch or _unwatched)
     base = looks.begin("the database", lambda: _database(address, releases))
+    itself = looks.begin("the database server", lambda: _server(address, environment, wanted=server))
     code = looks.begin("the checkout", lambda: _checkout(site, releases, environment))
-    pythons = looks.begin("the interpreters", lambda: _interpreters(root, python, environment, wanted=interpreters))
+    pythons = looks.begin(
+        "the interpreters",
+        lambda: _interpreters(root, python, environments, scripts, environment) if interpreters else _NO_PYTHONS,
+    )
     services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
     web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
+    in_database = looks.begin("views and triggers", lambda: _stored_sql(address))
+    queries = looks.begin("the files of SQL", lambda: _sql(sql))
     repository = looks.begin("git", lambda: _git(folder, releases, environment))
+    needed = looks.begin("the requirement files", lambda: _requirements(root, releases, environment))
     record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
     logs = looks.begin("the folder of the logs", lambda: _log_place(root))
     stored = looks.begin("the uploaded files", lambda: _uploads_folder(root, settings))
     observed, checkout = base.result(), code.result()
-    # what has to know the database first
+    # what has to know the database, the interpreters or the services first
+    places = looks.begin(
+        "the virtual environments",
+        lambda: (
+            _environments(root, environments, scripts, (services.result(), pythons.result()), releases, environment)
+            if interpreters
+            else _NO_PYTHONS
+        ),
+    )
     backups = looks.begin("the backups", lambda: _backups(address, observed, backup_folders))
     dumps = looks.begin("JSON dumps", lambda: _dumps(address, observed, backup_folders))
     clocks = looks.begin("the clocks", lambda: _clocks(address, observed))
@@ -139,6 +166,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         settings=settings,
         interpreters=pythons.result(),
         database=observed,
+        server=itself.result(),
         disk=disk.result(),
         machine=read_machine(environment),
         backups=kept,
@@ -146,6 +174,10 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         service_scripts=scripts,
         windows_services=services.result(),
         iis=web_server.result(),
+        sql=queries.result(),
+        stored_sql=in_database.result(),
+        environments=places.result(),
+        requirements=needed.result(),
         uploads=uploads.result(),
         backup_place=place.result(),
         dumps=dumps.result(),
@@ -256,6 +288,18 @@ def _database(address: DatabaseAddress | Unobserved, releases: tuple[Release, ..
         return Unobserved(str(error))
 
 
+def _server(
+    address: DatabaseAddress | Unobserved, environment: Mapping[str, str] | None, *, wanted: bool
+) -> Server | Unobserved:
+    if not wanted:
+        return Unobserved("the database server was not asked about itself", asked=False)
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.server import read_server  # noqa: PLC0415 - Django loads only when needed
+
+    return read_server(address, environment=environment)
+
+
 def _schema_version(database: Database | Unobserved) -> Version | None:
     if isinstance(database, Unobserved) or isinstance(database.schema, Unobserved):
         return None
@@ -314,13 +358,49 @@ def _agree(
 
 
 def _interpreters(
-    root: Path | None, python: Path | None, environment: Mapping[str, str] | None, *, wanted: bool
-) -> Interpreters | Unobserved:
-    if not wanted:
-        return Unobserved("the interpreters were not asked for", asked=False)
-    from upgrade_kit.deployment.interpreters import find_interpreters  # noqa: PLC0415 - starts programs
+    root: Path | None,
+    python: Path | None,
+    given: Sequence[Path],
+    scripts: ServiceScripts | Unobserved,
+    environment: Mapping[str, str] | None,
+) -> Interpreters:
+    # Both look around, and the first starts programs: nobody pays for it who does not ask.
+    from upgrade_kit.deployment.environments import find_environment_folders  # noqa: PLC0415
+    from upgrade_kit.deployment.interpreters import find_interpreters  # noqa: PLC0415
 
-    return find_interpreters(python, environment=environment, site=root)
+    folders = find_environment_folders(root, given=given, scripts=scripts, environment=environment)
+    return find_interpreters(python, environment=environment, site=root, environments=[one.folder for one in folders])
+
+
+def _environments(
+    root: Path | None,
+    given: Sequence[Path],
+    scripts: ServiceScripts | Unobserved,
+    seen: tuple[WindowsServices | Unobserved, Interpreters | Unobserved],
+    releases: Sequence[Release],
+    environment: Mapping[str, str] | None,
+) -> Environments | Unobserved:
+    if root is None and not given:
+        return _NO_SITE
+    from upgrade_kit.deployment.environments import (  # noqa: PLC0415 - as above
+        find_environment_folders,
+        read_environments,
+    )
+
+    services, pythons = seen
+    folders = find_environment_folders(root, given=given, scripts=scripts, services=services, environment=environment)
+    names = [release.environment for release in releases if release.environment]
+    return read_environments(folders, pythons, names, site=root, environment=environment)
+
+
+def _requirements(
+    root: Path | None, releases: Sequence[Release], environment: Mapping[str, str] | None
+) -> Requirements | Unobserved:
+    if root is None:
+        return _NO_SITE
+    from upgrade_kit.deployment.requirements import read_requirements  # noqa: PLC0415 - asks git
+
+    return read_requirements(root, releases, environment=environment)
 
 
 def _disk(
@@ -467,6 +547,27 @@ def _iis(root: Path | None, given: Sequence[Path], environment: Mapping[str, str
     from upgrade_kit.deployment.iis import read_iis  # noqa: PLC0415 - a database alone has no web server
 
     return read_iis(root, given, environment=environment)
+
+
+def _stored_sql(address: DatabaseAddress | Unobserved) -> StoredSql | Unobserved:
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.connection import open_database  # noqa: PLC0415 - Django loads only when needed
+    from upgrade_kit.deployment.stored_sql import read_stored_sql  # noqa: PLC0415 - as above
+
+    try:
+        with open_database(address) as session:
+            return read_stored_sql(session)
+    except DatabaseError as error:
+        return Unobserved(str(error))
+
+
+def _sql(files: Sequence[Path]) -> Scripts | Unobserved:
+    if not files:
+        return Unobserved("no file of SQL was named; --sql FILE takes reports and jobs that a site keeps", asked=False)
+    from upgrade_kit.deployment.sql_files import read_sql_files  # noqa: PLC0415 - most sites name none
+
+    return read_sql_files(files)
 
 
 def _git(

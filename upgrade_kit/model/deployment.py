@@ -12,10 +12,14 @@ from packaging.version import Version
 from upgrade_kit.model.backup import Backup
 from upgrade_kit.model.clock import Clocks
 from upgrade_kit.model.dumps import FoundDumps
+from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
+from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import MacroName, Procedure
+from upgrade_kit.model.server import Server
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
 from upgrade_kit.model.verification import Verification
@@ -119,12 +123,25 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """A Python that answered when asked."""
+    """A Python that answered when asked.
+
+    Attributes:
+        path: the program.
+        version: its version.
+        bits: 32 or 64.
+        found: how it was found.
+        prefix: the folder that it is installed in, or its virtual environment; ``None`` where it does not say.
+        is_environment: whether that is a virtual environment.
+        lacks: what pip and new environments need of it and it has not: ``venv``, ``ensurepip``, ``ssl``.
+    """
 
     path: Path
     version: Version
     bits: int
     found: str
+    prefix: Path | None = None
+    is_environment: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +151,13 @@ class Interpreters:
     Attributes:
         found: those that answered, newest first.
         silent: ``(path, reason)`` of those that did not.
+        commands: ``(word, interpreter)``: what answers to ``python`` and the like in a new window, where it is one of
+            ``found``; the environment that runs this is passed over.
     """
 
     found: tuple[Interpreter, ...]
     silent: tuple[tuple[str, str], ...]
+    commands: tuple[tuple[str, Interpreter], ...] = ()
 
 
 class SchemaState(StrEnum):
@@ -402,6 +422,11 @@ class Deployment:
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
+        sql: the files of SQL that were named.
+        stored_sql: views, triggers and procedures in the database.
+        environments: the virtual environments that may be the site's.
+        requirements: the requirement files of the releases, as the site's own repository has them.
+        server: what the database server says of itself.
         verification: what was looked at when an upgrade is done.
         uploads: the uploaded files, and those that the database names.
         backup_place: where a backup is, or is to go.
@@ -426,6 +451,11 @@ class Deployment:
     service_scripts: ServiceScripts | Unobserved = NOT_ASKED
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
+    sql: Scripts | Unobserved = NOT_ASKED
+    stored_sql: StoredSql | Unobserved = NOT_ASKED
+    environments: Environments | Unobserved = NOT_ASKED
+    requirements: Requirements | Unobserved = NOT_ASKED
+    server: Server | Unobserved = NOT_ASKED
     verification: Verification | Unobserved = NOT_ASKED
     uploads: SiteUploads | Unobserved = NOT_ASKED
     backup_place: BackupPlace | Unobserved = NOT_ASKED

@@ -6,8 +6,32 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from upgrade_kit.model.installing import Installing
 from upgrade_kit.model.setting_change import SettingChange
 from upgrade_kit.model.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpan:
+    """Which versions of a database server a release works with.
+
+    Attributes:
+        product: the server, as ``model.server.Identity`` calls it.
+        at_least: the first version that it works with.
+        before: the first version that is too new for it or untried, or ``None``.
+        refused: whether it refuses versions from ``before`` on; otherwise nobody has tried them.
+        why: what happens outside of the span, one sentence.
+        remedy: what a person can do, in words.
+        source: where that is written or was run.
+    """
+
+    product: str
+    at_least: Version
+    before: Version | None
+    refused: bool
+    why: str
+    remedy: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +53,10 @@ class Release:
         source: document and section.
         settings_gone: ``(name, what takes its place)`` of settings that it reads no more.
         engine_options: ``(engine, keys)``: the keys of ``OPTIONS`` that an engine reads, where it passes over others.
+        installing: how its environment is made, or ``None`` where the rules do not say.
+        servers: the database servers that it works with; of others nothing is known.
+        odbc_defaults: ``(system, driver)``: the ODBC driver that its engine takes where settings name none.
+        long_keys: ``(table, (column, characters, migration))`` of unique keys that its migrations make or lengthen.
         commits: ``(tag, commit)`` of the releases that count as this node, as their authors published them.
         environment: the install guide's name of the virtual environment, which releases of one name share; with none
             a release has its own.
@@ -51,6 +79,10 @@ class Release:
     predecessors: tuple[Version, ...] = ()
     settings_gone: tuple[tuple[str, str], ...] = ()
     engine_options: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    installing: Installing | None = None
+    servers: tuple[ServerSpan, ...] = ()
+    odbc_defaults: tuple[tuple[str, str], ...] = ()
+    long_keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     commits: tuple[tuple[str, str], ...] = ()
 
 

@@ -130,6 +130,25 @@ class FreshRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What a version's migrations do to what tables held before it.
+
+    Attributes:
+        table: of the version before.
+        columns: its columns; none where it is about the whole table.
+        what: in words that follow the names (``"becomes one text in name"``).
+        instead: what holds the same now.
+        source: the migration.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    what: str
+    instead: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
     """What the rules know of one version's models.
 
@@ -138,12 +157,18 @@ class Models:
         tables: in the order in which that version's dumpdata writes them; objects come after those they point
             to, as far as that is possible.
         fresh: what a fresh database holds beside content types, permissions and migrations.
+        remade: tables that the migrations to this version make anew on SQLite.
+        retyped: ``(table, column)`` of what these migrations give another type or length.
+        moved: what became of what the version before held, as far as the models do not tell.
         origin: the rules file.
     """
 
     version: Version
     tables: tuple[TableShape, ...]
     fresh: tuple[FreshRow, ...] = ()
+    remade: tuple[str, ...] = ()
+    retyped: tuple[tuple[str, str], ...] = ()
+    moved: tuple[Moved, ...] = ()
     origin: str
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.shape import Field, FreshRow, Kind, ListField, Models, TableShape
+from upgrade_kit.model.shape import Field, FreshRow, Kind, ListField, Models, Moved, TableShape
 from upgrade_kit.planning.rulebook import rule_folders
 
 _FIELD_KEYS = {
@@ -27,7 +27,16 @@ _FIELD_KEYS = {
 _LIST_KEYS = {"name": str, "table": str, "source": str, "target": str, "to": str, "order": list}
 _MODEL_KEYS = {"model": str, "table": str, "fields": list, "lists": list, "permissions": list, "dumped": bool}
 _FRESH_KEYS = {"model": str, "pk": int, "unique": dict}
-_FILE_KEYS = {"version": str, "source": str, "models": list, "fresh": list}
+_FILE_KEYS = {
+    "version": str,
+    "source": str,
+    "models": list,
+    "fresh": list,
+    "moved": list,
+    "remade": list,
+    "retyped": list,
+}
+_MOVED_KEYS = {"table": str, "columns": list, "what": str, "instead": str, "source": str}
 
 
 def load_models(folders: Iterable[Path] | None = None) -> tuple[Models, ...]:
@@ -81,7 +90,16 @@ def _read(file: Path) -> Models:
         _fresh(item, known, where, f"fresh[{index}]")
         for index, item in enumerate(_tables(values, "fresh", where, "") if "fresh" in values else ())
     )
-    return Models(version=version, tables=tables, fresh=fresh, origin=where)
+    moved = tuple(
+        _moved(item, where, f"moved[{index}]")
+        for index, item in enumerate(_tables(values, "moved", where, "") if "moved" in values else ())
+    )
+    remade = _texts(values, "remade", [], where, "")
+    retyped = tuple(tuple(name.split(".", 1)) for name in _texts(values, "retyped", [], where, ""))
+    pairs = tuple((pair[0], pair[1]) for pair in retyped if len(pair) > 1)
+    if len(pairs) < len(retyped):
+        raise RulesError(where, "retyped", "must name each as table.column")
+    return Models(version=version, tables=tables, fresh=fresh, remade=remade, retyped=pairs, moved=moved, origin=where)
 
 
 def _table(item: Mapping[str, object], where: str, key: str) -> TableShape:
@@ -115,6 +133,17 @@ def _fresh(item: Mapping[str, object], known: set[str], where: str, key: str) ->
     unique = item.get("unique", {})
     pairs = tuple((str(name), str(value)) for name, value in unique.items()) if isinstance(unique, dict) else ()
     return FreshRow(model=str(item["model"]), pk=int(str(item["pk"])), unique=pairs)
+
+
+def _moved(item: Mapping[str, object], where: str, key: str) -> Moved:
+    _check(item, _MOVED_KEYS, ("table", "what", "instead", "source"), where, key)
+    return Moved(
+        table=str(item["table"]),
+        columns=_texts(item, "columns", [], where, key),
+        what=str(item["what"]),
+        instead=str(item["instead"]),
+        source=str(item["source"]),
+    )
 
 
 def _field(item: Mapping[str, object], where: str, key: str) -> Field:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from upgrade_kit.errors import RulesError
-from upgrade_kit.model.path import Hop, Release, RowChange
+from upgrade_kit.model.path import Hop, Release, RowChange, ServerSpan
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
+from upgrade_kit.planning.installing_rules import read_installing
 from upgrade_kit.planning.rules_table import RulesTable, listed
 from upgrade_kit.planning.step_rules import read_step
 
@@ -193,12 +194,41 @@ def _release(table: RulesTable) -> Release:
         predecessors=table.versions("predecessors"),
         settings_gone=table.pairs("settings_gone"),
         engine_options=table.lists("engine_options", required=False),
+        servers=tuple(map(_server, table.tables("servers", required=False))),
+        odbc_defaults=table.pairs("odbc_defaults"),
+        long_keys=_long_keys(table),
         commits=table.pairs("commits"),
+        installing=read_installing(table.table("installing")),
         source=table.text("source"),
     )
     table.done()
     _check_release(table, release)
     return release
+
+
+def _server(table: RulesTable) -> ServerSpan:
+    before = table.version_or_none("before")
+    found = ServerSpan(
+        product=table.text("product"),
+        at_least=table.version("at_least"),
+        before=before,
+        refused=before is not None and table.choice("beyond", ("refused", "untried")) == "refused",
+        why=table.text("why"),
+        remedy=table.text("remedy"),
+        source=table.text("source"),
+    )
+    table.done()
+    if before is not None and before <= found.at_least:
+        raise table.wrong("before", f"{before} is not later than {found.at_least}")
+    return found
+
+
+def _long_keys(table: RulesTable) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    keys = table.lists("long_keys", required=False)
+    for name, parts in keys:
+        if len(parts) != len(("column", "characters", "migration")) or not parts[1].isdecimal():
+            raise table.wrong(f"long_keys.{name}", "must be a column, its number of characters, and a migration")
+    return keys
 
 
 def _later_migrations(table: RulesTable) -> tuple[tuple[Version, str, str], ...]:

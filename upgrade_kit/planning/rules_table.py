@@ -90,6 +90,10 @@ class RulesTable:
         except InvalidVersion:
             raise self.wrong(key, f"{text!r} is not a version") from None
 
+    def version_or_none(self, key: str) -> Version | None:
+        """Return a version, or none where the key is absent."""
+        return self.version(key) if key in self._values else None
+
     def versions(self, key: str) -> tuple[Version, ...]:
         """Return an array of versions, none where the key is absent."""
         found = []
@@ -119,6 +123,10 @@ class RulesTable:
             except InvalidVersion:
                 raise self.wrong(key, f"{text!r} is not a version specifier like '>=3.4,<3.7' or '==0.3.0.*'") from None
         return text
+
+    def table(self, key: str) -> RulesTable | None:
+        """Return a table, or ``None`` where the key is absent."""
+        return RulesTable(self._table(key), self.file, f"{self._prefix}{key}.") if key in self._values else None
 
     def tables(self, key: str, *, required: bool = True) -> Iterator[RulesTable]:
         """Yield the tables of an array of tables."""

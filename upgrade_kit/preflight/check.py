@@ -58,8 +58,8 @@ class Check(Generic[FactT]):
 
     @property
     def family(self) -> str:
-        """The subject that it belongs to: the name of the module that it is written in."""
-        return self.function.__module__.rpartition(".")[2]
+        """The subject that it belongs to: the name of the module that it is written in, up to the first underscore."""
+        return self.function.__module__.rpartition(".")[2].partition("_")[0]
 
     def run(self, facts: Facts) -> CheckResult:
         """Ask the question, if it arises here and its fact is known."""

@@ -26,11 +26,15 @@ from upgrade_kit.model.deployment import (
     WindowsServices,
 )
 from upgrade_kit.model.dumps import FoundDumps
+from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.places import BackupPlace, LogPlace
 from upgrade_kit.model.repository import Git
+from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.server import Server
+from upgrade_kit.model.sql import Scripts, StoredSql
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads
@@ -97,6 +101,11 @@ class Facts:
             ServiceScripts: deployment.service_scripts,
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
+            Scripts: deployment.sql,
+            StoredSql: deployment.stored_sql,
+            Environments: deployment.environments,
+            Requirements: deployment.requirements,
+            Server: deployment.server,
             Verification: deployment.verification,
             SiteUploads: deployment.uploads,
             BackupPlace: deployment.backup_place,

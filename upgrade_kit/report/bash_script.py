@@ -108,6 +108,7 @@ def _script(plan: Plan, made: datetime, version: str) -> Iterator[str]:
     run = "bash FILE"
     for line in header(plan, made, version, run=run, resume=f"{run} --from STEP", steps=f"{run} --list"):
         yield f"# {line}" if line else "#"
+    yield "# upgrade-kit and git must be on PATH: PATH=FOLDER-OF-upgrade-kit:$PATH bash FILE"
     yield "# Or, with nobody at the keyboard: UPGRADE_CONFIRMED='STEP STEP' bash FILE answers for these steps."
     yield ""
     yield "steps=("
@@ -118,6 +119,7 @@ def _script(plan: Plan, made: datetime, version: str) -> Iterator[str]:
     yield f"site={bash_literal(str(plan.site))}"
     yield f"work={bash_literal(str(plan.work))}"
     yield "[[ -d $site ]] || { printf 'There is no folder %s.\\n' \"$site\" >&2; exit 3; }"
+    yield from (f"printf '%s\\n' {bash_literal(f'OPEN: {shown(open_)}')}" for open_ in plan.open_questions)
     yield from _needs(plan)
     yield 'mkdir -p -- "$work/backups" "$work/kept" "$work/logs"'
     for step in plan.steps:
@@ -185,4 +187,4 @@ def header(plan: Plan, made: datetime, version: str, *, run: str, resume: str, s
     yield f"Run it:              {run}"
     yield f"Go on from a step:   {resume}"
     yield f"List the steps:      {steps}"
-    yield "upgrade-kit and git must be on PATH. It stops at the first command that fails, with its exit status."
+    yield "It stops at the first command that fails, with its exit status."

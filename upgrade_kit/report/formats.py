@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from upgrade_kit import __version__
@@ -33,7 +34,10 @@ from upgrade_kit.report.markdown import code, hint_lines, plain
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _SHORT = 300  # characters of a heading; the text below it tells all
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_FILE = re.compile(r"(?P<file>.*\.(?:py|config|txt|log|toml|ini|html))(?::(?P<line>\d+))?", re.IGNORECASE)
+_FILE = re.compile(
+    r"(?P<file>.*\.(?:py|config|txt|log|toml|ini|html|sql))(?::(?P<line>\d+)(?::(?P<column>\d+))?)?", re.IGNORECASE
+)
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 
 
 def preflight_markdown(
@@ -208,10 +212,21 @@ def _locations(finding: Finding) -> dict[str, Any]:
     found = _FILE.fullmatch(finding.where)
     if found is None:
         return {}
-    place: dict[str, Any] = {"artifactLocation": {"uri": found["file"].replace("\\", "/").replace(" ", "%20")}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(found["file"])}}
     if found["line"] is not None and int(found["line"]) > 0:
         place["region"] = {"startLine": int(found["line"])}
+        if found["column"] is not None and int(found["column"]) > 0:
+            place["region"]["startColumn"] = int(found["column"])
     return {"locations": [{"physicalLocation": place}]}
+
+
+def _uri(file: str) -> str:
+    """Return the name of a file as a URI: an absolute one with its scheme, else ``C:`` would be taken for one."""
+    name = file.replace("\\", "/")
+    path = quote(name, safe="/:~", errors="surrogatepass")
+    if name.startswith("//"):
+        return f"file:{path}"  # a share of another machine
+    return f"file:///{path.lstrip('/')}" if _ABSOLUTE.match(name) else path
 
 
 def _xml(text: str) -> str:

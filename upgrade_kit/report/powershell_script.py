@@ -71,7 +71,10 @@ function Invoke-Program([int[]]$Accept, [string]$Folder, [hashtable]$Set, [strin
         $status = $global:LASTEXITCODE
     } finally {
         Pop-Location
-        foreach ($name in $before.Keys) { [Environment]::SetEnvironmentVariable($name, $before[$name]) }
+        foreach ($name in $before.Keys) {
+            if ($null -eq $before[$name]) { Remove-Item -LiteralPath "Env:$name" -ErrorAction SilentlyContinue }
+            else { [Environment]::SetEnvironmentVariable($name, $before[$name]) }
+        }
     }
     if ($Accept -notcontains $status) {
         $ending = $status
@@ -82,7 +85,7 @@ function Invoke-Program([int[]]$Accept, [string]$Folder, [hashtable]$Set, [strin
 
 # Copy a file that may hold a password: only this user may read the copy. One that is there and differs stays.
 function Copy-Kept([string]$Source, [string]$Target) {
-    New-Item -ItemType Directory -Force -Path ([System.IO.Path]::GetDirectoryName($Target)) | Out-Null
+    [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($Target)) | Out-Null
     if ([System.IO.File]::Exists($Target)) {
         $same = (Get-FileHash -LiteralPath $Source).Hash -eq (Get-FileHash -LiteralPath $Target).Hash
         if (-not $same) { Stop-Plan 3 "$Target is there already, and differs from $Source. Move it away first." }
@@ -120,6 +123,7 @@ def _script(plan: Plan, made: datetime, version: str) -> Iterator[str]:
     run = "powershell -ExecutionPolicy Bypass -File FILE.ps1"
     for line in header(plan, made, version, run=run, resume=f"{run} -From STEP", steps=f"{run} -List"):
         yield f"# {line}" if line else "#"
+    yield "# upgrade-kit and git must be on PATH: $env:Path = 'FOLDER OF upgrade-kit.exe;' + $env:Path"
     yield "# Or, with nobody at the keyboard: $env:UPGRADE_CONFIRMED = 'STEP STEP' answers for these steps beforehand."
     yield "param([string]$From = '', [switch]$List)"
     yield ""
@@ -141,6 +145,7 @@ def _script(plan: Plan, made: datetime, version: str) -> Iterator[str]:
 
 
 def _body(plan: Plan) -> Iterator[str]:
+    yield from (f"Write-Host {powershell_literal(f'OPEN: {shown(open_)}')}" for open_ in plan.open_questions)
     yield 'if (-not (Test-Path -LiteralPath $Site -PathType Container)) { Stop-Plan 3 "There is no folder $Site." }'
     programs = {"git", "upgrade-kit"} & {
         action.words[0] for step in plan.steps for action in step.actions if isinstance(action, Run)
@@ -156,7 +161,7 @@ def _body(plan: Plan) -> Iterator[str]:
             "{ Stop-Plan 3 'Set $env:UPGRADE_KIT_PASSWORD to the password of the database first.' }"
         )
     yield "foreach ($name in 'backups', 'kept', 'logs') {"
-    yield "    New-Item -ItemType Directory -Force -Path ([System.IO.Path]::Combine($Work, $name)) | Out-Null"
+    yield "    [System.IO.Directory]::CreateDirectory([System.IO.Path]::Combine($Work, $name)) | Out-Null"
     yield "}"
     for step in plan.steps:
         yield ""

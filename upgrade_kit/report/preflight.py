@@ -58,7 +58,7 @@ def render_preflight(
         deployment: the site that was looked at.
         changes: since an earlier run, if there was one.
         command: what to run again afterwards.
-        verbose: from 1 on also what passed checks saw, and messages in full.
+        verbose: from 1 on also what passed checks saw, what does not apply in the table, and messages in full.
         quiet: only what makes the verdict NO_GO, what could not be looked at, and the verdict.
     """
     if not quiet:
@@ -162,6 +162,8 @@ def _table(preflight: Preflight, console: Console, *, verbose: int) -> Table:
     table.add_column("title", overflow="fold", ratio=1)
     table.add_column("result", no_wrap=True)
     for result in preflight.results:
+        if isinstance(result.result, NotApplicable) and not verbose:
+            continue  # told by its reason, below the findings
         title = literal(console, result.title)
         if verbose and isinstance(result.result, Passed) and result.result.seen:
             title.append("\n").append(literal(console, result.result.seen, "dim"))

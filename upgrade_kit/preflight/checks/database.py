@@ -1,4 +1,4 @@
-"""Does the database answer, can the target load its engine, and is there a way back?"""
+"""Does the database answer, and can the target load its engine?"""
 
 from __future__ import annotations
 

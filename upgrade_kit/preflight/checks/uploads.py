@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from upgrade_kit.model.finding import Finding, NotApplicable, Passed, Severity
+from upgrade_kit.model.finding import Finding, NotApplicable, Passed
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
 from upgrade_kit.preflight.check import Answer, check, error, info, to_type, warning
@@ -287,9 +287,9 @@ def _all_missing(fact: FilesOfSite, named: NamedUploads) -> Finding:
 
 
 def _severe(fact: FilesOfSite, message: str) -> Finding:
-    return Finding(
-        severity=Severity.ERROR if fact.belongs else Severity.WARNING,
-        message=message,
+    make = error if fact.belongs else warning
+    return make(
+        message,
         where=str(fact.uploads.folder),
         hint=to_type(
             "The migration looks only there: it would move none of them and end with exit status 0. Find the site's "
