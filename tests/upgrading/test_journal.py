@@ -37,7 +37,7 @@ def test_what_was_written_is_read(journal: UpgradeJournal) -> None:
     assert read.start == {"head": "1234"}
     assert (read.is_settled("a"), read.is_settled("b"), read.is_settled("c")) == (True, False, False)
     assert (read.began("b"), read.began("c")) == (True, False)
-    assert read.details_of("manifest") == ("x.manifest.json",)
+    assert read.events[1].details == (("manifest", "x.manifest.json"),)
 
 
 def test_a_line_that_was_cut_off_never_happened_and_makes_room_for_the_next(journal: UpgradeJournal) -> None:

@@ -60,6 +60,12 @@ class Streams:
         self.out.flush()
         return self.source.readline().strip()
 
+    def ask_password(self, question: str) -> str:
+        """Ask for a password, which is not shown while it is typed."""
+        from getpass import getpass  # noqa: PLC0415 - seldom needed
+
+        return getpass(question)
+
     def color(self, arguments: Namespace) -> bool | None:
         """Return False where ``--no-color`` or ``NO_COLOR`` forbids colour, else None: the stream decides."""
         return False if arguments.no_color or self.environment.get("NO_COLOR") else None

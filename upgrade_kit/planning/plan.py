@@ -146,6 +146,7 @@ class SiteWords:
             source=step.source,
             corrects=step.corrects,
             proofs=tuple(action for action in self.actions(step.prove) if isinstance(action, Run)),
+            restores=self.facts.vendor in step.restore_on,
         )
 
     def told(self, text: str) -> str:
