@@ -68,9 +68,13 @@ class TestFailure:
             under_way.carry_out(Part())
         assert not under_way.journal.is_settled("a")
 
-    def test_a_check_that_says_no_is_told_apart_from_one_that_breaks(self, upgrade: Begin) -> None:
-        for status, refused in ((1, True), (3, False)):
-            under_way = upgrade(step("a", python(f"raise SystemExit({status})"), kind=StepKind.VERDICT))
+    def test_a_check_that_says_no_is_told_apart_from_one_that_breaks(self, upgrade: Begin, folder: Path) -> None:
+        for words, refused in (
+            (("preflight", "--database", f"sqlite:///{folder}/site.db"), True),
+            (("no-such",), False),
+        ):
+            found = Run(words=("upgrade-kit", *words), accepts=())
+            under_way = upgrade(step("a", found, kind=StepKind.VERDICT))
             with pytest.raises(StepFailedError) as raised:
                 under_way.carry_out(Part())
             assert raised.value.refused is refused
