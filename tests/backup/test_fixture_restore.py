@@ -44,11 +44,12 @@ def execute(file: Path, *statements: str) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """The sample database of 0.2.9.1, with a few tables more."""
+    """The sample database of 0.2.9.1, with rows in a few tables more."""
     file = tmp_path / "site.db"
     build_sample_database(file, VersionGraph.load().resolve("0.2.9.1"))
     execute(
         file,
+        *(f"DROP TABLE {name}" for name in ("qa_category", "auth_group", "auth_group_permissions", "qa_tolerance")),
         "CREATE TABLE qa_category (id integer PRIMARY KEY, name varchar(255), slug varchar(255), description text)",
         "INSERT INTO qa_category VALUES (1, 'Dosimetry', 'dosimetry', 'caf\u00e9'), (2, 'Imaging', 'imaging', NULL)",
         "CREATE TABLE auth_group (id integer PRIMARY KEY, name varchar(80))",

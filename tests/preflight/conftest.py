@@ -46,6 +46,7 @@ from upgrade_kit.model.environment import (
 from upgrade_kit.model.finding import Result
 from upgrade_kit.model.path import Release, UpgradePath
 from upgrade_kit.model.places import BackupPlace, LogPlace
+from upgrade_kit.model.precondition import DataAhead, TableDrift
 from upgrade_kit.model.repository import Git, Head, Remote, Repository
 from upgrade_kit.model.requirement import (
     ReleaseRequirements,
@@ -167,6 +168,12 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
             proxy=(True, "applicationHost.config:9"),
             modules=("StaticFileModule", "RewriteModule", "ApplicationRequestRouting"),
             sites=(),
+        ),
+        data_ahead=DataAhead(
+            vendor="sqlite",
+            examined=(),
+            orphans=(),
+            drift=TableDrift(version=Version("0.2.9.1"), missing=(), absent=(), extra=(), in_the_way=()),
         ),
         sql=Scripts(read=(Script(name="report.sql", queries=()),)),
         stored_sql=StoredSql(vendor="sqlite", views=Scripts(read=()), others=Scripts(read=())),

@@ -60,6 +60,7 @@ def _observed_version(arguments: Namespace, streams: Streams) -> Version:
         database=arguments.database,
         password=streams.password(),
         interpreters=False,
+        data=False,
         server=False,
     )
     version = starting_version(deployment)

@@ -97,7 +97,14 @@ def plan_of(arguments: Namespace, streams: Streams, *, system: str = "") -> Plan
             hint="Name a folder outside it.",
         )
     python, site_python = (None if path is None else Path(path) for path in (arguments.python, arguments.site_python))
-    deployment = survey(site, database=arguments.database, password=streams.password(), python=python, server=False)
+    deployment = survey(
+        site,
+        database=arguments.database,
+        password=streams.password(),
+        python=python,
+        server=False,
+        data=False,
+    )
     source = starting_version(deployment) if arguments.source is None else arguments.source
     path = graph.path(source, arguments.target)
     address = resolve_address(site, database=arguments.database, password=streams.password())

@@ -115,6 +115,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         database=arguments.database,
         password=streams.password(),
         interpreters=False,
+        data=False,
         server=False,
         environment=streams.environment,
         backup_folders=backup_folders(site, arguments.database, arguments.backup) if arguments.apply else (),

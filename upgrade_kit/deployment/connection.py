@@ -381,6 +381,35 @@ class Session:
             for name, kind, identity in columns
         )
 
+    def unique_constraints(self, table: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return name and columns of each of the table's unique constraints but its primary key, sorted.
+
+        Raises:
+            DatabaseError: there is no such table, or it may not be described.
+        """
+        if self.vendor == "microsoft":
+            return self._unique_by_the_catalogue(table)
+        with self._told(), self._wrapper.cursor() as cursor:
+            found = self._wrapper.introspection.get_constraints(cursor, table)
+        return tuple(
+            (str(name), tuple(map(str, known["columns"])))
+            for name, known in sorted(found.items())
+            if known["unique"] and not known["primary_key"]
+        )
+
+    def _unique_by_the_catalogue(self, table: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        rows = self.fetch(
+            "SELECT k.CONSTRAINT_NAME, k.COLUMN_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE k "
+            "JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS c "
+            "ON c.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
+            "WHERE c.CONSTRAINT_TYPE = 'UNIQUE' AND k.TABLE_SCHEMA = SCHEMA_NAME() AND k.TABLE_NAME = %s",
+            (table,),
+        )
+        found: dict[str, list[str]] = {}
+        for name, column in rows:
+            found.setdefault(str(name), []).append(str(column))
+        return tuple((name, tuple(columns)) for name, columns in sorted(found.items()))
+
     def count(self, table: str) -> int:
         """Count a table's rows.
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from upgrade_kit.errors import SiteError
 from upgrade_kit.model.path import Release
+from upgrade_kit.model.shape import Field, Kind, Models
+from upgrade_kit.planning.models import load_models
 
 CREATED = "2018-05-14 08:00:00"
 
@@ -103,6 +105,14 @@ CREATE TABLE qa_testinstance (
     value real, string_value varchar(1024), pass_fail varchar(20) NOT NULL
 );
 """
+# The type of a column, and what stands in it where it requires something. A number is 1, which a reference may be.
+_KINDS = {
+    Kind.TEXT: ("text", "''"),
+    Kind.BOOLEAN: ("bool", "0"),
+    Kind.FLOAT: ("real", "0"),
+    Kind.DATETIME: ("datetime", f"'{CREATED}'"),
+    Kind.DATE: ("date", f"'{CREATED[:10]}'"),
+}
 _SETTINGS = '''"""The sample site of upgrade-kit: only what the kit reads."""
 import os
 
@@ -187,6 +197,38 @@ def build_sample_database(file: Path, release: Release) -> None:
             [(1, 1, 21.5), (2, 2, 101.2), (3, 3, 1.002)],
         )
         _write_history(connection, release)
+        for models in load_models():
+            if models.version == release.version:
+                _complete(connection, models)
+
+
+def _complete(connection: sqlite3.Connection, models: Models) -> None:
+    """Add what else the version's tables have, with a plain value in every column that requires one."""
+    for table in models.tables:
+        columns = {row[1] for row in connection.execute(f'PRAGMA table_info("{table.table}")')}
+        if not columns:
+            connection.execute(f'CREATE TABLE "{table.table}" ({_column(table.fields[0])} PRIMARY KEY)')
+            columns.add(table.fields[0].column)
+        for field in table.fields:
+            if field.column not in columns:
+                connection.execute(f'ALTER TABLE "{table.table}" ADD COLUMN {_column(field)}')
+        for pairs in table.lists:
+            connection.execute(
+                f'CREATE TABLE IF NOT EXISTS "{pairs.table}" '
+                f'(id integer NOT NULL PRIMARY KEY, "{pairs.source}" integer, "{pairs.target}" integer)'
+            )
+    # what the rows above point at from now on
+    for name in ("qa_category", "qa_testinstancestatus", "units_unittype"):
+        connection.execute(f"INSERT INTO {name} (id) VALUES (1)")  # noqa: S608 - names from just above
+
+
+def _column(field: Field) -> str:
+    kind, value = _KINDS.get(field.kind, ("integer", "1"))
+    if field.length:
+        kind = f"varchar({field.length})"
+    if field.key or field.null:
+        return f'"{field.column}" {kind}'
+    return f'"{field.column}" {kind} NOT NULL DEFAULT {value}'
 
 
 def _write_history(connection: sqlite3.Connection, release: Release) -> None:
@@ -199,6 +241,8 @@ def _write_history(connection: sqlite3.Connection, release: Release) -> None:
     )
     insert = f"INSERT INTO {table} ({app}, {name}, applied) VALUES (?, ?, ?)"  # noqa: S608 - names from just above
     history = [(owner, migration, CREATED) for owner, migrations in release.migrations for migration in migrations]
+    if south:
+        history += [("tastypie", name, CREATED) for name in ("0001_initial", "0002_add_apikey_index")]
     connection.executemany(insert, history)
 
 

@@ -39,6 +39,7 @@ from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.places import BackupPlace, LogPlace
+from upgrade_kit.model.precondition import DataAhead
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.server import Server
@@ -66,6 +67,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     database: str | None = None,
     password: str | None = None,
     interpreters: bool = True,
+    data: bool = True,
     server: bool = True,
     environment: Mapping[str, str] | None = None,
     python: Path | None = None,
@@ -89,6 +91,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         password: the database password; overrides what settings and URL leave out or say.
         interpreters: whether to ask the Pythons of this machine, and to look at its virtual environments.
         interpreters: whether to ask the Pythons of this machine.
+        data: whether to hold the data against what the migrations ahead take for granted.
         server: whether to ask the database server about itself, the login, and the database as a whole.
         environment: the environment to search for programs; ``None`` means this process's own.
         python: an interpreter that the user names.
@@ -124,6 +127,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
 
     looks = Observing(time_limit_seconds, watch or _unwatched)
     base = looks.begin("the database", lambda: _database(address, releases))
+    rows = looks.begin("the data", lambda: _data_ahead(address, releases, wanted=data))
     itself = looks.begin("the database server", lambda: _server(address, environment, wanted=server))
     code = looks.begin("the checkout", lambda: _checkout(site, releases, environment))
     pythons = looks.begin(
@@ -174,6 +178,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         service_scripts=scripts,
         windows_services=services.result(),
         iis=web_server.result(),
+        data_ahead=rows.result(),
         sql=queries.result(),
         stored_sql=in_database.result(),
         environments=places.result(),
@@ -284,6 +289,23 @@ def _database(address: DatabaseAddress | Unobserved, releases: tuple[Release, ..
 
     try:
         return read_database(address, releases)
+    except DatabaseError as error:
+        return Unobserved(str(error))
+
+
+def _data_ahead(
+    address: DatabaseAddress | Unobserved, releases: tuple[Release, ...], *, wanted: bool
+) -> DataAhead | Unobserved:
+    if not wanted:
+        return Unobserved("the data was not asked about", asked=False)
+    if isinstance(address, Unobserved):
+        return address
+    from upgrade_kit.deployment.preconditions import read_data_ahead  # noqa: PLC0415 - Django loads only when needed
+    from upgrade_kit.planning.models import load_models  # noqa: PLC0415 - rules are read only where asked for
+    from upgrade_kit.planning.preconditions import load_preconditions  # noqa: PLC0415 - as above
+
+    try:
+        return read_data_ahead(address, releases, load_preconditions(), load_models())
     except DatabaseError as error:
         return Unobserved(str(error))
 

@@ -15,6 +15,7 @@ from upgrade_kit.model.dumps import FoundDumps
 from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.places import BackupPlace, LogPlace
+from upgrade_kit.model.precondition import DataAhead
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import MacroName, Procedure
@@ -422,6 +423,7 @@ class Deployment:
         service_scripts: the scripts with which the site runs as a Windows service.
         windows_services: what Windows says of these services.
         iis: what the web server in front of them is told to do.
+        data_ahead: the data as the migrations ahead will find it.
         sql: the files of SQL that were named.
         stored_sql: views, triggers and procedures in the database.
         environments: the virtual environments that may be the site's.
@@ -451,6 +453,7 @@ class Deployment:
     service_scripts: ServiceScripts | Unobserved = NOT_ASKED
     windows_services: WindowsServices | Unobserved = NOT_ASKED
     iis: Iis | Unobserved = NOT_ASKED
+    data_ahead: DataAhead | Unobserved = NOT_ASKED
     sql: Scripts | Unobserved = NOT_ASKED
     stored_sql: StoredSql | Unobserved = NOT_ASKED
     environments: Environments | Unobserved = NOT_ASKED

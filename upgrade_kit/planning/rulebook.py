@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "upgrade_kit.rules"
-KINDS = ("versions", "hops", "procedures", "models")
+KINDS = ("versions", "hops", "procedures", "models", "preconditions")
 HISTORIES = ("south", "django")
 
 _ENGINE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")

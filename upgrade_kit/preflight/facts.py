@@ -30,6 +30,7 @@ from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.places import BackupPlace, LogPlace
+from upgrade_kit.model.precondition import DataAhead
 from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.rewrite import RewritePlan
@@ -101,6 +102,7 @@ class Facts:
             ServiceScripts: deployment.service_scripts,
             WindowsServices: deployment.windows_services,
             Iis: deployment.iis,
+            DataAhead: deployment.data_ahead,
             Scripts: deployment.sql,
             StoredSql: deployment.stored_sql,
             Environments: deployment.environments,

@@ -37,6 +37,7 @@ OBSERVED = (
     "service_scripts",
     "windows_services",
     "iis",
+    "data_ahead",
     "sql",
     "stored_sql",
     "environments",

@@ -24,6 +24,7 @@ from upgrade_kit.preflight.checks import (
     service,
     settings,
     sql,
+    tables,
     uploads,
     verify,
 )
@@ -46,6 +47,7 @@ CHECKS: tuple[Check[Any], ...] = (
     *schema.CHECKS,
     *service.CHECKS,
     *settings.CHECKS,
+    *tables.CHECKS,
     *sql.CHECKS,
     *verify.CHECKS,
     *uploads.CHECKS,

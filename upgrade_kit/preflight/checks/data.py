@@ -8,7 +8,9 @@ from upgrade_kit.model.deployment import (
     SchemaState,
 )
 from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.model.precondition import DataAhead, Demand
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.preflight.ahead import DataOnPath, offences, remarks
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
 from upgrade_kit.preflight.facts import SiteDatabase
 
@@ -150,4 +152,155 @@ def sqlite_keeps_foreign_keys(database: Database) -> Answer:
     ]
 
 
-CHECKS = (no_orphaned_collections, default_site_exists, foreign_keys_have_tables, sqlite_keeps_foreign_keys)
+_FACTS = "docs/facts.md, Data"
+
+
+@check(
+    "UK310",
+    "What becomes unique is unique",
+    reads=DataOnPath,
+    section=f"migrations units.0004 (0.2.9.1), sites.0002, qa.0006, qa.0019, qa.0020 (0.3.0); {_FACTS}",
+)
+def nothing_stands_twice(fact: DataOnPath) -> Answer:
+    """A constraint cannot be made on values that stand twice: the migration stops, with others done already."""
+    return offences(fact, Demand.UNIQUE, Demand.MODALITY_NAMES, Demand.TOLERANCE_NAMES)
+
+
+@check(
+    "UK311",
+    "What becomes required is there",
+    reads=DataOnPath,
+    section=f"migrations qa.0022 (0.2.9.1), qa.0002 (0.3.0); {_FACTS}",
+)
+def nothing_required_is_missing(fact: DataOnPath) -> Answer:
+    """Results that belong to no test list instance stop both hops."""
+    return offences(fact, Demand.REQUIRED)
+
+
+@check(
+    "UK312",
+    "Every row that the migrations look up is there",
+    reads=DataOnPath,
+    section=f"migration attachments.0002 (0.3.0); {_FACTS}",
+)
+def looked_up_rows_are_there(fact: DataOnPath) -> Answer:
+    """The migration follows references of every upload, and dies at one that leads nowhere."""
+    return offences(fact, Demand.REFERENCE)
+
+
+@check(
+    "UK313",
+    "What the migrations write fits its column",
+    reads=DataOnPath,
+    section=f"migrations attachments.0002, qa.0017 (0.3.0); {_FACTS}",
+)
+def texts_fit(fact: DataOnPath) -> Answer:
+    """Names of files and tolerances get longer; SQLite keeps no limit, the servers do."""
+    return offences(fact, Demand.LENGTH, Demand.TOLERANCE_LENGTHS)
+
+
+@check(
+    "UK314",
+    "Results of multiple choice tests are among their choices",
+    reads=DataOnPath,
+    section=f"migration qa.0019 (0.2.9.1); {_FACTS}",
+)
+def choices_are_known(fact: DataOnPath) -> Answer:
+    """0.2.9 turns the number of a choice into its text, and dies where the test has no such choice any more."""
+    return offences(fact, Demand.CHOICES, Demand.WHOLE_CHOICES)
+
+
+@check(
+    "UK315",
+    "Types are those that the migrations know",
+    reads=DataOnPath,
+    section=f"migrations units.0003 (0.2.9.1), qa.0017 (0.3.0); {_FACTS}",
+)
+def types_are_known(fact: DataOnPath) -> Answer:
+    """Names are made from types; one that no release offers gets a wrong name, or none."""
+    return offences(fact, Demand.ONE_OF)
+
+
+@check(
+    "UK316",
+    "Each permission that the migrations look up is the only one of its name",
+    reads=DataOnPath,
+    section=f"migrations qa.0026 (0.2.9.1), qa.0003 (0.3.0); {_FACTS}",
+)
+def permissions_are_single(fact: DataOnPath) -> Answer:
+    """They ask for the one permission of a code name, whatever model it belongs to, and die at two."""
+    return offences(fact, Demand.SINGLE, Demand.NONE)
+
+
+@check(
+    "UK317",
+    "No test list is in progress",
+    reads=DataOnPath,
+    section=f"migrations qa.0023 (0.2.9.1), qa.0003 (0.3.0); {_FACTS}",
+)
+def nothing_is_in_progress(fact: DataOnPath) -> Answer:
+    """They go through both hops as they are, but not what someone has typed and not saved."""
+    return remarks(fact, Demand.UNFINISHED)
+
+
+@check(
+    "UK318",
+    "Scripts in descriptions are moved whole",
+    reads=DataOnPath,
+    section=f"migration qa.0002_029_to_030_first (0.3.0); {_FACTS}",
+)
+def scripts_are_moved_whole(fact: DataOnPath) -> Answer:
+    """The pattern that finds a script's opening tag runs on to a later >, and drops all between."""
+    return offences(fact, Demand.SCRIPTS)
+
+
+@check(
+    "UK319",
+    "Every reference points at a row",
+    reads=DataAhead,
+    section=f"databases of 0.2.x on SQLite have no foreign keys; {_FACTS}",
+)
+def references_lead_somewhere(data: DataAhead) -> Answer:
+    """The migration keeps such rows as they are, but neither version can show them, and no server takes them."""
+    if isinstance(data.orphans, Unobserved):
+        return data.orphans
+    if not data.orphans:
+        return Passed()
+    return [
+        warning(
+            f"{counted(data.orphans, 'reference')} with rows that point at nothing: {'; '.join(data.orphans)}",
+            where=data.orphans[0].partition(" ")[0],
+            hint="The upgrade goes on with them unless UK304 or UK312 names them too. Pages that show these rows fail, "
+            "before and after: let whoever knows the data decide what they should point at, or delete them.",
+        )
+    ]
+
+
+@check(
+    "UK320",
+    "The next numbers that PostgreSQL gives out are free",
+    reads=DataOnPath,
+    section=f"seen where rows were copied with their ids; {_FACTS}",
+)
+def numbers_are_free(fact: DataOnPath) -> Answer:
+    """Rows that were copied with their numbers leave the counter behind; the first new row then fails."""
+    return offences(fact, Demand.NUMBERING)
+
+
+CHECKS = (
+    no_orphaned_collections,
+    default_site_exists,
+    foreign_keys_have_tables,
+    sqlite_keeps_foreign_keys,
+    nothing_stands_twice,
+    nothing_required_is_missing,
+    looked_up_rows_are_there,
+    texts_fit,
+    choices_are_known,
+    types_are_known,
+    permissions_are_single,
+    nothing_is_in_progress,
+    scripts_are_moved_whole,
+    references_lead_somewhere,
+    numbers_are_free,
+)
