@@ -112,7 +112,7 @@ class Upgrade:
         steps = self.journal.plan.steps
         part.check(steps)
         if part.first:
-            self._begin_from(part.first)
+            self._begin_from(part)
         self._undo_half_done()
         for number, step in enumerate(steps, start=1):
             self.talk.begin(number, len(steps), step)
@@ -125,15 +125,17 @@ class Upgrade:
                 return
         self.journal.add(Happening.FINISHED)
 
-    def _begin_from(self, first: str) -> None:
-        """Take the steps before one as done, and those from it on as to be done again."""
+    def _begin_from(self, part: Part) -> None:
+        """Take the steps before a part as done, and those of it as to be done again."""
         steps = self.journal.plan.steps
-        index = [step.id for step in steps].index(first)
-        for step in steps[:index]:
+        ids = [step.id for step in steps]
+        first = ids.index(part.first)
+        end = ids.index(part.last) + 1 if part.last else len(ids)
+        for step in steps[:first]:
             if not self.journal.is_settled(step.id):
                 self.journal.add(Happening.ASSUMED, step.id, "taken as done by --from-step")
         has_changed = any(step.kind is StepKind.SETTINGS and self.journal.began(step.id) for step in steps)
-        for step in steps[index:]:
+        for step in steps[first:end]:
             if step.kind is StepKind.KEEP and has_changed:
                 continue  # its copies are of the time before
             if self.journal.is_settled(step.id):
@@ -180,7 +182,8 @@ class Upgrade:
             raise self._failed(
                 step,
                 f"the database has changed since its backup ({state.reason})",
-                hint=f"Is the site still running? Stop it, then begin again at its backup: --from-step {backup.id}.",
+                hint="Is the site still running? Stop it. Then back it up again: the same command with "
+                f"--from-step {backup.id} --until {backup.id}.",
             )
 
     def _carry_out(self, step: PlannedStep, number: int) -> None:
