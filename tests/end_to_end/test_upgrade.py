@@ -1,4 +1,4 @@
-"""The sample site of fixtures/upgrade, upgraded by ``upgrade-kit upgrade`` as a person would: killed, resumed, undone."""
+"""The sample site of fixtures/upgrade, upgraded as a person would do it: killed, resumed, failing, taken back."""
 
 from __future__ import annotations
 
