@@ -15,7 +15,7 @@ from upgrade_kit.model.plan import CopyFile, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
-from upgrade_kit.upgrading.proofs import SiteAccess, commit_of
+from upgrade_kit.upgrading.proofs import SiteAccess, commit_of, environment_copy
 from upgrade_kit.upgrading.running import Programs
 from upgrade_kit.upgrading.upgrade import OF_DATABASE, copy_privately
 
@@ -157,10 +157,10 @@ def _differs(copy: CopyFile) -> bool:
 def _environment(journal: UpgradeJournal) -> tuple[Path, Path] | None:
     """Return the environment that the upgrade changed in its place, and the copy from before."""
     for step in journal.plan.steps:
-        if step.kind is not StepKind.KEEP or not journal.is_settled(step.id):
+        copy = environment_copy(step, journal.plan)
+        if copy is None or not journal.is_settled(step.id):
             continue
         environment = step.fact("environment")
-        copy = Path(step.fact("kept")) / f"environment-{journal.plan.versions[0]}"
         changed = any(
             other.kind is StepKind.REQUIREMENTS and other.fact("environment") == environment and journal.began(other.id)
             for other in journal.plan.steps
