@@ -11,6 +11,7 @@ import pytest
 
 from tests.upgrading.site import copying, git, programs, python, step
 from upgrade_kit.backup.create import create_backup
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
@@ -204,3 +205,26 @@ def test_an_environment_that_was_changed_in_its_place_comes_back_each_time(upgra
         under_way.journal.plan = replace(under_way.journal.plan, steps=(under_way.journal.plan.steps[0], requirements))
         assert take_back(under_way.journal, under_way.site, programs(), Heard())
         assert (environment / "django.txt").read_text() == "1.4.22"
+
+
+def test_settings_that_cannot_be_read_keep_nobody_from_the_way_back(upgraded: Upgrade, folder: Path) -> None:
+    settings = folder / "local_settings.py"
+    settings.write_bytes(b"DATABASES = {")
+
+    def address() -> DatabaseAddress:
+        if settings.read_bytes() != b"A = 1\r\n":
+            raise UpgradeError("the site's database is not known.")
+        return parse_database_url(upgraded.site.plan.database, base=folder)
+
+    assert take_back(upgraded.journal, replace(upgraded.site, address=address), programs(), Heard())
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0
+
+
+def test_a_database_that_is_gone_comes_back(upgraded: Upgrade, folder: Path) -> None:
+    (folder / "site.db").unlink()
+    heard = Heard()
+    assert take_back(upgraded.journal, upgraded.site, programs(), heard)
+    assert "database" in heard.back
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0

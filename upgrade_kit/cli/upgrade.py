@@ -167,7 +167,7 @@ def _work(arguments: Namespace, root: Path) -> Path:
 def _make_work(work: Path) -> None:
     try:
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (work / "logs").mkdir(exist_ok=True)
+        (work / "logs").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UpgradeError(
             f"{work}: the work folder cannot be made: {error.strerror or error}.",
@@ -282,7 +282,11 @@ def _environment(streams: Streams, work: Path) -> dict[str, str]:
 
 
 def _secrets(streams: Streams, site: SiteAccess) -> tuple[str, ...]:
-    return tuple({secret for secret in (streams.password(), site.address().password) if secret})
+    try:
+        stated = site.address().password
+    except UpgradeError:  # settings that cannot be read keep nobody from the way back
+        stated = None
+    return tuple({secret for secret in (streams.password(), stated) if secret})
 
 
 def _command(arguments: Namespace, root: Path) -> str:

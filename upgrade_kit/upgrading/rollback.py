@@ -10,7 +10,7 @@ from typing import Protocol
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.manifests import file_sha256, find_backups
-from upgrade_kit.errors import UpgradeError
+from upgrade_kit.errors import UpgradeError, UpgradeKitError
 from upgrade_kit.model.plan import CopyFile, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.model.unobserved import Unobserved
@@ -124,8 +124,11 @@ def _manifest(journal: UpgradeJournal, site: SiteAccess) -> Path | None:
             f"{', '.join(written)} may have written to the database, and the journal names no backup from before.",
             hint="Restore one that you know of: upgrade-kit backup restore MANIFEST --database URL --replace",
         )
-    with open_database(site.address()) as session:
-        current = {backup.made.manifest.absolute() for backup in find_backups((manifest.parent,), session).current}
+    try:
+        with open_database(site.address()) as session:
+            current = {backup.made.manifest.absolute() for backup in find_backups((manifest.parent,), session).current}
+    except UpgradeKitError:  # the settings are not back yet, or the database is gone: it is to be restored
+        return manifest
     return None if manifest.absolute() in current else manifest
 
 
