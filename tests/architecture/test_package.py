@@ -87,7 +87,7 @@ def test_the_version_stands_in_one_place_more_only() -> None:
 
 def test_every_link_of_the_documents_leads_to_a_file() -> None:
     broken = []
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             broken += [f"{page.name}: {target}"] * (not (page.parent / target).exists())
 
