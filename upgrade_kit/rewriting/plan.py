@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from upgrade_kit.model.deployment import (
     Schema,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.rewriting.others import Neighbours, look_at_others
@@ -38,6 +39,7 @@ def plan_rewrites(
     exclude: Collection[str] = (),
     python2: bool = True,
     executor: Executor | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> RewritePlan:
     """Decide for every upload test what rewrite-calcs shows and what an apply may write; look at the others too.
 
@@ -53,6 +55,7 @@ def plan_rewrites(
         executor: what shares the work, for sites with thousands of procedures: any executor of
             ``concurrent.futures``. A script that gives a process pool has to start under
             ``if __name__ == "__main__":``. By default all is done in this process.
+        progress: called with how many texts were looked at, and how many there are at most.
 
     Returns:
         The plan, in order of test id; the same whatever shares the work, and whole even where it fails.
@@ -69,7 +72,10 @@ def plan_rewrites(
     _check_names(uploads, only, include, exclude)
     listed, notes = _listed(uploads, log)
     texts = list(dict.fromkeys((procedure.source, procedure.slug) for procedure in uploads))
-    rewrites, problem = spread(partial(_rewrite, python2=python2), texts, executor)
+    others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
+    tell = progress or (lambda _done, _total: None)
+    total = len(texts) + len(others)
+    rewrites, problem = spread(partial(_rewrite, python2=python2), texts, executor, lambda done: tell(done, total))
     known = dict(zip(texts, rewrites, strict=True))
     items = []
     for procedure in uploads:
@@ -88,9 +94,12 @@ def plan_rewrites(
             )
         )
     notes += tuple(_included_in_vain(item) for item in items if item.procedure.slug in include and not item.selected)
-    others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
     found, other_problem = look_at_others(
-        others, neighbours(site, procedures), choices_change=choices_change(site), executor=executor
+        others,
+        neighbours(site, procedures),
+        choices_change=choices_change(site),
+        executor=executor,
+        progress=lambda done: tell(len(texts) + done, total),
     )
     if problem or other_problem:
         notes += (f"What was to share the work failed ({problem or other_problem}); the rest was done without it.",)
@@ -154,7 +163,7 @@ def _check_names(
             if name not in slugs:
                 raise UsageError(
                     f"{option} {name}: no upload test has this macro name",
-                    hint=f"Upload tests here: {_some(sorted(slugs))}.",
+                    hint=did_you_mean(name, slugs) or f"Upload tests here: {_some(sorted(slugs))}.",
                 )
     both = sorted(set(include) & set(exclude))
     if both:
