@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from upgrade_kit.backup.create import create_backup
     from upgrade_kit.backup.restore import restore_backup
     from upgrade_kit.backup.verify import verify_backup
+    from upgrade_kit.deployment.approvals import read_approvals
     from upgrade_kit.deployment.migrate_log import read_migrate_log
     from upgrade_kit.deployment.plan_facts import plan_upgrade
     from upgrade_kit.deployment.store import apply_rewrites, undo_rewrites
@@ -47,6 +48,7 @@ __all__ = [
     "explain_procedure",
     "plan_rewrites",
     "plan_upgrade",
+    "read_approvals",
     "read_migrate_log",
     "restore_backup",
     "rewrite_procedure",
@@ -73,6 +75,7 @@ _HOMES = {
     "explain_procedure": "upgrade_kit.rewriting.explain",
     "plan_rewrites": "upgrade_kit.rewriting.plan",
     "plan_upgrade": "upgrade_kit.deployment.plan_facts",
+    "read_approvals": "upgrade_kit.deployment.approvals",
     "read_migrate_log": "upgrade_kit.deployment.migrate_log",
     "restore_backup": "upgrade_kit.backup.restore",
     "rewrite_procedure": "upgrade_kit.rewriting.rewrite",

@@ -22,6 +22,7 @@ COMMANDS = {
     "preflight": "check everything that an upgrade needs, then say GO or NO_GO",
     "backup": "make a backup and prove it; also: backup verify, backup restore, backup list",
     "rewrite-calcs": "show (and with --apply write) what calculation procedures must become for 0.3.0",
+    "report": "write one page with all of it: to read, decide on each procedure, print and sign",
     "upgrade": "carry the plan out step by step, stop at the first error, go on from there, or take it all back",
     "verify": "look at an upgraded site: does it answer, is everything still there, do the procedures compile",
     "rewrite-settings": "show (and with --apply write) what local_settings.py must become for 0.3.0",

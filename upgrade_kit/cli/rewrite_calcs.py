@@ -20,6 +20,7 @@ from upgrade_kit.cli.options import (
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.cli.workers import workers
 from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.approvals import read_approvals
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.store import FIRST_WITH_BIN_FILE, apply_rewrites, undo_rewrites
 from upgrade_kit.deployment.survey import resolve_address, survey
@@ -67,6 +68,11 @@ def add_arguments(parser: ArgumentParser) -> None:
             help=f"{help_text}; may be given more than once",
         )
     parser.add_argument(
+        "--approved",
+        metavar="FILE",
+        help="write only what this export of the page of 'upgrade-kit report' approves, and only as it was shown",
+    )
+    parser.add_argument(
         "--no-python2",
         action="store_true",
         help="leave what only Python 2 can run alone, and report it for review",
@@ -106,8 +112,11 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     Raises:
         UpgradeKitError: the site, the log or the database cannot be read, or a write was refused.
     """
+    if arguments.approved is not None and (arguments.undo is not None or arguments.explain is not None):
+        raise UsageError("--approved goes with neither --undo nor --explain", hint="Leave one of them out.")
     if arguments.undo is not None:
         return _undo(arguments, streams)
+    approvals = None if arguments.approved is None else read_approvals(arguments.approved)
     site = default_site(arguments.site, arguments.database)
     log = None if arguments.log is None else read_migrate_log(arguments.log)
     deployment = survey(
@@ -135,6 +144,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             include=arguments.include,
             exclude=arguments.exclude,
             python2=not arguments.no_python2,
+            approvals=approvals,
             executor=executor,
             progress=step,
         )
@@ -402,6 +412,7 @@ def _again(command: str, arguments: Namespace) -> str:
             ("--only", arguments.only),
             ("--include", arguments.include),
             ("--exclude", arguments.exclude),
+            ("--approved", [arguments.approved] if arguments.approved else []),
             ("--backup", arguments.backup),
         ):
             for name in names:

@@ -19,6 +19,8 @@ _START_BYTES = 400
 _EARLIER_ANSWER = re.compile(
     rb'\{\s*"schema": 1,\s*"command": "(?!backup)[a-z][a-z -]*"'
     rb"|<!-- upgrade-kit |# Preflight: (GO|NO_GO|UNKNOWN)\r?\n"  # Markdown
+    rb'|<!doctype html>\s*<html lang="en">\s*<head>\s*<meta charset="utf-8">\s*'  # the page
+    rb'<meta name="generator" content="upgrade-kit '
     rb'|<\?xml [^>]*>\s*<testsuite name="upgrade-kit '  # JUnit
     rb'|\{\s*"\$schema": "[^"]*sarif[^"]*",[\s\S]*?"driver": \{\s*"name": "upgrade-kit"'  # SARIF
 )
@@ -61,20 +63,22 @@ class Streams:
         self.out.flush()
         return self.source.readline().strip()
 
-    def ask_password(self) -> None:
-        """Ask for the database's password, which does not appear as it is typed.
+    def ask_password(self, question: str = "Password of the database: ") -> str:
+        """Ask for the database's password, which does not appear as it is typed, and return it.
 
         Raises:
             UsageError: nobody is there to answer.
         """
         if not self.can_ask():
             raise UsageError(
-                "--ask-password: standard input is no terminal, so nobody can be asked",
+                "a password is to be asked for, and standard input is no terminal",
                 hint="Set UPGRADE_KIT_PASSWORD in the environment.",
             )
         from getpass import getpass  # noqa: PLC0415 - only where it is asked for
 
-        self._typed_password = getpass("Password of the database: ", stream=self.err) or None
+        password = getpass(question, stream=self.err)
+        self._typed_password = password or None
+        return password
 
     def color(self, arguments: Namespace) -> bool | None:
         """Return False where ``--no-color`` or ``NO_COLOR`` forbids colour, else None: the stream decides."""

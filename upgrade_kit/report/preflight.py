@@ -77,7 +77,7 @@ def render_preflight(
     if changes is not None and not quiet:
         console.print(literal(console, changes_sentence(changes, deployment.observed_at)))
         console.print()
-    sentence, following = _verdict(preflight, path, command)
+    sentence, following = verdict_in_words(preflight, path, command)
     text = Text(preflight.verdict.value, style=_VERDICT_STYLE[preflight.verdict])
     console.print(text.append(f"  {sentence}", style="default"))
     if not quiet:
@@ -275,7 +275,9 @@ def _by_reason(results: list[CheckResult]) -> Iterator[tuple[str, list[CheckResu
     yield from groups.items()
 
 
-def _verdict(preflight: Preflight, path: UpgradePath | Unobserved, command: str) -> tuple[str, str]:
+def verdict_in_words(
+    preflight: Preflight, path: UpgradePath | Unobserved, command: str, *, said: str = "above"
+) -> tuple[str, str]:
     """Return why the verdict is what it is, and what to do next."""
     match preflight.verdict:
         case Verdict.NO_GO:
@@ -292,7 +294,7 @@ def _verdict(preflight: Preflight, path: UpgradePath | Unobserved, command: str)
             arrived = isinstance(path, UpgradePath) and not path.hops
             return (
                 f"{count} {noun} {'to be mended' if arrived else 'must be gone before the upgrade'}: {', '.join(ids)}.",
-                f"Next: do what is said above, then run {command} again.",
+                f"Next: do what is said {said}, then run {command} again.",
             )
         case Verdict.UNKNOWN:
             ids = [result.id for result in preflight.results if isinstance(result.result, CouldNotRun)]

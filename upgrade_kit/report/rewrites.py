@@ -124,7 +124,7 @@ def _selection(item: PlannedRewrite) -> str:
     """Say where the selection differs from what the outcome alone would give."""
     match item.rewrite.outcome, item.selected:
         case Outcome.REWRITE, False:
-            return " (left out of this run)"
+            return " (not approved)" if item.approved is False and not item.left_out else " (left out of this run)"
         case Outcome.REVIEW, True:
             return " (included by name)"
         case _:
@@ -232,6 +232,8 @@ def _fate(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
     changes = len(plan.changes)
     if not changes and any(item.left_out and item.rewrite.outcome is Outcome.REWRITE for item in plan.items):
         return "Nothing to write: --only or --exclude leaves the others out."
+    if not changes and any(item.approved is False and item.rewrite.outcome is Outcome.REWRITE for item in plan.items):
+        return "Nothing to write: nothing of it is approved."
     if not changes:
         return "Nothing to write."
     if run.applied:
