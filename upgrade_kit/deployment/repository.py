@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ def read_git(root: Path, releases: Sequence[Release], *, environment: Mapping[st
         return _git(root, program, there=there, repository=program)
     if not there:
         return _git(root, program, there=False, repository=Unobserved("the folder has no .git", asked=False))
+    if not os.access(root / ".git", os.R_OK):  # git says of it that there is none
+        return _git(root, program, there=True, repository=Unobserved(f"{root / '.git'} may not be read by this user"))
     if program < OLDEST_GIT:
         reason = f"git {program} is older than {OLDEST_GIT}, which is needed to look without writing anything"
         return _git(root, program, there=True, repository=Unobserved(reason))

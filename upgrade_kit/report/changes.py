@@ -43,7 +43,7 @@ def read_earlier_run(text: str | bytes) -> EarlierRun:
             answers=tuple(_answer(result) for result in document["results"] if not result.get("left_out", False)),
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"it is no answer of preflight: {type(error).__name__}: {error}") from error
+        raise ValueError("it is no answer of preflight") from error
 
 
 def changes_document(changes: Changes) -> dict[str, Any]:
