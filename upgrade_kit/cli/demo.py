@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from argparse import ArgumentParser, Namespace
-from contextlib import chdir
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 from upgrade_kit.cli.exit import Exit
@@ -91,7 +91,8 @@ def _walk(folder: Path, arguments: Namespace, streams: Streams) -> None:
 def _step(command: list[str], expected: tuple[Exit, ...], arguments: Namespace, streams: Streams) -> None:
     _say(streams, f"$ upgrade-kit {' '.join(command)}")
     unseen = ["--no-memory"] * (command[0] == "preflight")  # the sample site will be gone
-    status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])])
+    with redirect_stdout(streams.out):  # which whoever runs this command has turned away
+        status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])])
     if status not in expected:
         raise UpgradeKitError(
             f"demo: upgrade-kit {' '.join(command)} ended with status {status}",

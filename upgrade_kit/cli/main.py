@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 
 from upgrade_kit.cli.exit import Exit
 
@@ -93,7 +93,8 @@ def _dispatch(argv: list[str]) -> int:
     try:
         if getattr(arguments, "output", None) is not None:
             refuse_to_replace(arguments.output)  # before anything is written, not after
-        return int(module.run(arguments, streams))
+        with redirect_stdout(streams.err):  # what others' checks print is no part of an answer
+            return int(module.run(arguments, streams))
     except UpgradeKitError as error:
         _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.FAILED

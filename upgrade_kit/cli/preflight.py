@@ -164,7 +164,12 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     else:
         path = path_of(deployment, arguments.target, graph=graph)
     preflight = run_preflight(
-        deployment, path, only=arguments.only, skip=arguments.skip, fail_level=Severity(arguments.fail_level)
+        deployment,
+        path,
+        only=arguments.only,
+        skip=arguments.skip,
+        fail_level=Severity(arguments.fail_level),
+        time_limit_seconds=arguments.time_limit,
     )
     if arguments.source is None and isinstance(deployment.version, Unobserved):
         path = deployment.version  # half way between two: the checks know from where, but no path starts there

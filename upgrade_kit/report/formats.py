@@ -60,7 +60,11 @@ def preflight_markdown(
         *([plain(changes_sentence(changes, deployment.observed_at)), ""] if changes is not None else ()),
         "| id | check | result |",
         "|---|---|---|",
-        *(f"| {plain(result.id)} | {plain(result.title)} | {plain(_word(result))} |" for result in preflight.results),
+        *(
+            f"| {plain(result.id)} | {plain(result.title)} | {plain(_word(result))} |"
+            for result in preflight.results
+            if not result.left_out
+        ),
     ]
     for result, finding in _findings(preflight):
         lines += [

@@ -35,6 +35,7 @@ _WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 _SEVERITY_STYLE = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "bold red"}
 _VERDICT_STYLE = {Verdict.GO: "bold green", Verdict.NO_GO: "bold red", Verdict.UNKNOWN: "bold yellow"}
 _INDENT = 2
+_SHORT_LIST = 12  # ids in a sentence
 _SHORT_MESSAGE = 480  # characters; beyond it a table shows the rest with -v, JSON always
 
 
@@ -255,7 +256,9 @@ def _print_not_looked_at(preflight: Preflight, console: Console, *, quiet: bool)
     if beside and not quiet:
         console.print(Text("Not looked at, because it does not apply", style="bold"))
         for reason, results in _by_reason(beside):
-            _print_prose(f"{', '.join(result.id for result in results)}  {reason}", console)
+            many = len(results) > _SHORT_LIST and all(result.left_out for result in results)
+            who = f"{len(results)} checks" if many else ", ".join(result.id for result in results)
+            _print_prose(f"{who}  {reason}", console)
         console.print()
 
 
@@ -288,8 +291,9 @@ def _verdict(preflight: Preflight, path: UpgradePath | Unobserved, command: str)
             )
         case Verdict.UNKNOWN:
             ids = [result.id for result in preflight.results if isinstance(result.result, CouldNotRun)]
+            shown = ", ".join(ids) if len(ids) <= _SHORT_LIST else f"{len(ids)} checks could not look, as said above"
             return (
-                f"No error, but not everything could be looked at: {', '.join(ids) or 'no check was run'}.",
+                f"No error, but not everything could be looked at: {shown or 'no check was run'}.",
                 f"Next: see to it that the kit can look, then run {command} again.",
             )
         case Verdict.GO:
