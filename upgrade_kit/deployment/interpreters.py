@@ -230,7 +230,7 @@ def _distinct(candidates: Iterable[_Candidate]) -> list[_Candidate]:
 
 
 def _ask_one(candidate: _Candidate, settings: Mapping[str, str], timeout_seconds: float) -> _Reply | Unobserved:
-    command: list[str | Path] = [candidate.path, *candidate.words, "-E", "-s", "-c", _QUESTION]
+    command: list[str | Path] = [candidate.path, *candidate.words, "-B", "-E", "-s", "-c", _QUESTION]
     answer = ask(command, timeout_seconds=timeout_seconds, environment=settings)
     if isinstance(answer, Unobserved):
         return answer
