@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("rewrite-calcs C:/deploy/qatrackplus --log migrate.log --apply", "write it, after the migration"),
         ("rewrite-calcs --undo JOURNAL", "put back exactly what an apply has changed"),
     ),
+    "report": (("report C:/deploy/qatrackplus --output report.html", "one page to read, decide on, print and sign"),),
     "upgrade": (
         ("upgrade C:/deploy/qatrackplus --dry-run", "which steps are done and which are to do"),
         ("upgrade C:/deploy/qatrackplus", "begin, or go on after a stop"),
