@@ -121,7 +121,7 @@ def check(
         return Check(
             id=id,
             title=title,
-            why=why or " ".join((function.__doc__ or "").split()),
+            why=why or " ".join((function.__doc__ or "").replace("``", "").split()),
             section=section,
             remedy=remedy,
             reads=reads,

@@ -59,6 +59,7 @@ class PathFromSchema:
     "The schema is at the end of one version's migrations",
     reads=SiteDatabase,
     section="docs/install/win.rst (v0.3.0), Migrate your database; docs/facts.md, Locale, Orphans and Versions",
+    remedy="Restore the backup from before the migration, or let the migration that stopped run to its end.",
 )
 def schema_is_whole(fact: SiteDatabase) -> Answer:
     """A migration that died half way leaves a schema that neither release can run on."""
@@ -203,6 +204,7 @@ def _another_or_older() -> str:
     "No version was skipped, and no data is spoilt",
     reads=SiteDatabase,
     section="migrations qa and units 0002_029_to_030_first (v0.3.0); docs/facts.md, Skipping 0.2.9",
+    remedy="Restore the backup from before the migration, and go by way of 0.2.9.",
 )
 def nothing_was_skipped(fact: SiteDatabase) -> Answer:
     """0.2.8 taken straight to 0.3.0 on SQLite ends with exit status 0 and column names in place of data."""
@@ -245,6 +247,7 @@ def nothing_was_skipped(fact: SiteDatabase) -> Answer:
     "The checked-out code and the schema are of the same version",
     reads=CheckoutAndSchema,
     section="docs/install/win.rst (v0.3.0), Checking out version 0.2.9 and 0.3.0; docs/facts.md, Versions",
+    remedy="Check out the release that the schema belongs to, or name the right database with --database.",
 )
 def code_matches_schema(fact: CheckoutAndSchema) -> Answer:
     """The migrations that run are those of the code on disk, whatever the plan says."""
@@ -290,6 +293,7 @@ def _check_out(source: Release) -> str:
     "There is a path from the site's version to the target",
     reads=PathFromSchema,
     section="docs/install/win.rst and linux.rst (v0.3.0), Upgrading from version 0.2.8 and 0.2.9",
+    remedy="Leave --from out, or name the version that the schema has.",
 )
 def path_is_known(fact: PathFromSchema) -> Answer:
     """Without a path nobody can say which checks apply, so that silence would not mean that all is well."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
+from upgrade_kit.model.typed_word import giving_the_right_to_write, quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
 from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
@@ -66,8 +67,7 @@ def uploads_can_be_read(fact: FilesOfSite) -> Answer:
                 hint=to_type(
                     "As an administrator, in PowerShell (first line) or bash (second line), for the user that "
                     "migrates:",
-                    f'icacls "{uploads.folder}" /grant "$($env:USERNAME):(OI)(CI)M" /T',
-                    f"sudo chown -R $(id -un) '{uploads.folder}'",
+                    *giving_the_right_to_write(uploads.folder),
                 ),
             ),
         )
@@ -162,8 +162,7 @@ def folder_can_be_written(uploads: SiteUploads) -> Answer:
             where=str(uploads.folder),
             hint=to_type(
                 "As an administrator, in PowerShell (first line) or bash (second line), for the user that migrates:",
-                f'icacls "{uploads.folder}" /grant "$($env:USERNAME):(OI)(CI)M" /T',
-                f"sudo chown -R $(id -un) '{uploads.folder}'",
+                *giving_the_right_to_write(uploads.folder),
             ),
         ),
     )
@@ -296,8 +295,8 @@ def _severe(fact: FilesOfSite, message: str) -> Finding:
             "The migration looks only there: it would move none of them and end with exit status 0. Find the site's "
             "media folder (in the old checkout, or in a backup) and copy it there, in PowerShell (first line) or bash "
             "(second line):",
-            f'robocopy OLD_CHECKOUT\\qatrack\\media\\uploads "{fact.uploads.folder}" /E',
-            f"cp -a OLD_CHECKOUT/qatrack/media/uploads/. '{fact.uploads.folder}'",
+            f"robocopy OLD_CHECKOUT\\qatrack\\media\\uploads {quoted(str(fact.uploads.folder))} /E",
+            f"cp -a OLD_CHECKOUT/qatrack/media/uploads/. {quoted(str(fact.uploads.folder))}",
         ),
     )
 
