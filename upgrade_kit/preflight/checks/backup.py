@@ -83,12 +83,13 @@ def verified_backup_exists(fact: BackupsOfSite) -> Answer:
     if fact.backups.current:
         newest = fact.backups.current[0]
         return Passed(f"{newest.made.manifest} ({newest.verified_at:%Y-%m-%d %H:%M} UTC)")
-    looked_in = ", ".join(str(folder) for folder in fact.backups.looked_in) or "no folder"
+    looked_in = ", ".join(str(folder) for folder in fact.backups.looked_in)
+    found = f"was found in {looked_in}" if looked_in else "is known, and no folder was there to look in"
     own = [(path, reason) for path, reason in fact.backups.stale if not reason.startswith(OTHER_DATABASE)]
     stale = "".join(f"; {manifest}: {reason}" for manifest, reason in own)
     return [
         error(
-            f"no verified backup of this database as it stands now was found in {looked_in}{stale}",
+            f"no verified backup of this database as it stands now {found}{stale}",
             hint=to_type(
                 "Stop the site, make a backup and have it proved (with --to-dir on another disk). "
                 "If there is one elsewhere, name its folder with --backup.",

@@ -200,8 +200,7 @@ def no_procedure_needs_rewriting(fact: UploadTests) -> Answer:
     if fact.has_bin_file:
         return [
             error(
-                f"{_tests(items)} today, because their procedures read bytes from FILE or need Python 2: "
-                f"{_slugs(items)}",
+                f"{_tests(items)} today, for reading bytes from FILE or for being Python 2: {_slugs(items)}",
                 where="qa_test.calculation_procedure",
                 hint=to_type(
                     "Look at the changes (first line), then write them (second line):",
@@ -212,7 +211,7 @@ def no_procedure_needs_rewriting(fact: UploadTests) -> Answer:
         ]
     return [
         warning(
-            f"{_tests(items)} at {BIN_FILE_SINCE}, because their procedures read bytes from FILE or need Python 2: "
+            f"{_tests(items)} at {BIN_FILE_SINCE}, for reading bytes from FILE or for being Python 2: "
             f"{_slugs(items)}. Nothing is to be done yet: BIN_FILE does not exist before {BIN_FILE_SINCE}",
             where="qa_test.calculation_procedure",
             hint=to_type(
