@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from upgrade_kit.deployment.store import apply_rewrites, undo_rewrites
     from upgrade_kit.deployment.survey import survey
     from upgrade_kit.errors import UpgradeKitError
+    from upgrade_kit.model.finding import CouldNotRun, Found, NotApplicable, Passed, Severity, Verdict
+    from upgrade_kit.model.rewrite import Outcome
+    from upgrade_kit.model.unobserved import Unobserved
     from upgrade_kit.planning.graph import VersionGraph
     from upgrade_kit.preflight.runner import run_preflight
     from upgrade_kit.rewriting.explain import explain_procedure
@@ -29,7 +32,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CouldNotRun",
+    "Found",
+    "NotApplicable",
+    "Outcome",
+    "Passed",
+    "Severity",
+    "Unobserved",
     "UpgradeKitError",
+    "Verdict",
     "VersionGraph",
     "__version__",
     "apply_rewrites",
@@ -49,7 +60,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CouldNotRun": "upgrade_kit.model.finding",
+    "Found": "upgrade_kit.model.finding",
+    "NotApplicable": "upgrade_kit.model.finding",
+    "Outcome": "upgrade_kit.model.rewrite",
+    "Passed": "upgrade_kit.model.finding",
+    "Severity": "upgrade_kit.model.finding",
+    "Unobserved": "upgrade_kit.model.unobserved",
     "UpgradeKitError": "upgrade_kit.errors",
+    "Verdict": "upgrade_kit.model.finding",
     "VersionGraph": "upgrade_kit.planning.graph",
     "apply_rewrites": "upgrade_kit.deployment.store",
     "create_backup": "upgrade_kit.backup.create",

@@ -304,7 +304,7 @@ def test_explain_goes_into_a_file(upgraded: Path, tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("slug", "said"),
     [
-        pytest.param("epid", "no test has this macro name. Perhaps: epid_mean.", id="misspelt"),
+        pytest.param("epid", "no test has this macro name. Did you mean epid_mean?", id="misspelt"),
         pytest.param("temperature", "this test has no calculation procedure", id="without a procedure"),
     ],
 )

@@ -64,6 +64,11 @@ class TestRules:
             ("of the site", False, "QATrack"),
         ]
 
+    def test_a_user_in_the_address_is_left_out(self, tmp_path: Path) -> None:
+        text = RULES.replace('url="y"', 'url="http://who:sample-password@localhost:8080/{R:1}?a=b@c"')
+        assert text != RULES
+        assert read(tmp_path, text).rules[0].url == "http://localhost:8080/{R:1}?a=b@c"
+
 
 class TestServer:
     def test_a_site_has_the_folder_of_its_root(self, tmp_path: Path) -> None:

@@ -219,6 +219,17 @@ def test_what_a_python_lacks_and_where_it_is_are_read(tmp_path: Path) -> None:
 
 
 @posix
+@pytest.mark.parametrize(
+    ("more", "sqlite"), [(" 0 - 3.21.0", Version("3.21.0")), (" 0 - -", None), (" 0 - 3.x", None), (" 0 -", None)]
+)
+def test_the_sqlite_of_a_python_is_read_where_it_says_one(tmp_path: Path, more: str, sqlite: Version | None) -> None:
+    path = script(tmp_path / "bin" / "python3", "true")
+    script(path, said(path, "3.6.15", more))
+    (one,) = find(path.parent).found
+    assert one.sqlite == sqlite
+
+
+@posix
 @pytest.mark.parametrize("more", ["", " 0 -"])
 def test_one_that_lacks_nothing_lacks_nothing(tmp_path: Path, more: str) -> None:
     path = script(tmp_path / "bin" / "python3", "true")

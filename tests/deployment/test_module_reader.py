@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import types
@@ -117,6 +118,16 @@ def test_is_unknown_with_its_reason(tmp_path: Path, text: str, reason: str) -> N
     found = value(tmp_path, text)
     assert isinstance(found, Unobserved)
     assert reason in found.reason
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("kind", ["link in a circle", "pipe"])
+def test_a_file_that_is_there_and_cannot_be_read_is_not_passed_over(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "qatrack").mkdir()
+    local = tmp_path / "qatrack" / "local_settings.py"
+    os.mkfifo(local) if kind == "pipe" else local.symlink_to(local)
+    with pytest.raises(SiteError, match=r"qatrack/local_settings\.py is no file that can be read"):
+        read(tmp_path, "try:\n    from .local_settings import *\nexcept ImportError:\n    pass\n")
 
 
 def test_one_unknown_entry_leaves_the_others_known(tmp_path: Path) -> None:

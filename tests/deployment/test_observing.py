@@ -35,14 +35,28 @@ def test_what_took_too_long_is_told_so_even_to_one_who_comes_when_it_is_over() -
     assert isinstance(looking.result(), Unobserved)
 
 
-@pytest.mark.parametrize("error", [SiteError("gone", hint="Look again."), TimeoutError("of the looking itself")])
-def test_what_the_looking_raises_is_raised(error: Exception) -> None:
-    def look() -> str:
-        raise error
-
-    with pytest.raises(type(error)) as raised:
-        Observing(5).begin("the moon", look).result()
+def test_an_error_with_words_of_its_own_is_raised() -> None:
+    error = SiteError("gone", hint="Look again.")
+    with pytest.raises(SiteError) as raised:
+        Observing(5).begin("the moon", lambda: _fail(error)).result()
     assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(13, "Permission denied", "moon.txt"), "moon.txt: Permission denied"),
+        (TimeoutError("of the looking itself"), "of the looking itself"),
+        (ValueError("embedded null byte"), "ValueError: embedded null byte"),
+    ],
+)
+def test_another_error_is_why_nothing_is_known_and_hides_nothing_else(error: Exception, reason: str) -> None:
+    seen = Observing(5).begin("the moon", lambda: _fail(error)).result()
+    assert seen == Unobserved(f"looking at the moon failed: {reason}")
+
+
+def _fail(error: Exception) -> str:
+    raise error
 
 
 def test_who_watches_is_told_of_beginning_and_end() -> None:

@@ -63,7 +63,7 @@ def test_line_numbers_of_python_2_are_the_files_own(tmp_path: Path) -> None:
         pytest.param(b"print 'x'\nY = = 2\n", "line 2: neither", id="a syntax error in Python 2"),
         pytest.param(b"X = {\n  'a': 1\nY = 2\n", "line 3: neither", id="a bracket that is left open"),
         pytest.param(b"X = 1\n  Y = 2\n", "line 2: neither", id="a wrong indent"),
-        pytest.param(b"X = 1\x00\n", "neither", id="a NUL byte"),
+        pytest.param(b"X = 1\nY = 2\x00\n", "line 2: a NUL", id="a NUL byte"),
         pytest.param(b"X = '\xbc\xbd'\n\xbc\n", "neither", id="a sign that is no operator"),
         pytest.param("X = 1\n".encode("utf-16"), "is UTF-16", id="UTF-16"),
         pytest.param(b"# coding: klingon\nX = 1\n", "names an encoding that does not exist", id="no such encoding"),

@@ -28,6 +28,7 @@ from upgrade_kit.model.plan import Run
 from upgrade_kit.model.plan_facts import PlanFacts
 from upgrade_kit.model.unobserved import NOT_ASKED, Unobserved
 from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.planning.plan import make_plan
 
 SQLITE = DatabaseAddress(vendor="sqlite", name="/srv/q/db/default.db")
 POSTGRESQL = DatabaseAddress(vendor="postgresql", name="qatrack", user="q", password="secret", host="db")
@@ -175,8 +176,17 @@ def test_the_service_that_runs_the_site_now_is_named_and_not_the_next_releases(t
     )
     observed = replace(site(tmp_path / "q"), service_scripts=scripts)
     facts = plan_facts(observed, path(), SQLITE, wishes=Wishes(system="Windows"))
-    assert (facts.service, facts.port) == ("Ours", "8008")
+    assert (facts.service, facts.port, facts.port_is_known) == ("Ours", "8008", True)
     assert not about(facts, "Windows service")
+
+
+def test_a_port_that_only_a_template_states_is_no_known_one(tmp_path: Path) -> None:
+    template = ServiceScripts(scripts=(script(tmp_path / "q" / "deploy", "Template", 8090, mine=None),))
+    facts = plan_facts(replace(site(tmp_path / "q"), service_scripts=template), path(), SQLITE)
+    assert (facts.port, facts.port_is_known) == ("8090", False)
+    stop = next(step for step in make_plan(facts, path()).steps if step.id.endswith("-stop"))
+    assert stop.fact("port") == ""
+    assert not plan_facts(site(tmp_path / "q"), path(), SQLITE).port_is_known
 
 
 def test_a_service_that_is_not_known_is_told_on_windows_alone(tmp_path: Path) -> None:

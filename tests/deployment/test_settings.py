@@ -124,6 +124,22 @@ def test_cp1252_is_read_and_told(fixtures: Path) -> None:
 # Which files count
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("    connection.cursor().execute('PRAGMA legacy_alter_table=ON')", True),
+        ("    # connection.cursor().execute('PRAGMA legacy_alter_table=ON')", False),
+        ("    connection.cursor().execute('PRAGMA legacy_alter_table=OFF')", False),
+    ],
+)
+def test_what_the_settings_tell_sqlite_of_renaming_is_known(tmp_path: Path, line: str, expected: bool) -> None:
+    (tmp_path / "qatrack").mkdir()
+    (tmp_path / "qatrack" / "settings.py").write_text(f"def keep(connection):\n    pass\n{line}\n", encoding="utf-8")
+    settings, _ = read_settings(tmp_path)
+    assert isinstance(settings, Settings)
+    assert settings.alters_as_before is expected
+
+
 def test_local_settings_overrides_settings(tmp_path: Path) -> None:
     text = default(ENGINE="django.db.backends.sqlite3", NAME="/a") + "from .local_settings import *\n"
     site = write(tmp_path, text, local="DATABASES = {'default': {'ENGINE': 'mysql', 'NAME': 'b'}}\n")

@@ -109,6 +109,21 @@ def test_it_finds_what_is_wrong_with_its_own_fact(run: Run, url: str, tmp_path: 
     assert "--only HX101" in finding["hint"]
 
 
+def test_what_it_prints_is_no_part_of_the_answer(place: Path, tmp_path: Path, url: str) -> None:
+    old = "    if fact.names:\n"
+    run = running(changed(place, tmp_path, old, f"    print('dear diary')\n{old}"), tmp_path)
+    done = run("preflight", "--database", url, "--only", "tables", "--format", "json")
+    assert answer(done, "HX101")["result"] == "passed"
+    assert "dear diary" in done.stderr
+
+
+def test_one_that_does_not_end_could_not_look(place: Path, tmp_path: Path, url: str) -> None:
+    old = "    if fact.names:\n"
+    run = running(changed(place, tmp_path, old, f"    import time; time.sleep(60)\n{old}"), tmp_path)
+    done = run("preflight", "--database", url, "--only", "HX101", "--time-limit", "3", "--format", "json")
+    assert answer(done, "HX101")["reason"] == "the check took longer than 3 s; --time-limit allows more"
+
+
 def test_it_could_not_look_where_the_database_does_not_answer(run: Run) -> None:
     done = run(
         "preflight", "--database", "sqlite:///none.db", "--from", "0.2.9.1", "--only", "HX101", "--format", "json"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.model.typed_word import giving_the_right_to_write, quoted
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_a_quoted_word_is_one_word_to_the_shell(word: str) -> None:
     if ":" in word[:2] or word.startswith("~"):
         return  # a Windows path, or a home folder, which the shell is to find
     assert shlex.split(quoted(word)) == [word]
+
+
+@pytest.mark.parametrize("folder", ["/srv/site", "/srv/the site's", "/srv/a b", "C:\\my site"])
+def test_a_folder_of_any_name_is_one_word_of_the_lines_that_give_it_to_somebody(folder: str) -> None:
+    powershell, bash = giving_the_right_to_write(folder)
+    assert quoted(folder) in powershell
+    assert shlex.split(bash)[-1] == folder.replace("\\\\", "\\")

@@ -231,6 +231,19 @@ def test_what_is_kept_is_outside_the_checkout() -> None:
     assert all(target.is_relative_to(made.work) and not target.is_relative_to(made.site) for target in kept)
 
 
+@pytest.mark.parametrize(
+    ("vendor", "restored"),
+    [
+        ("sqlite", ["0.2.9.1-syncdb", "0.2.9.1-migrate"]),
+        ("postgresql", []),
+        ("mysql", ["0.2.9.1-syncdb", "0.2.9.1-migrate", "0.3.0-migrate"]),
+        ("microsoft", ["0.2.9.1-syncdb", "0.2.9.1-migrate"]),
+    ],
+)
+def test_what_an_interrupted_migration_leaves_half_done_is_restored_first(vendor: str, restored: list[str]) -> None:
+    assert [one.id for one in plan(replace(LINUX, vendor=vendor)).steps if one.restores] == restored
+
+
 def test_sizes_stand_where_a_step_goes_by_them() -> None:
     assert "12 MB" in step(plan(), "0.2.9.1-backup").lasts
     assert "3 GB" in step(plan(), "0.3.0-migrate").lasts

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,24 @@ class TestRun:
     def test_ids_of_their_own_are_no_finding(self, site: Deployment, path: UpgradePath) -> None:
         preflight = run_preflight(site, path, checks=[saying("XX1", ()), saying("XX2", ())])
         assert "UK902" not in [result.id for result in preflight.results]
+
+    def test_a_check_that_does_not_end_could_not_look_and_holds_up_no_other(
+        self, site: Deployment, path: UpgradePath
+    ) -> None:
+        never = Event()
+
+        @check("XX001", "It ends", reads=Machine, section="a test")
+        def endless(_machine: Machine) -> Answer:
+            """Nobody waits for ever."""
+            never.wait(5)
+            return Passed()
+
+        done = run_preflight(site, path, checks=[endless, saying("XX002", Passed())], time_limit_seconds=0.05)
+        never.set()
+        assert [result.result for result in done.results] == [
+            CouldNotRun("the check took longer than 0.05 s; --time-limit allows more"),
+            Passed(),
+        ]
 
     def test_fifty_checks_run(self, site: Deployment, path: UpgradePath) -> None:
         checks = [saying(f"XX{number:03}", ()) for number in range(50)]

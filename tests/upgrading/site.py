@@ -49,6 +49,11 @@ class Talked:
     def stays(self, step: PlannedStep, reason: str) -> None:
         self.stayed.append(f"{step.id}: {reason}")
 
+    def agrees_to_restore(self, step: PlannedStep, manifest: Path) -> bool:
+        assert manifest.is_file()
+        self.asked.append(f"restore before {step.id}")
+        return step.id not in self.refuses
+
 
 def git(site: Path, *words: str) -> str:
     done = subprocess.run([*GIT, "-C", str(site), *words], check=True, capture_output=True, text=True)
@@ -121,4 +126,4 @@ def access(plan: Plan) -> SiteAccess:
 
 def programs(lines: list[str] | None = None, secrets: tuple[str, ...] = ()) -> Programs:
     show = (lambda _line: None) if lines is None else lines.append
-    return Programs(environment=dict(os.environ), secrets=secrets, show=show)
+    return Programs(environment=dict(os.environ), secrets=secrets, folder=Path.cwd(), show=show)

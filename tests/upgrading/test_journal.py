@@ -37,7 +37,7 @@ def test_what_was_written_is_read(journal: UpgradeJournal) -> None:
     assert read.start == {"head": "1234"}
     assert (read.is_settled("a"), read.is_settled("b"), read.is_settled("c")) == (True, False, False)
     assert (read.began("b"), read.began("c")) == (True, False)
-    assert read.details_of("manifest") == ("x.manifest.json",)
+    assert read.events[1].details == (("manifest", "x.manifest.json"),)
 
 
 def test_a_line_that_was_cut_off_never_happened_and_makes_room_for_the_next(journal: UpgradeJournal) -> None:
@@ -83,15 +83,16 @@ def test_a_damaged_event_is_refused_with_its_line(journal: UpgradeJournal, line:
 
 
 def test_a_journal_is_not_begun_over_one_that_goes_on(journal: UpgradeJournal) -> None:
-    journal.add(Happening.FINISHED)
+    journal.add(Happening.PROVED, "a")
     before = journal.path.read_bytes()
-    with pytest.raises(JournalError, match="was not taken back"):
+    with pytest.raises(JournalError, match="neither finished nor taken back"):
         begin_journal(journal.plan, {})
     assert journal.path.read_bytes() == before
 
 
-def test_one_that_was_taken_back_is_kept_under_another_name(journal: UpgradeJournal) -> None:
-    journal.add(Happening.ROLLED_BACK)
+@pytest.mark.parametrize("end", [Happening.ROLLED_BACK, Happening.FINISHED])
+def test_one_that_is_over_is_kept_under_another_name(journal: UpgradeJournal, end: Happening) -> None:
+    journal.add(end)
     before = journal.path.read_bytes()
 
     begin_journal(journal.plan, {"head": "5678"})
@@ -99,6 +100,29 @@ def test_one_that_was_taken_back_is_kept_under_another_name(journal: UpgradeJour
     assert read_upgrade_journal(journal.path).start == {"head": "5678"}
     (kept,) = (file for file in journal.path.parent.iterdir() if file.name.startswith("upgrade-2"))
     assert kept.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("happened", "half_done", "began"),
+    [
+        pytest.param("", False, False, id="nothing"),
+        pytest.param("begun", True, True, id="begun and killed"),
+        pytest.param("begun failed", True, True, id="begun and failed"),
+        pytest.param("failed", False, False, id="its probe failed before it was begun"),
+        pytest.param("begun proved", False, True, id="proved"),
+        pytest.param("begun proved again", False, True, id="to be done again"),
+        pytest.param("begun undone", False, False, id="the database was restored since"),
+        pytest.param("begun undone begun", True, True, id="begun again after that"),
+        pytest.param("assumed", False, True, id="a person says that it is done"),
+    ],
+)
+def test_half_done_is_what_was_begun_and_came_to_no_good_end(
+    journal: UpgradeJournal, happened: str, half_done: bool, began: bool
+) -> None:
+    journal.add(Happening.BEGUN, "another")
+    for what in happened.split():
+        journal.add(Happening(what), "a")
+    assert (journal.is_half_done("a"), journal.began("a")) == (half_done, began)
 
 
 def test_a_journal_that_cannot_be_written_is_told(journal: UpgradeJournal) -> None:

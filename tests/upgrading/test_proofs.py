@@ -65,11 +65,12 @@ class TestCheckout:
 
     def test_a_branch_of_the_tags_name_is_not_the_tag(self, site: SiteAccess, folder: Path) -> None:
         git(folder, "branch", "v9.9.9")
-        assert isinstance(look(step("a", kind=StepKind.FETCH, tag="v9.9.9"), site), NotDone)
+        assert isinstance(look(step("a", kind=StepKind.FETCH, tags="v9.9.9"), site), NotDone)
 
     def test_an_unknown_tag_is_to_be_fetched(self, site: SiteAccess) -> None:
-        assert isinstance(look(step("a", kind=StepKind.FETCH, tag="v0.3.0"), site), Done)
-        assert isinstance(look(step("a", kind=StepKind.FETCH, tag="v3.1.0"), site), NotDone)
+        assert isinstance(look(step("a", kind=StepKind.FETCH, tags="v0.3.0"), site), Done)
+        assert isinstance(look(step("a", kind=StepKind.FETCH, tags="v3.1.0"), site), NotDone)
+        assert isinstance(look(step("a", kind=StepKind.FETCH, tags="v0.3.0 v3.1.0"), site), NotDone)
         assert isinstance(look(step("a", kind=StepKind.CHECKOUT, tag="v3.1.0"), site), NotDone)
 
     def test_where_git_says_nothing_nothing_is_done(self, site: SiteAccess) -> None:

@@ -4,12 +4,14 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.upgrading.site import copying, git, programs, python, step
 from upgrade_kit.backup.create import create_backup
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
@@ -147,3 +149,82 @@ def test_a_branch_that_was_checked_out_is_again(upgrade: Begin, folder: Path) ->
     under_way.carry_out(Part(last="checkout"))
     assert take_back(under_way.journal, under_way.site, programs(), Heard())
     assert git(folder, "symbolic-ref", "--short", "HEAD") == "ours"
+
+
+def test_the_last_backup_before_the_database_was_written_to_leads_back(upgrade: Begin, folder: Path) -> None:
+    (folder / "local_settings.py").write_bytes(b"A = 1\r\n")
+    under_way = upgrade(*steps(folder))
+    backups = folder.parent / "work" / "backups"
+    create_backup(under_way.site.plan.database, to_dir=backups)
+    under_way.carry_out(Part(last="settings"))
+    with closing(sqlite3.connect(folder / "site.db")) as database, database:
+        database.execute("UPDATE qa_test SET name = 'entered meanwhile' WHERE id = 1")
+    entered = rows(folder)
+    create_backup(under_way.site.plan.database, to_dir=backups)
+    under_way.carry_out(Part(first="backup", last="backup"))
+    with pytest.raises(Exception, match="migrate"):
+        under_way.carry_out(Part())
+    create_backup(under_way.site.plan.database, to_dir=backups)
+    under_way.carry_out(Part(first="backup", last="backup"))  # of what is migrated: it leads nowhere
+
+    assert take_back(under_way.journal, under_way.site, programs(), Heard())
+    assert rows(folder) == entered
+
+
+def test_a_migration_that_a_person_carried_out_is_taken_back_too(upgrade: Begin, folder: Path) -> None:
+    (folder / "local_settings.py").write_bytes(b"A = 1\r\n")
+    under_way = upgrade(*steps(folder), step("last"))
+    create_backup(under_way.site.plan.database, to_dir=folder.parent / "work" / "backups")
+    under_way.carry_out(Part(last="settings"))
+    before = rows(folder)
+    with closing(sqlite3.connect(folder / "site.db")) as database, database:
+        database.execute("DELETE FROM qa_test")
+    under_way.carry_out(Part(first="last"))
+
+    assert take_back(under_way.journal, under_way.site, programs(), Heard())
+    assert rows(folder) == before
+
+
+def test_an_environment_that_was_changed_in_its_place_comes_back_each_time(upgrade: Begin, folder: Path) -> None:
+    environment, kept = folder.parent / "venvs" / "qatrack", folder.parent / "work" / "kept"
+    environment.mkdir(parents=True)
+    (environment / "django.txt").write_text("1.4.22")
+    copy = kept / "environment-0.2.9.1"
+    keep = f"import shutil; shutil.copytree({str(environment)!r}, {str(copy)!r})"
+    install = f"open({str(environment / 'django.txt')!r}, 'w').write('1.6.11')"
+    for _ in range(2):
+        under_way = upgrade(
+            step("keep", python(keep), kind=StepKind.KEEP, environment=str(environment), kept=str(kept)),
+            step("requirements", python(install), kind=StepKind.COLLECTSTATIC),
+        )
+        under_way.carry_out(Part())
+        assert (environment / "django.txt").read_text() == "1.6.11"
+        requirements = replace(
+            under_way.journal.plan.steps[1], kind=StepKind.REQUIREMENTS, facts=(("environment", str(environment)),)
+        )
+        under_way.journal.plan = replace(under_way.journal.plan, steps=(under_way.journal.plan.steps[0], requirements))
+        assert take_back(under_way.journal, under_way.site, programs(), Heard())
+        assert (environment / "django.txt").read_text() == "1.4.22"
+
+
+def test_settings_that_cannot_be_read_keep_nobody_from_the_way_back(upgraded: Upgrade, folder: Path) -> None:
+    settings = folder / "local_settings.py"
+    settings.write_bytes(b"DATABASES = {")
+
+    def address() -> DatabaseAddress:
+        if settings.read_bytes() != b"A = 1\r\n":
+            raise UpgradeError("the site's database is not known.")
+        return parse_database_url(upgraded.site.plan.database, base=folder)
+
+    assert take_back(upgraded.journal, replace(upgraded.site, address=address), programs(), Heard())
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0
+
+
+def test_a_database_that_is_gone_comes_back(upgraded: Upgrade, folder: Path) -> None:
+    (folder / "site.db").unlink()
+    heard = Heard()
+    assert take_back(upgraded.journal, upgraded.site, programs(), heard)
+    assert "database" in heard.back
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0

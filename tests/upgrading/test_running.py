@@ -114,7 +114,8 @@ def test_a_program_comes_to_its_end_though_who_started_it_was_killed(tmp_path: P
     code = (
         "import os, sys\nfrom pathlib import Path\n"
         "from upgrade_kit.model.plan import Run\nfrom upgrade_kit.upgrading.running import Programs\n"
-        f"programs = Programs(environment=dict(os.environ), secrets=(), show=lambda line: print(line, flush=True))\n"
+        "show = lambda line: print(line, flush=True)\n"
+        "programs = Programs(environment=dict(os.environ), secrets=(), folder=Path.cwd(), show=show)\n"
         f"programs.run(Run(words=(sys.executable, '-c', {slow!r})), Path({str(log)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:

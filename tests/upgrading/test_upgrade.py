@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import sqlite3
+import sys
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.upgrading.site import Talked, copying, noted, noting, python, step
+from upgrade_kit.backup.create import create_backup
 from upgrade_kit.errors import StepFailedError, UsageError
-from upgrade_kit.model.plan import Actor, Run, StepKind
+from upgrade_kit.model.plan import Actor, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
 from upgrade_kit.upgrading.upgrade import NotAgreedError, Part, Upgrade, own_program, rehearse
@@ -68,9 +73,13 @@ class TestFailure:
             under_way.carry_out(Part())
         assert not under_way.journal.is_settled("a")
 
-    def test_a_check_that_says_no_is_told_apart_from_one_that_breaks(self, upgrade: Begin) -> None:
-        for status, refused in ((1, True), (3, False)):
-            under_way = upgrade(step("a", python(f"raise SystemExit({status})"), kind=StepKind.VERDICT))
+    def test_a_check_that_says_no_is_told_apart_from_one_that_breaks(self, upgrade: Begin, folder: Path) -> None:
+        for words, refused in (
+            (("preflight", "--database", f"sqlite:///{folder}/site.db"), True),
+            (("no-such",), False),
+        ):
+            found = Run(words=("upgrade-kit", *words), accepts=())
+            under_way = upgrade(step("a", found, kind=StepKind.VERDICT))
             with pytest.raises(StepFailedError) as raised:
                 under_way.carry_out(Part())
             assert raised.value.refused is refused
@@ -207,3 +216,140 @@ def test_a_rehearsal_tells_of_each_step_and_writes_nothing(upgrade: Begin, folde
     ]
     assert noted(folder) == []
     assert told(under_way) == []
+
+
+class TestDatabase:
+    """What is done where the database is not as the journal has it."""
+
+    @pytest.fixture
+    def steps(self, folder: Path) -> tuple[PlannedStep, ...]:
+        backups = str(folder.parent / "work" / "backups")
+        return (
+            step("backup", noting(folder, "backup"), kind=StepKind.BACKUP, effect=Effect.READ, backups=backups),
+            step("go", noting(folder, "go")),
+            step("syncdb", noting(folder, "syncdb"), kind=StepKind.SYNCDB),
+            replace(step("migrate", noting(folder, "migrate"), kind=StepKind.SYNCDB), restores=True),
+        )
+
+    @pytest.fixture
+    def begun(self, upgrade: Begin, folder: Path, steps: tuple[PlannedStep, ...]) -> Upgrade:
+        under_way = upgrade(*steps)
+        back_up(under_way, folder)
+        under_way.carry_out(Part(last="go"))
+        return under_way
+
+    def test_one_that_changed_since_its_backup_is_not_written_to(self, begun: Upgrade, folder: Path) -> None:
+        rename_a_test(folder)
+        with pytest.raises(StepFailedError, match="has changed since its backup") as raised:
+            begun.carry_out(Part())
+        assert "--from-step backup --until backup" in raised.value.hint
+        assert noted(folder) == ["go"]
+        assert not begun.journal.began("syncdb")
+
+        back_up(begun, folder)
+        begun.carry_out(Part(first="backup", last="backup"))
+        begun.carry_out(Part())
+        assert noted(folder) == ["go", "syncdb", "migrate"]
+
+    def test_one_that_the_upgrade_itself_changed_is(self, begun: Upgrade, folder: Path) -> None:
+        begun.carry_out(Part(last="syncdb"))
+        rename_a_test(folder)
+        begun.carry_out(Part())
+        assert noted(folder) == ["go", "syncdb", "migrate"]
+
+    def test_a_backup_that_a_person_answers_for_is_not_compared(
+        self, upgrade: Begin, folder: Path, steps: tuple[PlannedStep, ...]
+    ) -> None:
+        upgrade(*steps).carry_out(Part(first="go"))
+        assert noted(folder) == ["go", "syncdb", "migrate"]
+
+    def test_one_that_an_interrupted_step_left_half_done_is_restored_first(self, begun: Upgrade, folder: Path) -> None:
+        before = rows(folder)
+        begun.carry_out(Part(last="syncdb"))
+        begun.journal.add(Happening.BEGUN, "migrate")  # and then it was killed
+        rename_a_test(folder)
+
+        begun.carry_out(Part())
+
+        assert rows(folder) == before
+        assert noted(folder) == ["go", "syncdb", "syncdb", "migrate"], "all that wrote to it is done again"
+        assert isinstance(begun.talk, Talked)
+        assert "restore before migrate" in begun.talk.asked
+        assert [step for what, step in told(begun) if what == "undone"] == ["syncdb", "migrate"]
+
+    def test_without_agreement_it_is_not_restored(self, begun: Upgrade, folder: Path) -> None:
+        begun.journal.add(Happening.BEGUN, "migrate")
+        rename_a_test(folder)
+        changed = rows(folder)
+        assert isinstance(begun.talk, Talked)
+        begun.talk.refuses = {"migrate"}
+        with pytest.raises(NotAgreedError):
+            begun.carry_out(Part())
+        assert rows(folder) == changed
+
+    def test_one_that_is_as_it_was_is_not_restored(self, begun: Upgrade, folder: Path) -> None:
+        begun.journal.add(Happening.BEGUN, "migrate")
+        stamp = (folder / "site.db").stat().st_mtime_ns
+        begun.carry_out(Part())
+        assert (folder / "site.db").stat().st_mtime_ns == stamp
+        assert noted(folder) == ["go", "syncdb", "migrate"]
+
+    def test_a_step_that_each_database_can_go_on_from_is_just_done_again(self, begun: Upgrade, folder: Path) -> None:
+        begun.journal.add(Happening.BEGUN, "syncdb")
+        rename_a_test(folder)
+        changed = rows(folder)
+        begun.carry_out(Part())
+        assert rows(folder) == changed
+        assert noted(folder) == ["go", "syncdb", "migrate"]
+
+
+class TestFromStep:
+    def test_what_was_done_from_there_is_done_again(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(*(step(id_, noting(folder, id_)) for id_ in "abc"))
+        under_way.carry_out(Part())
+        under_way.carry_out(Part(first="b"))
+        assert noted(folder) == ["a", "b", "c", "b", "c"]
+
+    def test_with_until_no_more_than_that_is_done_again(self, upgrade: Begin, folder: Path) -> None:
+        under_way = upgrade(*(step(id_, noting(folder, id_)) for id_ in "abc"))
+        under_way.carry_out(Part())
+        under_way.carry_out(Part(first="b", last="b"))
+        under_way.carry_out(Part())
+        assert noted(folder) == ["a", "b", "c", "b"]
+
+    def test_the_copies_of_the_time_before_are_not_replaced(self, upgrade: Begin, folder: Path) -> None:
+        settings, kept = folder / "local_settings.py", folder.parent / "work" / "kept.py"
+        settings.write_bytes(b"A = 1")
+        change = python(f"open({str(settings)!r}, 'a').write('B = 2')")
+        under_way = upgrade(
+            step("keep", copying(settings, kept), kind=StepKind.KEEP), step("settings", change, kind=StepKind.SETTINGS)
+        )
+        under_way.carry_out(Part())
+        under_way.carry_out(Part(first="keep"))
+        assert kept.read_bytes() == b"A = 1"
+
+
+class TestVerify:
+    @pytest.mark.parametrize(("leaves", "asked"), [({"serve"}, False), (set(), True)])
+    def test_a_site_that_a_person_has_yet_to_start_is_asked_for_no_page(
+        self, upgrade: Begin, folder: Path, *, leaves: set[str], asked: bool
+    ) -> None:
+        serve = step("serve", kind=StepKind.SERVE, actor=Actor.PERSON)
+        words = "import sys; open('said.txt', 'w').write(' '.join(sys.argv[1:]))"
+        verify = step("verify", Run(words=(sys.executable, "-c", words), folder=folder), kind=StepKind.VERIFY)
+        upgrade(serve, verify, talk=Talked(has_not_done=leaves)).carry_out(Part())
+        assert (folder / "said.txt").read_text() == ("" if asked else "--no-page")
+
+
+def back_up(under_way: Upgrade, folder: Path) -> None:
+    create_backup(under_way.site.plan.database, to_dir=folder.parent / "work" / "backups")
+
+
+def rename_a_test(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "site.db")) as database, database:
+        database.execute("UPDATE qa_test SET name = name || ' (new)' WHERE id = 1")
+
+
+def rows(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        return list(database.iterdump())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from argparse import ArgumentParser, Namespace
-from contextlib import chdir
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 from upgrade_kit.cli.exit import Exit
@@ -19,6 +19,17 @@ from upgrade_kit.planning.graph import VersionGraph
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``demo``."""
     parser.add_argument("--keep", action="store_true", help="keep the sample site, and say where it is")
+    parser.add_argument(
+        "--build",
+        metavar="DIR",
+        help="only build the sample site, in a folder that does not exist yet, and run nothing",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="VERSION",
+        default="0.2.9.1",
+        help="with --build: the version of the site (default: %(default)s)",
+    )
     parser.add_argument("--no-color", action="store_true", help="no colour")
 
 
@@ -28,6 +39,13 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     Raises:
         UpgradeKitError: a step did not end as it should.
     """
+    if arguments.build is not None:
+        release = VersionGraph.load().resolve(arguments.at)
+        build_sample_site(Path(arguments.build), release)
+        streams.out.write(
+            f"A sample site of QATrack+ {release.version} on SQLite, with invented data: {arguments.build}\n"
+        )
+        return Exit.DONE
     folder = Path(tempfile.mkdtemp(prefix="upgrade-kit-demo-"))
     try:
         with chdir(folder):
@@ -73,7 +91,8 @@ def _walk(folder: Path, arguments: Namespace, streams: Streams) -> None:
 def _step(command: list[str], expected: tuple[Exit, ...], arguments: Namespace, streams: Streams) -> None:
     _say(streams, f"$ upgrade-kit {' '.join(command)}")
     unseen = ["--no-memory"] * (command[0] == "preflight")  # the sample site will be gone
-    status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])])
+    with redirect_stdout(streams.out):  # which whoever runs this command has turned away
+        status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])], configured=False)
     if status not in expected:
         raise UpgradeKitError(
             f"demo: upgrade-kit {' '.join(command)} ended with status {status}",

@@ -88,7 +88,12 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     looked = look(arguments, streams, quiet=arguments.quiet)
     deployment, path = looked.deployment, looked.path
     preflight = run_preflight(
-        deployment, looked.way, only=arguments.only, skip=arguments.skip, fail_level=Severity(arguments.fail_level)
+        deployment,
+        looked.way,
+        only=arguments.only,
+        skip=arguments.skip,
+        fail_level=Severity(arguments.fail_level),
+        time_limit_seconds=arguments.time_limit,
     )
     memory, known = _memory(arguments, streams, default_site(arguments.site, arguments.database))
     earlier = since or known.run

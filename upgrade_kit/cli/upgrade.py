@@ -8,21 +8,20 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TextIO
 
+from upgrade_kit.cli.configuration import FILE_VARIABLE, OTHER_VARIABLES, PREFIX
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import default_site
+from upgrade_kit.cli.plan import add_plan_arguments, plan_of
 from upgrade_kit.cli.streams import Streams, without_passwords
-from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.checkout import SiteFolder, find_site
-from upgrade_kit.deployment.plan_facts import Wishes, plan_facts
-from upgrade_kit.deployment.survey import resolve_address, survey
+from upgrade_kit.deployment.survey import resolve_address
 from upgrade_kit.errors import SiteError, StepFailedError, UpgradeError, UsageError
-from upgrade_kit.model.plan import Plan, PlannedStep
+from upgrade_kit.model.plan import Plan, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.planning.plan import make_plan
-from upgrade_kit.preflight.journey import path_of
 from upgrade_kit.report.shells import SHELLS, step_lines
 from upgrade_kit.report.terminal import known_encoding, visible
 from upgrade_kit.upgrading.journal import (
@@ -54,18 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="where the settings do not tell it; the password may come from UPGRADE_KIT_PASSWORD",
     )
     parser.add_argument("--to", dest="target", metavar="VERSION", default="0.3.0", help="target (default: %(default)s)")
-    parser.add_argument("--python", metavar="PATH", help="the Python for the target, where it is not found by itself")
-    parser.add_argument(
-        "--site-python", metavar="PATH", help="the Python of the environment in which the site runs now"
-    )
-    parser.add_argument(
-        "--remote", metavar="URL", default="", help="the git repository to fetch from (default: QATrack+'s own)"
-    )
-    parser.add_argument(
-        "--to-dir",
-        metavar="DIR",
-        help="where backups, copies, logs and the journal are kept (default: SITE-upgrade, beside SITE)",
-    )
+    add_plan_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="show which steps are done and which are to do")
     parser.add_argument("--until", metavar="STEP", default="", help="stop after this step")
     parser.add_argument("--from-step", metavar="STEP", default="", help="take the steps before this one as done")
@@ -90,12 +78,14 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     root = _root(arguments)
     work = _work(arguments, root)
     command = _command(arguments, root)
-    journal = _begun(work)
+    journal = _begun(work, arguments)
     if journal is not None and journal.has(Happening.ROLLBACK_BEGUN) and not arguments.rollback:
         raise UpgradeError("this upgrade is being taken back.", hint=f"Go on with that: {command} --rollback")
     if journal is None and arguments.rollback:
         raise UsageError(f"--rollback: {work} holds no upgrade that has begun", hint="Name its folder with --to-dir.")
     plan = _plan(arguments, streams, root, work) if journal is None else journal.plan
+    _check_part(arguments, plan)
+    streams = _with_password(arguments, streams, plan)
     site = _access(arguments, streams, plan)
     console = Console(streams, yes=arguments.yes, quiet=arguments.quiet)
     if arguments.dry_run:
@@ -105,7 +95,12 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     with locked(work):
         # read again: until now somebody else may have written to it
         journal = begin_journal(plan, _start(site)) if journal is None else read_upgrade_journal(journal.path)
-        programs = Programs(environment=_environment(streams, work), secrets=_secrets(streams, site), show=console.line)
+        programs = Programs(
+            environment=_environment(streams, work),
+            secrets=_secrets(streams, site),
+            folder=work,
+            show=console.line,
+        )
         for log in (work / "logs").glob("*.log"):
             programs.mask(log)  # where the one before came to a sudden end
         if arguments.rollback:
@@ -173,7 +168,7 @@ def _work(arguments: Namespace, root: Path) -> Path:
 def _make_work(work: Path) -> None:
     try:
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (work / "logs").mkdir(exist_ok=True)
+        (work / "logs").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UpgradeError(
             f"{work}: the work folder cannot be made: {error.strerror or error}.",
@@ -181,53 +176,87 @@ def _make_work(work: Path) -> None:
         ) from error
 
 
-def _begun(work: Path) -> UpgradeJournal | None:
+def _begun(work: Path, arguments: Namespace) -> UpgradeJournal | None:
+    """Return the journal of the upgrade that is to go on, or to be taken back; ``None`` where one is to begin."""
     path = work / JOURNAL_NAME
     if not path.exists():
         return None
     journal = read_upgrade_journal(path)
-    return None if journal.is_taken_back else journal
+    if journal.is_taken_back:
+        return None
+    if arguments.rollback or VersionGraph.load().resolve(arguments.target).version == journal.plan.versions[-1]:
+        return journal
+    if journal.is_over:
+        return None
+    raise UsageError(
+        f"--to {arguments.target}: an upgrade to {journal.plan.versions[-1]} has begun ({path})",
+        hint=f"Go on with that (--to {journal.plan.versions[-1]}), or take it back with --rollback, before another.",
+    )
 
 
 def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Plan:
-    graph = VersionGraph.load()
-    deployment = survey(
-        root,
-        database=arguments.database,
-        password=streams.password(),
-        environment=streams.environment,
-        python=None if arguments.python is None else Path(arguments.python),
-        server=False,
-    )
-    path = path_of(deployment, arguments.target, graph=graph)
-    if isinstance(path, Unobserved):
-        raise UpgradeError(f"{path.reason}.", hint="upgrade-kit preflight tells the cause and the way on.")
-    if not path.hops:
-        raise UpgradeError(f"the site is at {path.target.version} already: there is nothing to upgrade.")
-    facts = plan_facts(
-        deployment,
-        path,
-        resolve_address(root, database=arguments.database, password=streams.password()),
-        database_option=arguments.database is not None,
-        has_password=streams.password() is not None,
-        wishes=Wishes(
-            work=work,
-            python=None if arguments.python is None else Path(arguments.python),
-            site_python=None if arguments.site_python is None else Path(arguments.site_python),
-            remote=arguments.remote,
-        ),
-    )
-    if facts.open_questions:
+    asked = Namespace(**{**vars(arguments), "site": str(root), "to_dir": str(work), "source": None})
+    plan = plan_of(asked, streams)
+    if not plan.steps:
+        raise UpgradeError(f"the site is at {plan.versions[-1]} already: there is nothing to upgrade.")
+    if plan.open_questions:
         raise UpgradeError(
-            f"what the plan has to know of this site is not all known: {' '.join(facts.open_questions)}",
+            f"what the plan has to know of this site is not all known: {' '.join(plan.open_questions)}",
             hint="upgrade-kit plan shows what would be done on these guesses.",
         )
-    return make_plan(facts, path)
+    return plan
+
+
+def _check_part(arguments: Namespace, plan: Plan) -> None:
+    """Tell a slip in the name of a step before anybody is asked for anything."""
+    Part(first=arguments.from_step, last=arguments.until).check(plan.steps)
+
+
+def _database(arguments: Namespace, plan: Plan) -> str | None:
+    """Return the database's URL where the settings do not lead there: it need not be typed again to go on.
+
+    Raises:
+        UsageError: another one is typed.
+    """
+    actions = (action for step in plan.steps for action in step.actions)
+    told = any(isinstance(action, Run) and "--database" in action.words for action in actions)
+    typed: str | None = arguments.database
+    if typed is None:
+        return plan.database if told else None
+    if parse_database_url(typed, base=Path.cwd()).shown != plan.database:
+        raise UsageError(
+            f"--database {without_passwords(typed)}: the upgrade that has begun is of {plan.database}",
+            hint="Leave out --database to go on with that.",
+        )
+    return typed
+
+
+def _with_password(arguments: Namespace, streams: Streams, plan: Plan) -> Streams:
+    """Return streams whose environment holds the password that the kit's own commands need; ask for it where it is not.
+
+    Raises:
+        UsageError: nobody can be asked.
+    """
+    if not plan.needs_password:
+        return streams
+    found = resolve_address(plan.site, database=_database(arguments, plan), password=streams.password())
+    password = None if isinstance(found, Unobserved) else found.password
+    if not password and not streams.can_ask():
+        raise UsageError(
+            f"the password of {plan.database} is needed, and the settings do not hold it",
+            hint="Put it into the environment variable UPGRADE_KIT_PASSWORD.",
+        )
+    password = password or streams.ask_password(f"Password of {plan.database}: ")
+    return Streams(
+        streams.out, streams.err, {**streams.environment, "UPGRADE_KIT_PASSWORD": password}, source=streams.source
+    )
 
 
 def _access(arguments: Namespace, streams: Streams, plan: Plan) -> SiteAccess:
+    database = _database(arguments, plan)
+
     def address() -> DatabaseAddress:
-        found = resolve_address(plan.site, database=arguments.database, password=streams.password())
+        found = resolve_address(plan.site, database=database, password=streams.password())
         if isinstance(found, Unobserved):
             raise UpgradeError(f"the site's database is not known: {found.reason}.", hint="Name it with --database.")
         return found
@@ -250,11 +279,18 @@ def _start(site: SiteAccess) -> dict[str, str]:
 
 def _environment(streams: Streams, work: Path) -> dict[str, str]:
     inherited = {name: value for name, value in streams.environment.items() if name not in _NOT_THE_SITES}
-    return marked({**inherited, "PYTHONUNBUFFERED": "1"}, work)
+    own = {name for name in inherited if name.startswith(PREFIX) and name not in OTHER_VARIABLES}
+    kept = {name: value for name, value in inherited.items() if name not in own}
+    # The plan's own commands say all that they mean: nothing that is configured may change them.
+    return marked({**kept, FILE_VARIABLE: "", "PYTHONUNBUFFERED": "1"}, work)
 
 
 def _secrets(streams: Streams, site: SiteAccess) -> tuple[str, ...]:
-    return tuple({secret for secret in (streams.password(), site.address().password) if secret})
+    try:
+        stated = site.address().password
+    except UpgradeError:  # settings that cannot be read keep nobody from the way back
+        stated = None
+    return tuple({secret for secret in (streams.password(), stated) if secret})
 
 
 def _command(arguments: Namespace, root: Path) -> str:
@@ -311,6 +347,12 @@ class Console:
             return False
         return self._answer("    Done? [y, or Enter to leave it for later] ").casefold() in {"y", "yes"}
 
+    def agrees_to_restore(self, step: PlannedStep, manifest: Path) -> bool:
+        """Ask whether the database may be restored, because a step was interrupted in the middle of it."""
+        self.say(f"{step.id} was interrupted, and this database may be half changed. It is restored first, from")
+        self.say(f"    {manifest}")
+        return self._yes or self._answer("    Do this? [y/N] ").casefold() in {"y", "yes"}
+
     def rehearsed(self, step: PlannedStep, state: str) -> None:
         """Tell what would be done."""
         self.say(f"{step.effect.value:13s} {step.id:28s} {step.title}")
@@ -330,7 +372,11 @@ class Console:
 
     def finished(self, journal: UpgradeJournal, *, until: str) -> None:
         """Tell what is done and what is left to a person."""
-        left = [step for step in journal.plan.steps if (last := journal.last(step.id)) and last.what is Happening.LEFT]
+        left = [
+            step
+            for step in journal.plan.steps
+            if step.kind is not StepKind.STOP and (last := journal.last(step.id)) and last.what is Happening.LEFT
+        ]
         if until:
             self.say(f"Done until {until}. The same command without --until goes on.")
         else:

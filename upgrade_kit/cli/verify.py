@@ -37,6 +37,7 @@ from upgrade_kit.report.terminal import looking, make_console
 
 # What is asked besides the family of its own: the schema, foreign keys, and the migration's log.
 _ASKED = ("verify", "schema", "UK307", "UK505")
+_NOT_SERVED = Unobserved("--no-page: nobody serves the site yet", asked=False)
 _NO_ADDRESS = Unobserved("nobody said where the site answers; --url names its address", asked=False)
 
 
@@ -44,7 +45,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``verify``."""
     add_site_arguments(parser, versions=False)
     add_backup_argument(parser)
-    parser.add_argument("--url", metavar="URL", help="where the site answers, for example http://localhost:8080/")
+    page = parser.add_mutually_exclusive_group()
+    page.add_argument("--url", metavar="URL", help="where the site answers, for example http://localhost:8080/")
+    page.add_argument("--no-page", action="store_true", help="do not ask for a page: nobody serves the site yet")
     parser.add_argument("--python", metavar="PATH", help="the Python with which the site runs now")
     add_output_arguments(parser)
 
@@ -71,7 +74,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             watch=watch,
         )
         verification = Verification(
-            page=_page(deployment) if page is None else page,
+            page=_NOT_SERVED if arguments.no_page else _page(deployment) if page is None else page,
             rows_now=_rows(arguments, streams, site),
             backups=_backups(arguments, streams, site, deployment),
             compiled=_compiled(deployment, python, streams),

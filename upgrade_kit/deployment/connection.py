@@ -27,6 +27,7 @@ from django.utils.functional import empty
 
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.inserting import column_definition, insert_rows
+from upgrade_kit.deployment.own_connections import OwnConnections
 from upgrade_kit.errors import DatabaseError, DriverMissingError
 from upgrade_kit.model.shape import Field
 
@@ -44,7 +45,7 @@ _ENGINES = {
     "microsoft": "mssql",
 }
 _QUOTATION_MARKS = {"sqlite": ('"', '"'), "postgresql": ('"', '"'), "mysql": ("`", "`"), "microsoft": ("[", "]")}
-_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "microsoft": "mssql"}
+_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "microsoft": "sqlserver"}
 _DRIVER_MODULES = {
     "postgresql": ("psycopg", "psycopg2"),
     "mysql": ("MySQLdb",),
@@ -65,7 +66,7 @@ _SQL_SERVER_FIELDS = {
     **dict.fromkeys(("binary", "varbinary", "image", "timestamp"), "BinaryField"),
 }
 _cursor_numbers = count(1)
-_own_numbers: set[int] = set()  # of this process's connections; servers do not use one twice in a run
+_own = OwnConnections()
 _LOCKED = (
     "The database does not allow snapshot isolation, so what was read stayed locked until the end: "
     "whoever wrote meanwhile had to wait."
@@ -124,7 +125,7 @@ class Session:
 
     def own_numbers(self) -> frozenset[int]:
         """Return the server's numbers of all connections that this process has made, where the driver knows them."""
-        return frozenset(_own_numbers)
+        return _own.numbers()
 
     def quote(self, name: str) -> str:
         """Quote an identifier the vendor's way, whatever it contains."""
@@ -541,11 +542,12 @@ def open_database(address: DatabaseAddress, *, writable: bool = False) -> Iterat
             wrapper._known_versions = {}  # noqa: SLF001 - the backend has no other door
             wrapper._known_azures = {}  # noqa: SLF001 - as above
         try:
-            try:
-                wrapper.ensure_connection()
-            except (Error, ImproperlyConfigured, SynchronousOnlyOperation, UnicodeError) as error:
-                raise _explained(error, address) from error
-            _remember(wrapper)
+            with _own.making():
+                try:
+                    wrapper.ensure_connection()
+                except (Error, ImproperlyConfigured, SynchronousOnlyOperation, UnicodeError) as error:
+                    raise _explained(error, address) from error
+                _remember(wrapper)
             session = Session(wrapper, address, writable=writable)
             _introduce(session)
             yield session
@@ -558,9 +560,9 @@ def _remember(wrapper: Untyped) -> None:
     """Keep the number by which the server knows a connection; SQL Server knows processes instead."""
     match wrapper.vendor:
         case "postgresql":
-            _own_numbers.add(int(wrapper.connection.info.backend_pid))
+            _own.add(int(wrapper.connection.info.backend_pid))
         case "mysql":
-            _own_numbers.add(int(wrapper.connection.thread_id()))
+            _own.add(int(wrapper.connection.thread_id()))
         case _:
             pass
 

@@ -32,7 +32,7 @@ _ENDINGS = (".json", ".json.gz")
 _NAMED = re.compile(r"(?i)backup|dump")
 _BEGINS = re.compile(rb'\s*\[\s*(\{\s*"(pk|model|fields)"|\])')
 _CUT = "cut off: it does not end with ], so the dump failed, or was not copied whole"
-_AGAIN = "Do not rely on it. Make another with: upgrade-kit backup --method json"
+_AGAIN = "Do not rely on it; make another."
 
 
 def find_dumps(folders: Sequence[Path], session: Session | None = None) -> FoundDumps:

@@ -23,9 +23,10 @@ _CHUNK = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _SHOWN = 40
 _LONGEST_WORD = 16  # -Infinity, \\ud83d\\ude00
-_AGAIN = "Do not rely on it. Make another with: upgrade-kit backup --method json"
-_UTF16 = (
-    "PowerShell's > writes that. Make the dump again with: dumpdata --output FILE, or upgrade-kit backup --method json"
+_AGAIN = "Do not rely on it; make another."
+_UTF16 = (  # dumpdata has no --output before Django 1.7
+    "PowerShell's > writes that; the > of cmd does not. If you want a dump of the site's own, make it again with: "
+    'cmd /c "python manage.py dumpdata > FILE"'
 )
 _BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -249,6 +250,5 @@ class _Text:
             before = error.object[max(0, error.start - _SHOWN) : error.start].decode("ascii", "replace")
             raise self._reader.wrong(
                 f"not UTF-8: byte {error.object[error.start]:02X} after {before!r}",
-                "Make the dump again; on Windows set PYTHONIOENCODING=utf-8 before dumpdata, or use "
-                "upgrade-kit backup --method json.",
+                "Make the dump again; on Windows set PYTHONIOENCODING=utf-8 before dumpdata.",
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ SIZE_LIMIT_BYTES = 4 * 1024 * 1024
 DEPTH_LIMIT = 100
 _SITE_FILE = "web.config"
 _SERVER_FILE = "applicationHost.config"
+_USER = re.compile(r"(?<=://)[^/?#]*@")  # with a password, which nobody has to see
 
 
 def read_iis(
@@ -238,7 +240,7 @@ def _rules(document: _Document, kind: str) -> Iterator[IisRule]:
                 negated=match.is_on("negate", default=False),
                 has_conditions=next(rule.all("conditions", "add"), None) is not None,
                 action="None" if action is None else action.get("type", "None"),
-                url="" if action is None else action.get("url"),
+                url="" if action is None else _USER.sub("", action.get("url")),
                 appends_query=action is None or action.is_on("appendQueryString", default=True),
                 where=document.place(rule),
             )

@@ -37,12 +37,18 @@ stage = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(sys.version_info[3], 
 number = ".".join(map(str, sys.version_info[:3])) + (stage + str(sys.version_info[4]) if stage else "")
 bits = str(struct.calcsize("P") * 8)
 inside = hasattr(sys, "real_prefix") or getattr(sys, "base_prefix", sys.prefix) != sys.prefix
+try:
+    from _sqlite3 import sqlite_version
+except ImportError:
+    sqlite_version = "-"
 words = ["interpreter", number, bits, h(sys.executable or ""), h(sys.prefix), str(int(inside)), ",".join(lacks) or "-"]
+words.append(sqlite_version)
 print(" ".join(words))
 """
 _PATH = r"((?:[0-9a-f]{2})+|-)"
 _REPLY = re.compile(
-    rf"interpreter (\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?) (\d+) {_PATH} {_PATH}(?: ([01]) ([a-z,]+|-))?(?!\S)"
+    rf"interpreter (\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?) (\d+) {_PATH} {_PATH}"
+    r"(?: ([01]) ([a-z,]+|-)(?: (\d+\.[\d.]*\d|-))?)?(?!\S)"
 )
 # The star marks the one that "py" alone starts: before the path, or behind it where the launcher is an old one.
 _LAUNCHER_LINE = re.compile(r"^\s*(?:-\S+\s+)?(?:\*\s+)?(?P<path>[A-Za-z]:[\\/].*?|/.*?)(?:\s+\*)?\s*$")
@@ -224,7 +230,7 @@ def _distinct(candidates: Iterable[_Candidate]) -> list[_Candidate]:
 
 
 def _ask_one(candidate: _Candidate, settings: Mapping[str, str], timeout_seconds: float) -> _Reply | Unobserved:
-    command: list[str | Path] = [candidate.path, *candidate.words, "-E", "-s", "-c", _QUESTION]
+    command: list[str | Path] = [candidate.path, *candidate.words, "-B", "-E", "-s", "-c", _QUESTION]
     answer = ask(command, timeout_seconds=timeout_seconds, environment=settings)
     if isinstance(answer, Unobserved):
         return answer
@@ -232,7 +238,7 @@ def _ask_one(candidate: _Candidate, settings: Mapping[str, str], timeout_seconds
     if answer.status != 0 or not replies:
         said = f", saying: {answer.last_line[:100]}" if answer.last_line else " and no word"
         return Unobserved(f"ended with status {answer.status}{said}" if answer.status else f"gave no version{said}")
-    version, bits, executable, in_hexadecimal, inside, lacks = replies[-1].groups()
+    version, bits, executable, in_hexadecimal, inside, lacks, sqlite = replies[-1].groups()
     path = _from_hexadecimal(executable) or str(candidate.path)
     prefix = _from_hexadecimal(in_hexadecimal)
     return _Reply(
@@ -244,6 +250,7 @@ def _ask_one(candidate: _Candidate, settings: Mapping[str, str], timeout_seconds
             prefix=Path(prefix) if prefix else None,
             is_environment=inside == "1",
             lacks=() if lacks in (None, "-") else tuple(lacks.split(",")),
+            sqlite=None if sqlite in (None, "-") else Version(sqlite),
         ),
         identity=(os.path.realpath(path), os.path.realpath(prefix)),
     )

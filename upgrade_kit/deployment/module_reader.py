@@ -8,6 +8,7 @@ site's settings import from the site itself are read in the same way.
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterable
 from functools import reduce
@@ -119,8 +120,12 @@ class SiteReader:
         for folder in folders:
             base = folder.joinpath(*name.split(".")) if name else folder
             for file in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
-                if file.is_relative_to(self.root) and file.is_file():
+                if not file.is_relative_to(self.root):
+                    continue
+                if file.is_file():
                     return file
+                if os.path.lexists(file) and not file.is_dir():  # a pipe, or a link that leads nowhere
+                    raise SiteError(f"{self.shown(file)} is no file that can be read")
         return None
 
     def only_beside(self, name: str, level: int) -> bool:

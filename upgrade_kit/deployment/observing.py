@@ -10,6 +10,7 @@ from threading import Thread
 from time import monotonic
 from typing import Generic, TypeVar
 
+from upgrade_kit.errors import UpgradeKitError
 from upgrade_kit.model.unobserved import Unobserved
 
 SeenT = TypeVar("SeenT")
@@ -34,7 +35,7 @@ class Pending(Generic[SeenT]):
     future: Future[SeenT | Unobserved]
 
     def result(self) -> SeenT | Unobserved:
-        """Wait for it, and return what was seen. Raises what the looking raised.
+        """Wait for it, and return what was seen. Raises ``UpgradeKitError`` where the looking raised that.
 
         At its limit the answer is ``Unobserved``. The looking itself cannot be ended; it only reads, it runs on in a
         thread that does not keep the process alive, and what it sees then is not asked for.
@@ -42,8 +43,6 @@ class Pending(Generic[SeenT]):
         try:
             return self.future.result(max(0.0, self.until - monotonic()))
         except FutureTimeoutError:
-            if self.future.done():  # the looking itself failed, with that very error
-                raise
             return _too_long(self.what, self.limit_seconds)
 
 
@@ -71,7 +70,7 @@ class Observing:
 
         def run() -> None:
             try:
-                seen = look()
+                seen = _seen(what, look)
                 # Whoever waits for it may come late, and is told the same as one who came in time.
                 future.set_result(seen if monotonic() <= until else _too_long(what, self.limit_seconds))
             except BaseException as error:  # noqa: BLE001 - handed to who waits for it
@@ -82,6 +81,19 @@ class Observing:
         self.watch(what, False)
         Thread(target=run, name=f"looking at {what}", daemon=True).start()
         return Pending(what, until, self.limit_seconds, future)
+
+
+def _seen(what: str, look: Callable[[], SeenT | Unobserved]) -> SeenT | Unobserved:
+    """Look; what fails unforeseen, because of what a site holds, is no more than something that is not known."""
+    try:
+        return look()
+    except UpgradeKitError:
+        raise
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        return Unobserved(f"looking at {what} failed: {file}{error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - one thing that could not be looked at hides none of the others
+        return Unobserved(f"looking at {what} failed: {type(error).__name__}: {error}")
 
 
 def _too_long(what: str, limit_seconds: float) -> Unobserved:

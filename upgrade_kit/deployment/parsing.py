@@ -48,6 +48,9 @@ def parse_file(path: Path, name: str) -> ParsedFile | Unobserved:
         return Unobserved(f"{name} cannot be read: {error.strerror or error}")
     if len(raw) > SIZE_LIMIT_BYTES:
         return Unobserved(f"{name} is larger than {SIZE_LIMIT_BYTES // 1024 // 1024} MiB and was not read")
+    if b"\0" in raw and not raw.startswith(_UTF16_MARKS):
+        line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
+        return Unobserved(f"{name}, line {line}: a NUL, which no Python reads; save the file as UTF-8")
     decoded = _decode(raw, name)
     if isinstance(decoded, Unobserved):
         return decoded

@@ -68,6 +68,7 @@ def plan_facts(
     if isinstance(address, Unobserved):
         questions.append(f"Which database the site uses is not known: {address.reason}. The steps are for {vendor}.")
     environments = site.environments(questions)
+    port, port_is_known = site.port()
     return PlanFacts(
         system=system,
         site=site.folder,
@@ -82,7 +83,8 @@ def plan_facts(
         interpreter=site.interpreter(environments, questions),
         asked="" if wishes.python is None else str(wishes.python),
         service=site.service(questions),
-        port=site.port(),
+        port=port,
+        port_is_known=port_is_known,
         remote=wishes.remote or site.guide.remote,
         database_size=_size(_database_bytes(deployment)),
         uploads_size=_size(_uploads_bytes(deployment)),
@@ -217,9 +219,11 @@ class _Site:
             questions.append(f"The name of the Windows service is not known; the steps name {self.guide.service}.")
         return self.guide.service
 
-    def port(self) -> str:
-        ports = [one.port.value for one in self._scripts()]
-        return next((str(port) for port in ports if isinstance(port, int)), self.guide.port)
+    def port(self) -> tuple[str, bool]:
+        """Return the port, and whether it is sure: a script that is not of this very site states only a usual one."""
+        stated = [(one.port.value, one.is_this_site is True) for one in self._scripts()]
+        ports = [(str(port), sure) for port, sure in stated if isinstance(port, int)]
+        return max(ports, key=lambda pair: pair[1], default=(self.guide.port, False))
 
     def _scripts(self) -> list[ServiceScript]:
         """Return the scripts with which the site runs now: not the next release's, and not another site's."""

@@ -254,7 +254,8 @@ def _sessions(session: Asked) -> Sessions:
     if sees_all:
         with suppress(DatabaseError):
             working = {number(row[0]) for row in session.fetch(QUERIES["transactions"])}
-    own = session.own_numbers()
+    found = session.fetch(QUERIES["sessions"])
+    own = session.own_numbers()  # asked for after the list, which may show some that were only being made
     return Sessions(
         others=tuple(
             OtherSession(
@@ -263,7 +264,7 @@ def _sessions(session: Asked) -> Sessions:
                 host=text(host).rpartition(":")[0] or text(host),
                 is_open=None if working is None else number(key) in working,
             )
-            for key, user, host, _ in session.fetch(QUERIES["sessions"])
+            for key, user, host, _ in found
             if number(key) not in own
         ),
         sees_all=sees_all,

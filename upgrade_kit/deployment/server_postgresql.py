@@ -157,8 +157,9 @@ def _room_here(session: Asked) -> Room:
 
 
 def _sessions(session: Asked) -> Sessions:
-    own = session.own_numbers()
-    found = [row for row in session.fetch(QUERIES["sessions"]) if number(row[0]) not in own]
+    listed = session.fetch(QUERIES["sessions"])
+    own = session.own_numbers()  # asked for after the list, which may show some that were only being made
+    found = [row for row in listed if number(row[0]) not in own]
     login = text(one(session.fetch(QUERIES["login"]))[0])
     return Sessions(
         others=tuple(

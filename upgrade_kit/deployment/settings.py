@@ -27,6 +27,9 @@ _SECRET_IN_TEXT = re.compile(
     r"(?<=://)([^\s:/@]*):[^\s/@]+(?=@)|((?:password|passwd|pwd)\s*=\s*)[^;&\s'\"]+", re.IGNORECASE
 )
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_ALTERS_AS_BEFORE = re.compile(
+    rb"^[^#\r\n]*\blegacy_alter_table\s*=\s*(?:ON|1|TRUE|YES)\b", re.MULTILINE | re.IGNORECASE
+)
 _SHORTEST_SECRET_WITHIN_TEXT = 4
 
 # ENGINE by its last part; 0.2.x also took the bare word.
@@ -98,6 +101,7 @@ def _told(
         has_published_key=_has_published_key(names),
         has_known_zone=_has_known_zone(names),
         open_to_all=_open_to_all(root, names, default),
+        alters_as_before=any(_ALTERS_AS_BEFORE.search(file.read_bytes()) for file in reader.files),
     )
     if isinstance(address, Unobserved):
         address = hide.reason(address)

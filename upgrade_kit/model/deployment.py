@@ -106,6 +106,7 @@ class Settings:
         has_known_zone: whether this machine's time zone data have ``TIME_ZONE``, where that is a text.
         open_to_all: ``(file, names)`` of files that every user of the machine may read, with the names of the secrets
             in them.
+        alters_as_before: whether a file sets SQLite's ``legacy_alter_table``, as UK308 says.
     """
 
     files: tuple[Path, ...]
@@ -120,6 +121,7 @@ class Settings:
     has_published_key: bool | Unobserved = NOT_ASKED
     has_known_zone: bool | Unobserved = NOT_ASKED
     open_to_all: tuple[tuple[str, tuple[str, ...]], ...] | Unobserved = NOT_ASKED
+    alters_as_before: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ class Interpreter:
         prefix: the folder that it is installed in, or its virtual environment; ``None`` where it does not say.
         is_environment: whether that is a virtual environment.
         lacks: what pip and new environments need of it and it has not: ``venv``, ``ensurepip``, ``ssl``.
+        sqlite: the version of SQLite that it comes with, or ``None`` where it does not say.
     """
 
     path: Path
@@ -143,6 +146,7 @@ class Interpreter:
     prefix: Path | None = None
     is_environment: bool = False
     lacks: tuple[str, ...] = ()
+    sqlite: Version | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

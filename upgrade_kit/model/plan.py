@@ -60,6 +60,7 @@ class PlannedStep:
         proof: how to see that it is done; may be empty.
         back: how to go back once it is done; may be empty where it changes nothing.
         proofs: what to run afterwards; the step is done where each succeeds.
+        restores: whether the database is restored first where the step was interrupted before.
         facts: ``(name, value)`` of what its probe and its proof need: ``tag``, ``python``, ``environment`` ...
         source: document and section.
         corrects: where the guide is wrong and what is right, or ``""``.
@@ -80,6 +81,7 @@ class PlannedStep:
     source: str
     corrects: str
     proofs: tuple[Run, ...] = ()
+    restores: bool = False
 
     def fact(self, name: str) -> str:
         """Return one of the facts, empty where it has none of that name."""

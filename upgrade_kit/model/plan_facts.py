@@ -24,6 +24,7 @@ class PlanFacts:
         asked: an interpreter that the user named, or ``""``.
         service: the Windows service that runs the site now.
         port: on which the site is served.
+        port_is_known: whether the site's own service script says so; a guess proves nothing.
         remote: the git repository to fetch from.
         database_size: in words.
         uploads_size: in words.
@@ -44,6 +45,7 @@ class PlanFacts:
     asked: str = ""
     service: str
     port: str
+    port_is_known: bool = False
     remote: str
     database_size: str
     uploads_size: str

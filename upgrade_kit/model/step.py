@@ -108,6 +108,8 @@ class Step:
         back: how to go back once it is done; empty where it changes nothing.
         source: document and section.
         corrects: where the guide is wrong and what is right, or ``""``.
+        restore_on: the databases that it leaves half done where it is interrupted, and that are restored before it is
+            done again.
     """
 
     id: str
@@ -125,3 +127,4 @@ class Step:
     back: str
     source: str
     corrects: str
+    restore_on: tuple[str, ...] = ()

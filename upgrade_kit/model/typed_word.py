@@ -16,3 +16,9 @@ def quoted(word: str) -> str:
     if _PLAIN_WORD.fullmatch(word):
         return word
     return f'"{word}"' if "'" in word or _WINDOWS_PATH.fullmatch(word) else f"'{word}'"
+
+
+def giving_the_right_to_write(folder: object) -> tuple[str, str]:
+    """Return what gives a folder to the user that types it: a line for PowerShell and one for bash."""
+    word = quoted(str(folder))
+    return f'icacls {word} /grant "$($env:USERNAME):(OI)(CI)M" /T', f"sudo chown -R $(id -un) {word}"

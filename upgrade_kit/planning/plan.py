@@ -128,7 +128,8 @@ class SiteWords:
         """Return a step of the rules as it is at this site."""
         note = dict(step.notes).get(self.facts.system, "")
         tags = " ".join(self.lists["tags"][1::2])
-        known = {**self.values, "database": self.facts.database, "tags": tags}
+        port = self.facts.port if self.facts.port_is_known else ""
+        known = {**self.values, "database": self.facts.database, "tags": tags, "port": port}
         return PlannedStep(
             id=step.id,
             kind=step.kind,
@@ -145,6 +146,7 @@ class SiteWords:
             source=step.source,
             corrects=step.corrects,
             proofs=tuple(action for action in self.actions(step.prove) if isinstance(action, Run)),
+            restores=self.facts.vendor in step.restore_on,
         )
 
     def told(self, text: str) -> str:

@@ -35,6 +35,7 @@ def read_step(table: RulesTable) -> Step:
         back=table.text("back", ""),
         source=table.text("source"),
         corrects=table.text("corrects", ""),
+        restore_on=table.choices("restore_on", VENDORS),
     )
     table.done()
     _check(table, step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 from upgrade_kit.model.deployment import (
@@ -18,6 +19,8 @@ from upgrade_kit.preflight.facts import Facts
 from upgrade_kit.preflight.installed import OWN_CHECKS, LoadedChecks, load_checks
 from upgrade_kit.preflight.journey import path_of, plan_of
 from upgrade_kit.preflight.selection import select
+
+TIME_LIMIT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ def run_preflight(
     only: Collection[str] = (),
     skip: Collection[str] = (),
     fail_level: Severity = Severity.ERROR,
+    time_limit_seconds: float = TIME_LIMIT_SECONDS,
 ) -> Preflight:
     """Run every check on the facts of a site.
 
@@ -61,6 +65,7 @@ def run_preflight(
         only: ids or families of checks; where given, no other is asked.
         skip: ids or families of checks that are not asked.
         fail_level: the severity from which on a finding makes the verdict NO_GO.
+        time_limit_seconds: how long one check may take: it may be anybody's code.
 
     Raises:
         UsageError: ``only`` or ``skip`` holds a word that is neither an id nor a family, or they leave nothing.
@@ -71,9 +76,21 @@ def run_preflight(
     path = path_of(deployment) if path is None else path
     facts = Facts(deployment, path, plan_of(deployment) if plan is None else plan)
     told = [result for result in own if not isinstance(result.result, Passed)]
-    asked = [*told, *(check.run(facts) for check in to_ask)]
+    asked = [*told, *(_within(time_limit_seconds, check, facts) for check in to_ask)]
     results = sorted([*asked, *left_out], key=lambda result: result.id)
     return Preflight(results=tuple(results), verdict=verdict(asked, fail_level=fail_level), fail_level=fail_level)
+
+
+def _within(limit_seconds: float, check: Check[Any], facts: Facts) -> CheckResult:
+    """Ask a check. One that does not end runs on in a thread that does not keep the process alive."""
+    answers: list[CheckResult] = []
+    asking = Thread(target=lambda: answers.append(check.run(facts)), name=f"asking {check.id}", daemon=True)
+    asking.start()
+    asking.join(limit_seconds)
+    if answers:
+        return answers[0]
+    reason = f"the check took longer than {limit_seconds:g} s; --time-limit allows more"
+    return CheckResult(id=check.id, title=check.title, result=CouldNotRun(reason))
 
 
 def verdict(results: Iterable[CheckResult], *, fail_level: Severity = Severity.ERROR) -> Verdict:

@@ -63,6 +63,7 @@ def preflight_markdown(
         *(
             f"| {plain(result.id)} | {plain(result.title)} | {plain(result_in_words(result))} |"
             for result in preflight.results
+            if not result.left_out
         ),
     ]
     for result, finding in _findings(preflight):

@@ -29,10 +29,11 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
 from upgrade_kit.report.changes import changes_document, changes_sentence
-from upgrade_kit.report.terminal import literal, table_box
+from upgrade_kit.report.terminal import literal, print_table, table_box
 
 _WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 _SEVERITY_STYLE = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "bold red"}
+_MANY = 12  # ids in one sentence
 _VERDICT_STYLE = {Verdict.GO: "bold green", Verdict.NO_GO: "bold red", Verdict.UNKNOWN: "bold yellow"}
 _INDENT = 2
 _SHORT_MESSAGE = 480  # characters; beyond it a table shows the rest with -v, JSON always
@@ -65,7 +66,7 @@ def render_preflight(
         for line in _heading(deployment, path):
             console.print(literal(console, line), soft_wrap=True)
         console.print()
-        console.print(_table(preflight, console, verbose=verbose))
+        print_table(console, _table(preflight, console, verbose=verbose))
         console.print()
     for severity in _WORST_FIRST:
         for result, finding in _findings(preflight, severity):
@@ -255,8 +256,15 @@ def _print_not_looked_at(preflight: Preflight, console: Console, *, quiet: bool)
     if beside and not quiet:
         console.print(Text("Not looked at, because it does not apply", style="bold"))
         for reason, results in _by_reason(beside):
-            _print_prose(f"{', '.join(result.id for result in results)}  {reason}", console)
+            _print_prose(f"{_named(results)}  {reason}", console)
         console.print()
+
+
+def _named(results: list[CheckResult]) -> str:
+    """Return the ids; of many that nobody wanted to be asked, how many they are."""
+    if len(results) > _MANY and all(result.left_out for result in results):
+        return f"{len(results)} checks"
+    return ", ".join(result.id for result in results)
 
 
 def _by_reason(results: list[CheckResult]) -> Iterator[tuple[str, list[CheckResult]]]:
@@ -290,8 +298,9 @@ def verdict_in_words(
             )
         case Verdict.UNKNOWN:
             ids = [result.id for result in preflight.results if isinstance(result.result, CouldNotRun)]
+            shown = ", ".join(ids) if len(ids) <= _MANY else f"{len(ids)} checks could not look, as said above"
             return (
-                f"No error, but not everything could be looked at: {', '.join(ids) or 'no check was run'}.",
+                f"No error, but not everything could be looked at: {shown or 'no check was run'}.",
                 f"Next: see to it that the kit can look, then run {command} again.",
             )
         case Verdict.GO:

@@ -18,7 +18,7 @@ from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.diff import split_lines, unified_diff
 from upgrade_kit.report.diff_line import diff_line
 from upgrade_kit.report.document import summary
-from upgrade_kit.report.terminal import literal, table_box
+from upgrade_kit.report.terminal import literal, print_table, table_box
 
 _UNDECIDED = (Outcome.REVIEW, Outcome.ERROR)
 _ORDER = (Outcome.REWRITE, *_UNDECIDED, Outcome.UNCHANGED)
@@ -80,7 +80,7 @@ def render_rewrites(
         console.print(literal(console, f"Forecast: {forecast}", "bold yellow"))
         console.print()
     if plan.items:
-        console.print(_table(plan, console, verbose=verbose))
+        print_table(console, _table(plan, console, verbose=verbose))
         console.print()
     _print_others(plan, console, verbose=verbose)
     if not quiet:
@@ -151,7 +151,7 @@ def _print_others(plan: RewritePlan, console: Console, *, verbose: int) -> None:
             table.add_row(slug, literal(console, other.procedure.type), text)
             slug = Text("")
     if table.row_count:
-        console.print(table)
+        print_table(console, table)
         console.print()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from upgrade_kit.model.deployment import (
     Schema,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.rewriting.approval import approved_only
@@ -32,7 +33,7 @@ MARK = "FILE"
 CHOICES_ARE_TEXT = Version("0.2.9")  # migration qa.0019_multiple_choice_to_string
 
 
-def plan_rewrites(
+def plan_rewrites(  # noqa: PLR0913 - each is one thing that a caller may say
     site: Deployment | Iterable[Procedure],
     *,
     log: MigrateLog | None = None,
@@ -42,6 +43,7 @@ def plan_rewrites(
     python2: bool = True,
     approvals: Approvals | None = None,
     executor: Executor | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> RewritePlan:
     """Decide for every upload test what rewrite-calcs shows and what an apply may write; look at the others too.
 
@@ -59,6 +61,7 @@ def plan_rewrites(
         executor: what shares the work, for sites with thousands of procedures: any executor of
             ``concurrent.futures``. A script that gives a process pool has to start under
             ``if __name__ == "__main__":``. By default all is done in this process.
+        progress: called with how many texts were looked at, and how many there are at most.
 
     Returns:
         The plan, in order of test id; the same whatever shares the work, and whole even where it fails.
@@ -76,7 +79,10 @@ def plan_rewrites(
     _check_names(uploads, only, include, exclude)
     listed, notes = _listed(uploads, log)
     texts = list(dict.fromkeys((procedure.source, procedure.slug) for procedure in uploads))
-    rewrites, problem = spread(partial(_rewrite, python2=python2), texts, executor)
+    others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
+    tell = progress or (lambda _done, _total: None)
+    total = len(texts) + len(others)
+    rewrites, problem = spread(partial(_rewrite, python2=python2), texts, executor, lambda done: tell(done, total))
     known = dict(zip(texts, rewrites, strict=True))
     items: list[PlannedRewrite] = []
     for procedure in uploads:
@@ -98,9 +104,12 @@ def plan_rewrites(
     if approvals is not None:
         items, told = approved_only(items, approvals)
         notes += (*_shown_elsewhere(site, approvals), *told)
-    others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
     found, other_problem = look_at_others(
-        others, neighbours(site, procedures), choices_change=choices_change(site), executor=executor
+        others,
+        neighbours(site, procedures),
+        choices_change=choices_change(site),
+        executor=executor,
+        progress=lambda done: tell(len(texts) + done, total),
     )
     if problem or other_problem:
         notes += (f"What was to share the work failed ({problem or other_problem}); the rest was done without it.",)
@@ -173,7 +182,7 @@ def _check_names(
             if name not in slugs:
                 raise UsageError(
                     f"{option} {name}: no upload test has this macro name",
-                    hint=f"Upload tests here: {some(sorted(slugs))}.",
+                    hint=did_you_mean(name, slugs) or f"Upload tests here: {some(sorted(slugs))}.",
                 )
     both = sorted(set(include) & set(exclude))
     if both:

@@ -31,6 +31,8 @@ class Happening(StrEnum):
     ROLLBACK_BEGUN = "rollback begun"
     ROLLED_BACK = "rolled back"
     FINISHED = "finished"
+    UNDONE = "undone"  # the database was restored to what it was before the step
+    AGAIN = "again"  # a person asked for it again, with --from-step
 
 
 SETTLED = frozenset((Happening.PROVED, Happening.ASSUMED, Happening.LEFT))
@@ -99,20 +101,31 @@ class UpgradeJournal:
         """Whether the upgrade was rolled back to its end, so that another may begin."""
         return bool(self.events) and self.events[-1].what is Happening.ROLLED_BACK
 
-    def began(self, step: str) -> bool:
-        """Return whether a step was ever begun."""
-        return any(event.step == step and event.what is Happening.BEGUN for event in self.events)
+    @property
+    def is_over(self) -> bool:
+        """Whether it came to its end, or was rolled back to its end, so that another may begin."""
+        return bool(self.events) and self.events[-1].what in (Happening.FINISHED, Happening.ROLLED_BACK)
 
-    def details_of(self, name: str) -> tuple[str, ...]:
-        """Return a detail's values, oldest first."""
-        return tuple(value for event in self.events for key, value in event.details if key == name)
+    def began(self, step: str) -> bool:
+        """Return whether a step was begun, or is taken as done, since the database was last restored before it."""
+        for event in reversed(self.events):
+            if event.step == step and event.what in (Happening.BEGUN, Happening.ASSUMED):
+                return True
+            if event.step == step and event.what is Happening.UNDONE:
+                return False
+        return False
+
+    def is_half_done(self, step: str) -> bool:
+        """Return whether a step was begun and came to no end, or to a bad one."""
+        whats = (event.what for event in reversed(self.events) if event.step == step)
+        return next((what for what in whats if what is not Happening.FAILED), None) is Happening.BEGUN
 
 
 def begin_journal(plan: Plan, start: Mapping[str, str]) -> UpgradeJournal:
-    """Begin a journal in the plan's work folder. One that was taken back is kept under another name.
+    """Begin a journal in the plan's work folder. One that is over is kept under another name.
 
     Raises:
-        JournalError: it cannot be written, or one that was not taken back is there.
+        JournalError: it cannot be written, or one that is not over is there.
     """
     path = plan.work / JOURNAL_NAME
     header = {"schema": SCHEMA, "kind": KIND, "start": dict(start), "plan": encode_plan(plan)}
@@ -120,8 +133,8 @@ def begin_journal(plan: Plan, start: Mapping[str, str]) -> UpgradeJournal:
     try:
         if path.exists():
             old = read_upgrade_journal(path)
-            if not old.is_taken_back:
-                raise JournalError(f"{path}: an upgrade that was not taken back is there.")
+            if not old.is_over:
+                raise JournalError(f"{path}: an upgrade that is neither finished nor taken back is there.")
             path.rename(path.with_name(f"upgrade-{old.events[-1].at:%Y%m%dT%H%M%SZ}.journal.jsonl"))
         with temporary.open("xb") as stream:
             stream.write((json.dumps(header) + "\n").encode("ascii"))

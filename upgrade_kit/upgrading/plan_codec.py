@@ -57,6 +57,7 @@ def _encode_step(step: PlannedStep) -> dict[str, Any]:
         "actions": [_encode_action(action) for action in step.actions],
         "proofs": [_encode_action(action) for action in step.proofs],
         "facts": [list(pair) for pair in step.facts],
+        "restores": step.restores,
     }
 
 
@@ -70,6 +71,7 @@ def _decode_step(data: Any) -> PlannedStep:  # noqa: ANN401 - as above
         actions=tuple(map(_decode_action, data["actions"])),
         proofs=tuple(map(_decode_run, data["proofs"])),
         facts=_pairs(data["facts"]),
+        restores=bool(data["restores"]),
     )
 
 

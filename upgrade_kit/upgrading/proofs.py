@@ -17,7 +17,7 @@ from upgrade_kit.deployment.database import read_schema
 from upgrade_kit.deployment.manifests import file_sha256, find_backups
 from upgrade_kit.model.deployment import SchemaState
 from upgrade_kit.model.path import Release
-from upgrade_kit.model.plan import CopyFile, Plan, PlannedStep, StepKind
+from upgrade_kit.model.plan import CopyFile, Plan, PlannedStep, Run, StepKind
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.upgrading.running import Ran
 
@@ -138,7 +138,17 @@ def _backup(step: PlannedStep, site: SiteAccess) -> Answer:
     return Done(evidence=f"verified: {made.manifest}", details=(("manifest", str(made.manifest)),))
 
 
-def _keep(step: PlannedStep, _site: SiteAccess) -> Answer:
+def environment_copy(step: PlannedStep, plan: Plan) -> Path | None:
+    """Return where a step keeps a copy of the environment, which a program makes; ``None`` where it keeps none."""
+    if step.kind is not StepKind.KEEP or not any(isinstance(action, Run) for action in step.actions):
+        return None
+    return Path(step.fact("kept")) / f"environment-{plan.versions[0]}"
+
+
+def _keep(step: PlannedStep, site: SiteAccess) -> Answer:
+    environment = environment_copy(step, site.plan)
+    if environment is not None and not environment.is_dir():
+        return NotDone(reason=f"there is no {environment}")
     kept = [action for action in step.actions if isinstance(action, CopyFile)]
     for copy in kept:
         if not copy.target.is_file():
@@ -146,7 +156,7 @@ def _keep(step: PlannedStep, _site: SiteAccess) -> Answer:
         if not copy.source.is_file() or file_sha256(copy.source) != file_sha256(copy.target):
             return NotDone(reason=f"{copy.target} is not what {copy.source} is now")
     return Done(
-        evidence=", ".join(str(copy.target) for copy in kept),
+        evidence=", ".join(map(str, (*(copy.target for copy in kept), *filter(None, (environment,))))),
         details=tuple((f"copy of {copy.source}", str(copy.target)) for copy in kept),
     )
 
@@ -157,10 +167,11 @@ def commit_of(site: SiteAccess, name: str) -> str | Unobserved:
 
 
 def _fetch(step: PlannedStep, site: SiteAccess) -> Answer:
-    found = commit_of(site, f"refs/tags/{step.fact('tag')}")
-    if isinstance(found, Unobserved):
-        return NotDone(reason=f"git here does not know the tag {step.fact('tag')}")
-    return Done(evidence=f"{step.fact('tag')} is {found[:12]}")
+    known = {tag: commit_of(site, f"refs/tags/{tag}") for tag in step.fact("tags").split()}
+    unknown = [tag for tag, commit in known.items() if isinstance(commit, Unobserved)]
+    if unknown or not known:
+        return NotDone(reason=f"git here does not know the tag {', '.join(unknown) or 'that is needed'}")
+    return Done(evidence=", ".join(f"{tag} is {str(commit)[:12]}" for tag, commit in known.items()))
 
 
 def _checkout(step: PlannedStep, site: SiteAccess) -> Answer:

@@ -10,16 +10,14 @@ from typing import Protocol
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.manifests import file_sha256, find_backups
-from upgrade_kit.errors import UpgradeError
+from upgrade_kit.errors import UpgradeError, UpgradeKitError
 from upgrade_kit.model.plan import CopyFile, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
-from upgrade_kit.upgrading.proofs import SiteAccess, commit_of
+from upgrade_kit.upgrading.proofs import SiteAccess, commit_of, environment_copy
 from upgrade_kit.upgrading.running import Programs
-from upgrade_kit.upgrading.upgrade import copy_privately
-
-_OF_DATABASE = frozenset((StepKind.SYNCDB, StepKind.MIGRATE, StepKind.LOADDATA, StepKind.CALCS))
+from upgrade_kit.upgrading.upgrade import OF_DATABASE, copy_privately
 
 
 class Told(Protocol):
@@ -116,20 +114,33 @@ def _manifest(journal: UpgradeJournal, site: SiteAccess) -> Path | None:
     written = [
         step.id
         for step in journal.plan.steps
-        if step.kind in _OF_DATABASE and step.effect is not Effect.READ and journal.began(step.id)
+        if step.kind in OF_DATABASE and step.effect is not Effect.READ and journal.began(step.id)
     ]
-    manifests = journal.details_of("manifest")
     if not written:
         return None
-    if not manifests:
+    manifest = _manifest_before(journal, written)
+    if manifest is None:
         raise UpgradeError(
             f"{', '.join(written)} may have written to the database, and the journal names no backup from before.",
             hint="Restore one that you know of: upgrade-kit backup restore MANIFEST --database URL --replace",
         )
-    first = Path(manifests[0])
-    with open_database(site.address()) as session:
-        current = {backup.made.manifest.absolute() for backup in find_backups((first.parent,), session).current}
-    return None if first.absolute() in current else first
+    try:
+        with open_database(site.address()) as session:
+            current = {backup.made.manifest.absolute() for backup in find_backups((manifest.parent,), session).current}
+    except UpgradeKitError:  # the settings are not back yet, or the database is gone: it is to be restored
+        return manifest
+    return None if manifest.absolute() in current else manifest
+
+
+def _manifest_before(journal: UpgradeJournal, written: list[str]) -> Path | None:
+    """Return the last backup that was made before the first step that wrote to the database."""
+    found: Path | None = None
+    for event in journal.events:
+        if event.step in written and event.what in (Happening.BEGUN, Happening.ASSUMED):
+            break
+        details = dict(event.details)
+        found = Path(details["manifest"]) if "manifest" in details else found
+    return found
 
 
 def _copies(journal: UpgradeJournal) -> tuple[CopyFile, ...]:
@@ -149,10 +160,10 @@ def _differs(copy: CopyFile) -> bool:
 def _environment(journal: UpgradeJournal) -> tuple[Path, Path] | None:
     """Return the environment that the upgrade changed in its place, and the copy from before."""
     for step in journal.plan.steps:
-        if step.kind is not StepKind.KEEP or not journal.is_settled(step.id):
+        copy = environment_copy(step, journal.plan)
+        if copy is None or not journal.is_settled(step.id):
             continue
         environment = step.fact("environment")
-        copy = Path(step.fact("kept")) / f"environment-{journal.plan.versions[0]}"
         changed = any(
             other.kind is StepKind.REQUIREMENTS and other.fact("environment") == environment and journal.began(other.id)
             for other in journal.plan.steps
@@ -177,7 +188,9 @@ def _put_back(environment: Path, copy: Path) -> Path:
             environment.rename(aside)
         shutil.rmtree(environment, ignore_errors=True)
         partial.rename(environment)
-        copy.rename(copy.with_name(f"{copy.name}.restored"))
+        restored = copy.with_name(f"{copy.name}.restored")
+        shutil.rmtree(restored, ignore_errors=True)
+        copy.rename(restored)
     except OSError as error:
         raise UpgradeError(
             f"{environment}: the environment cannot be put back: {error.strerror or error}.",

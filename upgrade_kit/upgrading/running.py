@@ -48,11 +48,13 @@ class Programs:
     Attributes:
         environment: what every program inherits.
         secrets: what must stay in no log and be shown on no screen.
+        folder: where a program runs that needs no other place.
         show: gets each line of output.
     """
 
     environment: Mapping[str, str]
     secrets: tuple[str, ...]
+    folder: Path
     show: Line
 
     def run(self, action: Run, log: Path) -> Ran:
@@ -108,7 +110,7 @@ class Programs:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**self.environment, **dict(action.environment)},
-                cwd=action.folder,
+                cwd=action.folder or self.folder,
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )

@@ -11,14 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.errors import StepFailedError, UpgradeKitError, UsageError
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
 from upgrade_kit.upgrading.proofs import CannotTell, Done, NotDone, SiteAccess, look, prove
 from upgrade_kit.upgrading.running import Programs, Ran
 
-_CHECKS = frozenset((StepKind.PREFLIGHT, StepKind.VERDICT, StepKind.VERIFY))
+OF_DATABASE = frozenset((StepKind.SYNCDB, StepKind.MIGRATE, StepKind.LOADDATA, StepKind.CALCS))
+_OWN = "upgrade-kit"
+_REFUSED = 1  # the exit status of the kit's own commands that found something
 
 
 class Talk(Protocol):
@@ -38,6 +42,9 @@ class Talk(Protocol):
 
     def stays(self, step: PlannedStep, reason: str) -> None:
         """Tell that what a person says to have done does not show."""
+
+    def agrees_to_restore(self, step: PlannedStep, manifest: Path) -> bool:
+        """Ask whether the database may be restored, because a step was interrupted in the middle of it."""
 
 
 class NotAgreedError(Exception):
@@ -69,7 +76,10 @@ class Part:
         ids = [step.id for step in steps]
         for option, id_ in (("--from-step", self.first), ("--until", self.last)):
             if id_ and id_ not in ids:
-                raise UsageError(f"{option} {id_}: the plan has no such step", hint=f"Its steps are {', '.join(ids)}.")
+                raise UsageError(
+                    f"{option} {id_}: the plan has no such step",
+                    hint=did_you_mean(id_, ids) or f"Its steps are {', '.join(ids)}.",
+                )
         if self.first and self.last and ids.index(self.last) < ids.index(self.first):
             raise UsageError(
                 f"--until {self.last} comes before --from-step {self.first}", hint="Name them in the plan's order."
@@ -106,7 +116,8 @@ class Upgrade:
         steps = self.journal.plan.steps
         part.check(steps)
         if part.first:
-            self._assume(part.first)
+            self._begin_from(part)
+        self._undo_half_done()
         for number, step in enumerate(steps, start=1):
             self.talk.begin(number, len(steps), step)
             if self.journal.is_settled(step.id):
@@ -118,12 +129,66 @@ class Upgrade:
                 return
         self.journal.add(Happening.FINISHED)
 
-    def _assume(self, first: str) -> None:
-        for step in self.journal.plan.steps:
-            if step.id == first:
-                return
+    def _begin_from(self, part: Part) -> None:
+        """Take the steps before a part as done, and those of it as to be done again."""
+        steps = self.journal.plan.steps
+        ids = [step.id for step in steps]
+        first = ids.index(part.first)
+        end = ids.index(part.last) + 1 if part.last else len(ids)
+        for step in steps[:first]:
             if not self.journal.is_settled(step.id):
                 self.journal.add(Happening.ASSUMED, step.id, "taken as done by --from-step")
+        has_changed = any(step.kind is StepKind.SETTINGS and self.journal.began(step.id) for step in steps)
+        for step in steps[first:end]:
+            if step.kind is StepKind.KEEP and has_changed:
+                continue  # its copies are of the time before
+            if self.journal.is_settled(step.id):
+                self.journal.add(Happening.AGAIN, step.id, "asked for by --from-step")
+
+    def _undo_half_done(self) -> None:
+        """Restore a database that an interrupted step left in a state from which there is no way on."""
+        for step in self.journal.plan.steps:
+            if not (step.restores and self.journal.is_half_done(step.id)):
+                continue
+            backup = self._backup_of(step)
+            manifest = None if backup is None else self._manifest_of(backup)
+            if backup is None or manifest is None:
+                raise self._failed(step, "it was interrupted, and the journal names no backup to restore first")
+            if not isinstance(look(backup, self.site), Done):
+                if not self.talk.agrees_to_restore(step, manifest):
+                    raise NotAgreedError(step)
+                restore_backup(manifest, database=self.site.address(), replace=True)
+            for other in self.journal.plan.steps:
+                if other.hop == step.hop and other.kind in OF_DATABASE and self.journal.began(other.id):
+                    self.journal.add(Happening.UNDONE, other.id, f"restored from {manifest}")
+
+    def _backup_of(self, step: PlannedStep) -> PlannedStep | None:
+        """Return the step that backs up what a step of its hop writes to."""
+        steps = self.journal.plan.steps
+        return next((other for other in steps if other.hop == step.hop and other.kind is StepKind.BACKUP), None)
+
+    def _manifest_of(self, backup: PlannedStep) -> Path | None:
+        proved = (dict(event.details) for event in reversed(self.journal.events) if event.step == backup.id)
+        return next((Path(details["manifest"]) for details in proved if "manifest" in details), None)
+
+    def _check_backup(self, step: PlannedStep) -> None:
+        """Let nothing be written to a database that has changed since its backup.
+
+        Raises:
+            StepFailedError: it has.
+        """
+        hop = [other for other in self.journal.plan.steps if other.hop == step.hop and other.kind in OF_DATABASE]
+        backup = self._backup_of(step)
+        if backup is None or self._manifest_of(backup) is None or any(self.journal.began(one.id) for one in hop):
+            return
+        state = look(backup, self.site)
+        if isinstance(state, NotDone):
+            raise self._failed(
+                step,
+                f"the database has changed since its backup ({state.reason})",
+                hint="Is the site still running? Stop it. Then back it up again: the same command with "
+                f"--from-step {backup.id} --until {backup.id}.",
+            )
 
     def _carry_out(self, step: PlannedStep, number: int) -> None:
         try:
@@ -142,6 +207,8 @@ class Upgrade:
             raise self._failed(step, error.message, hint=error.hint) from error
 
     def _by_kit(self, step: PlannedStep, log: Path) -> None:
+        if step.kind in OF_DATABASE and step.effect is not Effect.READ:
+            self._check_backup(step)
         if step.effect is not Effect.READ and not self.talk.agrees(step):
             raise NotAgreedError(step)
         self.journal.add(Happening.BEGUN, step.id)
@@ -170,7 +237,7 @@ class Upgrade:
         if isinstance(action, CopyFile):
             copy_privately(action)
             return None
-        ran = self.programs.run(own_program(action), log)
+        ran = self.programs.run(own_program(self._as_it_stands(step, action)), log)
         if ran.status not in action.accepts:
             ended = f"was ended at its limit of {action.limit_seconds:g} s" if ran.status is None else ""
             raise self._failed(
@@ -178,9 +245,21 @@ class Upgrade:
                 f"{' '.join(action.words)} {ended or f'ended with status {ran.status}'}",
                 last_lines=ran.last_lines,
                 log=log,
-                refused=step.kind in _CHECKS and ran.status == 1,
+                refused=action.words[0] == _OWN and ran.status == _REFUSED,
             )
         return ran
+
+    def _as_it_stands(self, step: PlannedStep, action: Run) -> Run:
+        """Return an action for a site that may still have to be started by a person."""
+        steps = self.journal.plan.steps
+        left = [one.id for one in steps if one.kind is StepKind.SERVE and self._is_left(one)]
+        if step.kind is StepKind.VERIFY and left:
+            return replace(action, words=(*action.words, "--no-page"))
+        return action
+
+    def _is_left(self, step: PlannedStep) -> bool:
+        last = self.journal.last(step.id)
+        return last is not None and last.what is Happening.LEFT
 
     def _settle(self, step: PlannedStep, proof: Done, word: str) -> None:
         self.journal.add(Happening.PROVED, step.id, proof.evidence, **dict(proof.details))
@@ -212,7 +291,7 @@ class Upgrade:
 
 def own_program(action: Run) -> Run:
     """Return an action whose ``upgrade-kit`` is the very one that runs this."""
-    if action.words[0] != "upgrade-kit":
+    if action.words[0] != _OWN:
         return action
     return replace(action, words=(sys.executable, "-m", "upgrade_kit", *action.words[1:]))
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from upgrade_kit.model.deployment import (
     Backups,
     Deployment,
@@ -21,6 +23,7 @@ from upgrade_kit.preflight.checks.backup import (
     backup_is_elsewhere,
     dumps_are_of_this_database,
     dumps_can_be_read,
+    dumps_hold_what_they_need,
     uploads_are_backed_up,
     verified_backup_exists,
 )
@@ -142,6 +145,33 @@ class TestDumps:
         assert isinstance(result, Found)
         assert result.findings[0].message == "backup.json: of 0.2.8, and the database is at 0.2.9.1"
 
-    def test_a_folder_that_could_not_be_listed_is_no_pass(self, ask: Ask) -> None:
-        dumps = FoundDumps(looked_in=(), found=(), unread=("closed (Permission denied)",))
+    def test_dumps_that_are_not_of_the_database_are_one_finding_that_names_each(self, ask: Ask) -> None:
+        older = replace(self.FOUND, version="0.2.8")
+        found = (older, replace(older, file=Path("other.json")), replace(self.FOUND, file=Path("right.json")))
+        result = ask(dumps_are_of_this_database, dumps=FoundDumps(looked_in=(), found=found, database=self.DATABASE))
+        assert isinstance(result, Found)
+        (finding,) = result.findings
+        assert finding.where == "backup.json, other.json"
+        assert "backup.json: of 0.2.8" in finding.message
+        assert "other.json: of 0.2.8" in finding.message
+        assert "right.json" not in finding.message
+
+    def test_what_several_dumps_lack_is_one_finding_for_each_thing(self, ask: Ask) -> None:
+        types = (("contenttypes.contenttype", 1), ("qa.test", 3))
+        found = (
+            *(replace(self.FOUND, file=Path(f"types-{number}.json"), models=types) for number in (1, 2)),
+            *(replace(self.FOUND, file=Path(f"part-{number}.json"), models=()) for number in (1, 2)),
+            *(replace(self.FOUND, file=Path(f"numbers-{number}.json"), by_number=("auth.group",)) for number in (1, 2)),
+        )
+        result = ask(dumps_hold_what_they_need, dumps=FoundDumps(looked_in=(), found=found, database=self.DATABASE))
+        assert isinstance(result, Found)
+        assert [(finding.severity, finding.where) for finding in result.findings] == [
+            (Severity.WARNING, "part-1.json, part-2.json"),
+            (Severity.WARNING, "numbers-1.json, numbers-2.json"),
+            (Severity.INFO, "types-1.json, types-2.json"),
+        ]
+
+    @pytest.mark.parametrize("found", [(), (FOUND,)], ids=["no dump", "a dump that is whole"])
+    def test_a_folder_that_could_not_be_listed_is_no_pass(self, found: tuple[FoundDump, ...], ask: Ask) -> None:
+        dumps = FoundDumps(looked_in=(), found=found, unread=("closed (Permission denied)",))
         assert isinstance(ask(dumps_can_be_read, dumps=dumps), CouldNotRun)

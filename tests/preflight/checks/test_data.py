@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from upgrade_kit.model.deployment import (
+    Deployment,
+    Interpreter,
+    Interpreters,
     Schema,
     SchemaState,
+    Settings,
 )
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.unobserved import Unobserved
@@ -84,16 +91,51 @@ class TestForeignKeys:
         assert isinstance(ask(foreign_keys_have_tables, in_database=facts), NotApplicable)
 
 
+def pythons(*versions: str | None) -> Interpreters:
+    return Interpreters(
+        found=tuple(
+            Interpreter(
+                path=Path(f"/py{number}"),
+                version=Version(f"3.6.{number}"),
+                bits=64,
+                found="PATH",
+                sqlite=None if version is None else Version(version),
+            )
+            for number, version in enumerate(versions)
+        ),
+        silent=(),
+    )
+
+
 class TestSqliteHop:
-    def test_sqlite_is_warned_with_the_lines_that_avoid_it(self, ask: Ask) -> None:
-        finding = only_finding(ask(sqlite_keeps_foreign_keys))
+    @pytest.mark.parametrize("versions", [(), (None,), ("3.21.0", None)])
+    def test_where_no_python_tells_its_sqlite_a_person_is_to_ask(self, ask: Ask, versions: tuple[str | None]) -> None:
+        finding = only_finding(ask(sqlite_keeps_foreign_keys, interpreters=pythons(*versions)))
         assert finding.severity is Severity.WARNING
+        assert "sqlite3.sqlite_version" in finding.hint
         assert "PRAGMA legacy_alter_table=ON" in finding.hint
 
-    def test_the_lines_are_python(self, ask: Ask) -> None:
-        hint = only_finding(ask(sqlite_keeps_foreign_keys)).hint
+    def test_a_new_sqlite_is_named_with_its_python(self, ask: Ask) -> None:
+        finding = only_finding(ask(sqlite_keeps_foreign_keys, interpreters=pythons("3.21.0", "3.26.0")))
+        assert "/py1 comes with SQLite 3.26.0" in finding.message
+        assert "/py0" not in finding.message
+        assert "sqlite_version" not in finding.hint
+
+    def test_where_all_come_with_an_old_one_nothing_happens(self, ask: Ask) -> None:
+        assert isinstance(ask(sqlite_keeps_foreign_keys, interpreters=pythons("3.21.0", "3.25.3")), Passed)
+
+    def test_once_the_lines_are_in_the_settings_it_passes(self, ask: Ask, site: Deployment) -> None:
+        assert isinstance(site.settings, Settings)
+        settings = replace(site.settings, alters_as_before=True)
+        result = ask(sqlite_keeps_foreign_keys, settings=settings, interpreters=pythons("3.40.1"))
+        assert isinstance(result, Passed)
+
+    @pytest.mark.parametrize("versions", [(), ("3.40.1",)])
+    def test_the_lines_are_python(self, ask: Ask, versions: tuple[str]) -> None:
+        hint = only_finding(ask(sqlite_keeps_foreign_keys, interpreters=pythons(*versions))).hint
         typed = [line.removeprefix("    ") for line in hint.splitlines() if line.startswith("    ")]
-        compile("\n".join(typed[1:]), "local_settings.py", "exec")
+        compile("\n".join(line for line in typed if "sqlite_version" not in line), "local_settings.py", "exec")
+        assert len(typed) == 6 - len(versions)
 
     def test_others_are_not_concerned(self, ask: Ask) -> None:
         assert isinstance(ask(sqlite_keeps_foreign_keys, in_database={"vendor": "mysql"}), NotApplicable)

@@ -72,12 +72,14 @@ def test_ids_are_unique() -> None:
 
 
 @every_check
-def test_a_check_says_what_why_and_whence(check: Check[Any]) -> None:
+def test_a_check_says_what_why_whence_and_what_to_do(check: Check[Any]) -> None:
     assert check.id.startswith("UK")
     assert len(check.id) == len("UK101")
     assert check.title
     assert check.why.endswith(".")
     assert check.section
+    assert check.remedy
+    assert "`" not in check.why + check.remedy
 
 
 @every_check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -16,12 +16,16 @@ from upgrade_kit.model.places import BackupPlace
 from upgrade_kit.model.rewrite import Outcome, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads, UploadedFiles
-from upgrade_kit.preflight.check import Answer, check, error, info, to_type, warning
+from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.facts import Facts, both, then
 
 _MIB = 1024 * 1024
 _SHOWN = 5
 _TYPES, _PERMISSIONS = "contenttypes.contenttype", "auth.permission"
+_OF_NO_USE = {
+    SchemaState.SKIPPED: "the data is spoilt, see UK302: what is wanted is the backup from before",
+    SchemaState.EMPTY: "the database is empty, see UK301: what is wanted is the site's own",
+}
 _NOTHING_AHEAD = NotApplicable("nothing is going to be written")
 
 
@@ -32,13 +36,13 @@ class BackupsOfSite:
     Attributes:
         backups: what was found.
         work_ahead: whether anything is going to be written.
-        is_spoilt: whether the database holds spoilt data, so that a backup of it is of no use.
+        of_no_use: why a backup of the database as it stands is of no use; ``""`` where it is of use.
         arguments: the words that name this site on a command line.
     """
 
     backups: Backups
     work_ahead: bool
-    is_spoilt: bool
+    of_no_use: str
     arguments: str
 
     @classmethod
@@ -50,7 +54,7 @@ class BackupsOfSite:
             lambda known: cls(
                 backups=known,
                 work_ahead=_work_ahead(facts.get(UpgradePath), facts.get(RewritePlan)),
-                is_spoilt=isinstance(schema, Schema) and schema.state is SchemaState.SKIPPED,
+                of_no_use=_OF_NO_USE.get(schema.state, "") if isinstance(schema, Schema) else "",
                 arguments=facts.arguments,
             ),
         )
@@ -68,11 +72,12 @@ def _work_ahead(path: UpgradePath | Unobserved, plan: RewritePlan | Unobserved) 
     "A verified backup of the database as it stands exists",
     reads=BackupsOfSite,
     section="docs/install/win.rst and linux.rst (v0.3.0), Backing up your database",
+    remedy="Stop the site, make a backup with upgrade-kit backup, and let nobody work in it before the upgrade.",
 )
 def verified_backup_exists(fact: BackupsOfSite) -> Answer:
     """The migration cannot be undone; a backup that was never proved is a hope."""
-    if fact.is_spoilt:
-        return NotApplicable("the data is spoilt, see UK302: what is wanted is the backup from before")
+    if fact.of_no_use:
+        return NotApplicable(fact.of_no_use)
     if not fact.work_ahead:
         return NotApplicable("nothing is going to be written")
     if fact.backups.current:
@@ -118,7 +123,7 @@ class PlaceOfBackup:
             lambda place, site: cls(
                 place=place,
                 needed_bytes=_needed(facts),
-                is_wanted=site.work_ahead and not site.is_spoilt,
+                is_wanted=site.work_ahead and not site.of_no_use,
                 arguments=facts.arguments,
             ),
         )
@@ -255,7 +260,7 @@ class BackedUpUploads:
 )
 def uploads_are_backed_up(fact: BackedUpUploads) -> Answer:
     """No dump holds an uploaded file, and a restored database names files that only this copy has."""
-    if not fact.site.work_ahead or fact.site.is_spoilt:
+    if not fact.site.work_ahead or fact.site.of_no_use:
         return _NOTHING_AHEAD
     if not fact.site.backups.current:
         return NotApplicable("there is no backup of the database as it stands: see UK204")
@@ -271,7 +276,7 @@ def uploads_are_backed_up(fact: BackedUpUploads) -> Answer:
                 hint=to_type("Make another backup:", f"upgrade-kit backup {fact.site.arguments}".rstrip()),
             ),
         )
-    return _compared(fact.site.backups.current[0].made, files, fact) or Passed(f"{files.count} files")
+    return _compared(fact.site.backups.current[0].made, files, fact) or Passed(counted(files.count, "file"))
 
 
 def _compared(made: UnverifiedBackup, files: UploadedFiles, fact: BackedUpUploads) -> tuple[Finding, ...]:
@@ -283,17 +288,18 @@ def _compared(made: UnverifiedBackup, files: UploadedFiles, fact: BackedUpUpload
     if copied is None:
         if not files.count:
             return ()
-        lost = f"the backup holds none of the {files.count} uploaded files ({_mib(files.bytes)})"
+        lost = f"the backup was made without the uploads: {counted(files.count, 'file')} ({_mib(files.bytes)})"
         return (warning(lost, where=where, hint=again),)
     told = []
     if copied.missing or copied.changed:
         names = ", ".join((*copied.missing, *copied.changed)[:_SHOWN])
         count = len(copied.missing) + len(copied.changed)
-        told.append(f"{count} uploaded files are not in the backup, or changed while they were copied: {names}")
+        told.append(f"{counted(count, 'uploaded file')} not in the backup, or changed while it was made: {names}")
     if (copied.files, copied.bytes) != (files.count, files.bytes):
         told.append(
-            f"the uploads have changed since the backup: {copied.files} files, {copied.bytes} bytes then, and "
-            f"{files.count} files, {files.bytes} bytes now"
+            "the uploads have changed since the backup: "
+            f"{counted(copied.files, 'file')}, {copied.bytes} bytes then, and "
+            f"{counted(files.count, 'file')}, {files.bytes} bytes now"
         )
     elif files.newest is not None and files.newest > _finished(made):
         told.append(
@@ -337,18 +343,23 @@ def dumps_can_be_read(fact: DumpsOfSite) -> Answer:
     found = fact.dumps.found
     if not found:
         return _no_dumps(fact.dumps)
+    wrong: dict[tuple[str, str], list[FoundDump]] = {}
+    for dump in found:
+        if dump.problem:
+            wrong.setdefault((dump.problem, dump.hint), []).append(dump)
     findings = tuple(
         warning(
-            f"{dump.file.name} is no dump to rely on: {dump.problem}",
-            where=str(dump.file),
+            f"no dump to rely on, {_names(dumps)}: {problem}",
+            where=_files(dumps),
             hint=to_type(
-                f"{dump.hint} A backup that is proved is made with:".lstrip(),
+                f"{hint.removesuffix('.')}. A backup that is proved is made with:",
                 f"upgrade-kit backup {fact.arguments}".rstrip(),
             ),
         )
-        for dump in found
-        if dump.problem
+        for (problem, hint), dumps in wrong.items()
     )
+    if fact.dumps.unread and not findings:
+        return _no_dumps(fact.dumps)
     return findings or Passed(", ".join(_told(dump) for dump in found))
 
 
@@ -364,35 +375,41 @@ def dumps_hold_what_they_need(fact: DumpsOfSite) -> Answer:
     whole = tuple(dump for dump in fact.dumps.found if dump.whole and not dump.problem)
     if not whole:
         return _no_dumps(fact.dumps)
-    findings = tuple(finding for dump in whole for finding in _lacks(dump, fact.arguments))
-    return findings or Passed(", ".join(dump.file.name for dump in whole))
+    return tuple(_lacking(whole, fact.arguments)) or Passed(_names(whole))
 
 
-def _lacks(dump: FoundDump, arguments: str) -> Iterator[Finding]:
-    models = dict(dump.models)
+def _lacking(dumps: Sequence[FoundDump], arguments: str) -> Iterator[Finding]:
+    """Tell what dumps lack; those that lack the same are told in one finding."""
+    partial = tuple(dump for dump in dumps if "qa.test" not in dict(dump.models))
+    numbered = tuple(
+        dump
+        for dump in dumps
+        if dump not in partial and dump.by_number and not {_TYPES, _PERMISSIONS} <= dict(dump.models).keys()
+    )
+    filled = tuple(dump for dump in dumps if dump not in partial + numbered and _TYPES in dict(dump.models))
     instead = to_type(
         "A dump that the site's own loaddata takes into a fresh database is made with:",
         f"upgrade-kit backup --loaddata {arguments}".rstrip(),
     )
-    if "qa.test" not in models:
+    if partial:
         yield warning(
-            f"{dump.file.name} holds no test (qa.test): it is not the dump of a whole QATrack+ database",
-            where=str(dump.file),
+            f"not the dump of a whole QATrack+ database, because it holds no test (qa.test): {_names(partial)}",
+            where=_files(partial),
             hint=instead,
         )
-    elif dump.by_number and not {_TYPES, _PERMISSIONS} <= models.keys():
+    if numbered:
+        told = (f"{dump.file.name} ({', '.join(dump.by_number)})" for dump in numbered)
         yield warning(
-            f"{dump.file.name} names content types or permissions by their numbers "
-            f"({', '.join(dump.by_number)}) and does not hold them: in another database these numbers are others",
-            where=str(dump.file),
+            "these name content types or permissions by their numbers and do not hold them; in another database the "
+            f"numbers are others: {', '.join(told)}",
+            where=_files(numbered),
             hint=instead,
         )
-    elif _TYPES in models:
+    if filled:
         yield info(
-            f"{dump.file.name} holds content types and permissions, which a fresh database has too: loaddata "
-            "fails there "
-            "(UNIQUE) unless the tables are emptied first",
-            where=str(dump.file),
+            "these hold content types and permissions, which a fresh database has too, so that loaddata fails there "
+            f"(UNIQUE) unless the tables are emptied first: {_names(filled)}",
+            where=_files(filled),
             hint=instead,
         )
 
@@ -412,19 +429,20 @@ def dumps_are_of_this_database(fact: DumpsOfSite) -> Answer:
     database = fact.dumps.database
     if isinstance(database, Unobserved):
         return database if database.asked else Unobserved("the database could not be read to compare them with")
-    findings = tuple(
+    differences = tuple((dump, _difference(dump, database, fact.version)) for dump in whole)
+    others = tuple((dump, difference) for dump, difference in differences if difference)
+    if not others:
+        return Passed(_names(whole))
+    return (
         info(
-            f"{dump.file.name}: {difference}",
-            where=str(dump.file),
+            "; ".join(f"{dump.file.name}: {difference}" for dump, difference in others),
+            where=_files(tuple(dump for dump, _ in others)),
             hint=to_type(
-                "Do not load it in place of a backup of this database. Such a one is made with:",
+                "Load none of these in place of a backup of this database. Such a one is made with:",
                 f"upgrade-kit backup {fact.arguments}".rstrip(),
             ),
-        )
-        for dump in whole
-        if (difference := _difference(dump, database, fact.version))
+        ),
     )
-    return findings or Passed(", ".join(dump.file.name for dump in whole))
 
 
 def _difference(dump: FoundDump, database: DumpedRows, version: str) -> str:
@@ -445,6 +463,14 @@ def _no_dumps(dumps: FoundDumps) -> Answer:
     if dumps.found:
         return NotApplicable("no dump could be read whole: see UK256")
     return NotApplicable("no JSON dump lies in the folders that were searched")
+
+
+def _names(dumps: Sequence[FoundDump]) -> str:
+    return ", ".join(dump.file.name for dump in dumps)
+
+
+def _files(dumps: Sequence[FoundDump]) -> str:
+    return ", ".join(str(dump.file) for dump in dumps)
 
 
 def _told(dump: FoundDump) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
+from packaging.version import Version
+
 from upgrade_kit.model.deployment import (
     Database,
+    Interpreter,
+    Interpreters,
     Schema,
     SchemaState,
+    Settings,
 )
 from upgrade_kit.model.finding import NotApplicable, Passed
+from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.precondition import DataAhead, Demand
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.ahead import DataOnPath, offences, remarks
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
-from upgrade_kit.preflight.facts import SiteDatabase
+from upgrade_kit.preflight.checks.interpreter import suitable_for
+from upgrade_kit.preflight.facts import Facts, SiteDatabase, then
+
+_RENAMES_IN_KEYS = Version("3.26")  # sqlite.org, ALTER TABLE RENAME: references in other tables are renamed too
 
 
 @check(
@@ -21,6 +33,7 @@ from upgrade_kit.preflight.facts import SiteDatabase
     reads=Database,
     crosses="0.3.0",
     section="migration qa.0002_029_to_030_2nd (v0.3.0); docs/facts.md, Orphans",
+    remedy="Delete the collections that have no records, and give the others an empty list with the missing number.",
 )
 def no_orphaned_collections(database: Database) -> Answer:
     """The migration looks up the list of every collection, and dies where it is gone."""
@@ -54,6 +67,7 @@ def no_orphaned_collections(database: Database) -> Answer:
     reads=Database,
     crosses="0.3.0",
     section="migration qa.0002_029_to_030_first (v0.3.0); docs/facts.md, django_site",
+    remedy="Make the row in the site's own shell.",
 )
 def default_site_exists(database: Database) -> Answer:
     """Comments become rows that point at site 1; where foreign keys are enforced, that fails."""
@@ -86,6 +100,7 @@ def default_site_exists(database: Database) -> Answer:
     "Every foreign key points at a table that exists",
     reads=SiteDatabase,
     section="seen with Django 1.11 on SQLite 3.26 and later; docs/facts.md, SQLite's foreign keys",
+    remedy="Mend the definitions of the tables in a copy of the file, and put the copy in its place once it is proved.",
 )
 def foreign_keys_have_tables(fact: SiteDatabase) -> Answer:
     """Django 1.11 renames tables in a way that newer SQLites follow into the foreign keys of other tables."""
@@ -101,8 +116,8 @@ def foreign_keys_have_tables(fact: SiteDatabase) -> Answer:
     tables = sorted({pair.split(".", 1)[0] for pair in database.dangling})
     return [
         warning(
-            f"{counted(database.dangling, 'foreign key')} of {counted(tables, 'table')} point at tables that "
-            f"do not exist: {', '.join(database.dangling)}. The site itself runs (Django 1.11 does not "
+            f"{counted(database.dangling, 'foreign key')} of {counted(tables, 'table')} to tables that do "
+            f"not exist: {', '.join(database.dangling)}. The site itself runs (Django 1.11 does not "
             "enforce them on SQLite); loaddata into this file fails, and so do updates that enforce them",
             where=database.name,
             hint=to_type(
@@ -122,26 +137,71 @@ def foreign_keys_have_tables(fact: SiteDatabase) -> Answer:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigratedDatabase:
+    """The database, and what its migration to 0.3.0 will be run with.
+
+    Attributes:
+        database: see there.
+        pythons: the interpreters that run the target; none where none was found, or where nobody looked.
+        alters_as_before: whether the settings tell SQLite to rename tables as it did before 3.26.
+    """
+
+    database: Database
+    pythons: tuple[Interpreter, ...]
+    alters_as_before: bool
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        path, interpreters, settings = facts.get(UpgradePath), facts.get(Interpreters), facts.get(Settings)
+        return then(
+            facts.get(Database),
+            lambda database: cls(
+                database=database,
+                pythons=()
+                if isinstance(path, Unobserved) or isinstance(interpreters, Unobserved)
+                else suitable_for(interpreters, path.target),
+                alters_as_before=isinstance(settings, Settings) and settings.alters_as_before,
+            ),
+        )
+
+
 @check(
     "UK308",
     "The migration leaves SQLite's foreign keys as they are",
-    reads=Database,
+    reads=MigratedDatabase,
     crosses="0.3.0",
     section="seen with Django 1.11 on SQLite 3.26 and later; docs/facts.md, SQLite's foreign keys",
+    remedy="Tell SQLite, in local_settings.py, to rename tables as it did before 3.26 while 0.3.0 migrates.",
 )
-def sqlite_keeps_foreign_keys(database: Database) -> Answer:
+def sqlite_keeps_foreign_keys(fact: MigratedDatabase) -> Answer:
     """With Django 1.11 on SQLite 3.26 or later, 49 foreign keys end up pointing at no table."""
-    if database.vendor != "sqlite":
+    if fact.database.vendor != "sqlite":
         return NotApplicable("the database is not SQLite")
+    if fact.alters_as_before:
+        return Passed("the settings set legacy_alter_table")
+    told = ", ".join(f"{one.path}: SQLite {one.sqlite}" for one in fact.pythons)
+    if fact.pythons and all(one.sqlite is not None and one.sqlite < _RENAMES_IN_KEYS for one in fact.pythons):
+        return Passed(told)
+    ask: tuple[str, ...] = ()
+    named = [one for one in fact.pythons if one.sqlite is not None and one.sqlite >= _RENAMES_IN_KEYS]
+    if named:
+        told = ", ".join(f"{one.path} comes with SQLite {one.sqlite}" for one in named)
+        message = f"{told}: with SQLite 3.26 or later, Django 1.11"
+        first = "Put these lines"
+    else:
+        message = "if the Python that migrates comes with SQLite 3.26 or later, Django 1.11"
+        first = "Ask that Python for its SQLite (first line). If it is 3.26 or later, put the other lines"
+        ask = ('python -c "import sqlite3; print(sqlite3.sqlite_version)"',)
     return [
         warning(
-            "if the Python that migrates comes with SQLite 3.26 or later, Django 1.11 leaves 49 foreign keys "
-            "pointing at tables called ..__old",
-            where=database.name,
+            f"{message} leaves 49 foreign keys pointing at tables called ..__old",
+            where=fact.database.name,
             hint=to_type(
-                "Ask that Python for its SQLite (first line). If it is 3.26 or later, put the other lines at "
-                "the end of qatrack/local_settings.py before you migrate to 0.3.0, and take them out after.",
-                'python -c "import sqlite3; print(sqlite3.sqlite_version)"',
+                f"{first} at the end of qatrack/local_settings.py before you migrate to 0.3.0, and take them out "
+                "after.",
+                *ask,
                 "from django.db.backends.signals import connection_created",
                 "def keep_foreign_keys(sender, connection, **kwargs):",
                 "    if connection.vendor == 'sqlite':",
@@ -160,6 +220,7 @@ _FACTS = "docs/facts.md, Data"
     "What becomes unique is unique",
     reads=DataOnPath,
     section=f"migrations units.0004 (0.2.9.1), sites.0002, qa.0006, qa.0019, qa.0020 (0.3.0); {_FACTS}",
+    remedy="Give one of each pair another value, or delete the one that nobody uses.",
 )
 def nothing_stands_twice(fact: DataOnPath) -> Answer:
     """A constraint cannot be made on values that stand twice: the migration stops, with others done already."""
@@ -171,6 +232,7 @@ def nothing_stands_twice(fact: DataOnPath) -> Answer:
     "What becomes required is there",
     reads=DataOnPath,
     section=f"migrations qa.0022 (0.2.9.1), qa.0002 (0.3.0); {_FACTS}",
+    remedy="Delete the rows, or give them what they lack.",
 )
 def nothing_required_is_missing(fact: DataOnPath) -> Answer:
     """Results that belong to no test list instance stop both hops."""
@@ -182,6 +244,7 @@ def nothing_required_is_missing(fact: DataOnPath) -> Answer:
     "Every row that the migrations look up is there",
     reads=DataOnPath,
     section=f"migration attachments.0002 (0.3.0); {_FACTS}",
+    remedy="Give each reference a row to point at, or delete what points at none.",
 )
 def looked_up_rows_are_there(fact: DataOnPath) -> Answer:
     """The migration follows references of every upload, and dies at one that leads nowhere."""
@@ -193,6 +256,7 @@ def looked_up_rows_are_there(fact: DataOnPath) -> Answer:
     "What the migrations write fits its column",
     reads=DataOnPath,
     section=f"migrations attachments.0002, qa.0017 (0.3.0); {_FACTS}",
+    remedy="Shorten what is too long, an uploaded file along with its name.",
 )
 def texts_fit(fact: DataOnPath) -> Answer:
     """Names of files and tolerances get longer; SQLite keeps no limit, the servers do."""
@@ -204,6 +268,7 @@ def texts_fit(fact: DataOnPath) -> Answer:
     "Results of multiple choice tests are among their choices",
     reads=DataOnPath,
     section=f"migration qa.0019 (0.2.9.1); {_FACTS}",
+    remedy="Bring the results and the choices of the test in line before the upgrade.",
 )
 def choices_are_known(fact: DataOnPath) -> Answer:
     """0.2.9 turns the number of a choice into its text, and dies where the test has no such choice any more."""
@@ -215,6 +280,7 @@ def choices_are_known(fact: DataOnPath) -> Answer:
     "Types are those that the migrations know",
     reads=DataOnPath,
     section=f"migrations units.0003 (0.2.9.1), qa.0017 (0.3.0); {_FACTS}",
+    remedy="Correct the type in the database, or the name after the migration.",
 )
 def types_are_known(fact: DataOnPath) -> Answer:
     """Names are made from types; one that no release offers gets a wrong name, or none."""
@@ -226,6 +292,7 @@ def types_are_known(fact: DataOnPath) -> Answer:
     "Each permission that the migrations look up is the only one of its name",
     reads=DataOnPath,
     section=f"migrations qa.0026 (0.2.9.1), qa.0003 (0.3.0); {_FACTS}",
+    remedy="Delete the permission that is not QATrack+'s own.",
 )
 def permissions_are_single(fact: DataOnPath) -> Answer:
     """They ask for the one permission of a code name, whatever model it belongs to, and die at two."""
@@ -237,6 +304,7 @@ def permissions_are_single(fact: DataOnPath) -> Answer:
     "No test list is in progress",
     reads=DataOnPath,
     section=f"migrations qa.0023 (0.2.9.1), qa.0003 (0.3.0); {_FACTS}",
+    remedy="Have them finished or saved before the site is stopped.",
 )
 def nothing_is_in_progress(fact: DataOnPath) -> Answer:
     """They go through both hops as they are, but not what someone has typed and not saved."""
@@ -248,6 +316,7 @@ def nothing_is_in_progress(fact: DataOnPath) -> Answer:
     "Scripts in descriptions are moved whole",
     reads=DataOnPath,
     section=f"migration qa.0002_029_to_030_first (0.3.0); {_FACTS}",
+    remedy="Save these descriptions elsewhere, and leave one script in each.",
 )
 def scripts_are_moved_whole(fact: DataOnPath) -> Answer:
     """The pattern that finds a script's opening tag runs on to a later >, and drops all between."""
@@ -259,6 +328,7 @@ def scripts_are_moved_whole(fact: DataOnPath) -> Answer:
     "Every reference points at a row",
     reads=DataAhead,
     section=f"databases of 0.2.x on SQLite have no foreign keys; {_FACTS}",
+    remedy="Bring back the row that is missing, or delete what points at it.",
 )
 def references_lead_somewhere(data: DataAhead) -> Answer:
     """The migration keeps such rows as they are, but neither version can show them, and no server takes them."""
@@ -281,6 +351,7 @@ def references_lead_somewhere(data: DataAhead) -> Answer:
     "The next numbers that PostgreSQL gives out are free",
     reads=DataOnPath,
     section=f"seen where rows were copied with their ids; {_FACTS}",
+    remedy="Set every counter behind the rows of its table.",
 )
 def numbers_are_free(fact: DataOnPath) -> Answer:
     """Rows that were copied with their numbers leave the counter behind; the first new row then fails."""

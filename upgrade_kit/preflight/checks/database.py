@@ -23,6 +23,7 @@ _VENDORS = {
     "The target can load the database engine in the settings",
     reads=EngineOnPath,
     section="docs/install/win.rst (v0.3.0), Update your local_settings.py file",
+    remedy="Name the target's engine in DATABASES, once its code is checked out; rewrite-settings writes it.",
 )
 def engine_loads(fact: EngineOnPath) -> Answer:
     """An engine that the target's Django does not have stops every command of the site."""
@@ -76,6 +77,7 @@ def _lines(fact: EngineOnPath, replacement: str) -> tuple[str, ...]:
     "The database answers",
     reads=Database,
     section="docs/install/win.rst and linux.rst (v0.3.0), Backing up your database",
+    remedy="See to it that the database answers from this machine: server, name, login and password, firewall.",
 )
 def database_answers(database: Database) -> Answer:
     """Nothing that the upgrade depends on can be known of a database that does not answer."""
@@ -89,6 +91,7 @@ def database_answers(database: Database) -> Answer:
     "The session with the database is read-only",
     reads=Database,
     section="the kit itself: a preflight changes nothing",
+    remedy="Nothing has to be done; a login that may only read makes it certain.",
 )
 def session_is_read_only(database: Database) -> Answer:
     """Where the server does not hold the session to reading, the kit's own restraint is all there is."""

@@ -150,6 +150,8 @@ def environment_has_its_requirements(fact: SiteEnvironment) -> Answer:
     site, release = fact.site, fact.path.source
     if site is None:
         return NotApplicable(_NOT_FOUND)
+    if site == fact.target:
+        return NotApplicable(f"{site.folder} is the environment of the target: see UK125")
     if isinstance(site.python, Unobserved):
         return site.python
     lines = fact.lines_of(release, site.python)

@@ -16,6 +16,7 @@ from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passe
 from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.places import LogPlace
+from upgrade_kit.model.typed_word import giving_the_right_to_write
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.facts import BIN_FILE_SINCE, Facts, both, then
@@ -69,6 +70,7 @@ class MigrationRecord:
     "There is room for what the upgrade writes",
     reads=RoomOnPath,
     section="migration attachments.0002 (v0.3.0) copies every upload; docs/facts.md, Uploads",
+    remedy="Free as much room as is named, or move the folder to a larger disk.",
 )
 def disk_has_room(fact: RoomOnPath) -> Answer:
     """A full disk stops the migration half way, or the copying of an upload."""
@@ -151,6 +153,7 @@ def _mib(size: int) -> str:
     "The migration's log holds its list, and nothing that failed",
     reads=MigrationRecord,
     section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, migrate.log",
+    remedy="Look for the files in a backup of the uploads; where all failed, migrate again with the folder in place.",
 )
 def migration_log_is_there(fact: MigrationRecord) -> Answer:
     """The log alone tells which uploaded files the migration could not move."""
@@ -170,7 +173,7 @@ def _found_in(fact: MigrationRecord, log: MigrateLog) -> Iterator[Finding]:
     if log.failed_attachments:
         files = ", ".join(failed.file for failed in log.failed_attachments)
         yield warning(
-            f"the migration could not move {len(log.failed_attachments)} uploaded files: {files}",
+            f"the migration could not move {counted(log.failed_attachments, 'uploaded file')}: {files}",
             where=log.failed_attachments[0].where,
             hint="Look for them in the uploads folder (media/uploads) of the old checkout or its backup. "
             "If all are missing, the migration ran from a checkout without its media folder: restore the "
@@ -179,7 +182,7 @@ def _found_in(fact: MigrationRecord, log: MigrateLog) -> Iterator[Finding]:
     if log.python3_notices:
         tests = ", ".join(f"{notice.name} (id {notice.test_id})" for notice in log.python3_notices)
         yield warning(
-            f"the migration found {len(log.python3_notices)} procedures that Python 3 cannot parse: {tests}",
+            f"the migration found {counted(log.python3_notices, 'procedure')} that Python 3 cannot parse: {tests}",
             where=log.python3_notices[0].where,
             hint="Correct each in the site's admin pages (Tests, Calculation procedure).",
         )
@@ -217,8 +220,7 @@ def logs_can_be_written(place: LogPlace) -> Answer:
             hint=to_type(
                 "Move away what is in the way, and give the user that migrates the folder, in PowerShell as an "
                 "administrator (first line) or bash (second line):",
-                f'icacls "{place.folder}" /grant "$($env:USERNAME):(OI)(CI)M" /T',
-                f"sudo chown -R $(id -un) '{place.folder}'",
+                *giving_the_right_to_write(place.folder),
             ),
         ),
     )

@@ -53,6 +53,7 @@ class InterpretersOnPath:
     "A Python that the target supports is found",
     reads=InterpretersOnPath,
     section="docs/install/win.rst and linux.rst (v0.3.0), Verifying your Python 3 version",
+    remedy="Install a Python that the target runs on, or name one with --python.",
 )
 def target_has_python(fact: InterpretersOnPath) -> Answer:
     """The target runs on certain Pythons only; on others its installation fails half way."""
@@ -68,6 +69,7 @@ def target_has_python(fact: InterpretersOnPath) -> Answer:
     "A Python for every release on the way is found",
     reads=InterpretersOnPath,
     section="docs/install/win.rst and linux.rst (v0.3.0), Upgrading from version 0.2.8",
+    remedy="Install a Python for each release that is named, or name one with --python.",
 )
 def releases_on_the_way_have_python(fact: InterpretersOnPath) -> Answer:
     """Each hop runs the migrations of its own release, with the Python of that release."""

@@ -130,6 +130,7 @@ def _printed(plan: RewritePlan) -> tuple[str, ...]:
     reads=PrintedTests,
     crosses="0.3.0",
     section="migration qa.0014_convert_file_uploads (v0.3.0); docs/facts.md, Locale",
+    remedy="Set a UTF-8 locale in the shell that migrates.",
 )
 def names_can_be_printed(fact: PrintedTests) -> Answer:
     """The migration prints test names; in a locale that cannot show one of them it dies half way."""
@@ -187,6 +188,7 @@ def names_can_be_printed(fact: PrintedTests) -> Answer:
     "No upload test reads bytes from FILE",
     reads=UploadTests,
     section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, FILE and BIN_FILE",
+    remedy="See the changes with upgrade-kit rewrite-calcs, and write them with --apply after the migration.",
 )
 def no_procedure_needs_rewriting(fact: UploadTests) -> Answer:
     """From 0.3.0 on FILE is text; a procedure that reads bytes fails, or misreads, until it uses BIN_FILE."""
@@ -194,7 +196,7 @@ def no_procedure_needs_rewriting(fact: UploadTests) -> Answer:
         return _NOT_REACHED
     items = fact.having(Outcome.REWRITE)
     if not items:
-        return Passed(f"{len(fact.plan.items)} upload tests")
+        return Passed(counted(fact.plan.items, "upload test"))
     if fact.has_bin_file:
         return [
             error(
@@ -227,6 +229,7 @@ def no_procedure_needs_rewriting(fact: UploadTests) -> Answer:
     "No upload test is left for a person to decide",
     reads=UploadTests,
     section="docs/install/win.rst and linux.rst (v0.3.0), Check the migration log; docs/facts.md, FILE and BIN_FILE",
+    remedy="Read what rewrite-calcs says of each, and try the test on a copy of the site.",
 )
 def no_procedure_needs_review(fact: UploadTests) -> Answer:
     """Where the text cannot tell what a procedure reads, the kit writes nothing."""
@@ -252,6 +255,7 @@ def no_procedure_needs_review(fact: UploadTests) -> Answer:
     "The procedure of every upload test can be parsed",
     reads=UploadTests,
     section="migration qa.0021_check_py3_calcs (v0.3.0.1); docs/facts.md, How a procedure is run",
+    remedy="Correct the procedure in the site's admin, or leave it where nobody uses the test.",
 )
 def procedures_can_be_parsed(fact: UploadTests) -> Answer:
     """A procedure that is not Python fails whenever it is run, before and after the upgrade."""
@@ -274,6 +278,7 @@ def procedures_can_be_parsed(fact: UploadTests) -> Answer:
     reads=UsesOfChoices,
     crosses="0.2.9.1",
     section="release_notes.md, 0.2.9 (tag v0.2.9.1); migration qa.0019_multiple_choice_to_string",
+    remedy="Compare with the text of the choice instead of its number, once the site is at 0.2.9.",
 )
 def no_composite_uses_choices(fact: UsesOfChoices) -> Answer:
     """Up to 0.2.8 the value is kept as the number of the choice; from 0.2.9 on it is the choice's text."""
@@ -292,6 +297,7 @@ def no_composite_uses_choices(fact: UsesOfChoices) -> Answer:
     "The procedures of composites, and of other tests that get no file, run at the target",
     reads=UploadTests,
     section="migration qa.0021_check_py3_calcs (v0.3.0.1); docs/facts.md, How a procedure is run",
+    remedy="Read what rewrite-calcs says of each, and change the procedure by hand after the migration.",
 )
 def other_procedures_run(fact: UploadTests) -> Answer:
     """0.3.0 runs every procedure under Python 3, with newer libraries; nothing tells the site what that breaks."""
@@ -303,7 +309,7 @@ def other_procedures_run(fact: UploadTests) -> Answer:
     slugs = ", ".join(dict.fromkeys(other.procedure.slug for other in others))
     return [
         warning(
-            f"{len(others)} of {fact.plan.others_seen} procedures that get no file need a person: {slugs}",
+            f"a person must look at {len(others)} of the {fact.plan.others_seen} procedures that get no file: {slugs}",
             where="qa_test.calculation_procedure",
             hint=to_type(
                 "Read what breaks in each, and what to type instead:",

@@ -59,6 +59,7 @@ class PathFromSchema:
     "The schema is at the end of one version's migrations",
     reads=SiteDatabase,
     section="docs/install/win.rst (v0.3.0), Migrate your database; docs/facts.md, Locale, Orphans and Versions",
+    remedy="Restore the backup from before the migration, or let the migration that stopped run to its end.",
 )
 def schema_is_whole(fact: SiteDatabase) -> Answer:
     """A migration that died half way leaves a schema that neither release can run on."""
@@ -180,8 +181,21 @@ def _foreign(database: Database, schema: Schema) -> Finding:
     return error(
         f"the schema of {database.name} is not one of QATrack+ that the rules know{unknown}.{evidence}",
         where=database.url,
-        hint="Check that this is QATrack+'s database. If it is older than 0.2.8, upgrade it to 0.2.8 "
-        "first, as its release notes say.",
+        hint=_newer_or_changed() if schema.unknown else _another_or_older(),
+    )
+
+
+def _newer_or_changed() -> str:
+    return (
+        "It is of a QATrack+ that these rules do not know yet, or the migrations that are named were added by somebody "
+        "here. Of its own migrations find out what they changed, and try the upgrade on a copy of the database first."
+    )
+
+
+def _another_or_older() -> str:
+    return (
+        "Check that this is QATrack+'s database. If it is older than 0.2.8, upgrade it to 0.2.8 "
+        "first, as its release notes say."
     )
 
 
@@ -190,6 +204,7 @@ def _foreign(database: Database, schema: Schema) -> Finding:
     "No version was skipped, and no data is spoilt",
     reads=SiteDatabase,
     section="migrations qa and units 0002_029_to_030_first (v0.3.0); docs/facts.md, Skipping 0.2.9",
+    remedy="Restore the backup from before the migration, and go by way of 0.2.9.",
 )
 def nothing_was_skipped(fact: SiteDatabase) -> Answer:
     """0.2.8 taken straight to 0.3.0 on SQLite ends with exit status 0 and column names in place of data."""
@@ -232,6 +247,7 @@ def nothing_was_skipped(fact: SiteDatabase) -> Answer:
     "The checked-out code and the schema are of the same version",
     reads=CheckoutAndSchema,
     section="docs/install/win.rst (v0.3.0), Checking out version 0.2.9 and 0.3.0; docs/facts.md, Versions",
+    remedy="Check out the release that the schema belongs to, or name the right database with --database.",
 )
 def code_matches_schema(fact: CheckoutAndSchema) -> Answer:
     """The migrations that run are those of the code on disk, whatever the plan says."""
@@ -277,6 +293,7 @@ def _check_out(source: Release) -> str:
     "There is a path from the site's version to the target",
     reads=PathFromSchema,
     section="docs/install/win.rst and linux.rst (v0.3.0), Upgrading from version 0.2.8 and 0.2.9",
+    remedy="Leave --from out, or name the version that the schema has.",
 )
 def path_is_known(fact: PathFromSchema) -> Answer:
     """Without a path nobody can say which checks apply, so that silence would not mean that all is well."""

@@ -55,6 +55,7 @@ class SettingsOnPath:
     reads=Settings,
     crosses="0.3.0",
     section="qatrack/settings.py (v0.2.9.1 and v0.3.0), last lines; docs/facts.md, Settings",
+    remedy="Move the file into the folder qatrack, where both versions read it.",
 )
 def local_settings_are_read(settings: Settings) -> Answer:
     """A local_settings.py beside manage.py is read by 0.2.x and ignored by 0.3.0."""
@@ -92,6 +93,7 @@ def _beside_manage_py(files: tuple[Path, ...]) -> Path | None:
     reads=Settings,
     crosses="0.3.0",
     section="docs/install/win.rst and linux.rst (v0.3.0), Update your local_settings.py file; docs/facts.md, Settings",
+    remedy="Let upgrade-kit rewrite-settings show what it can write, and write the rest by hand.",
 )
 def settings_are_python_3(settings: Settings) -> Answer:
     """Settings that only Python 2 can parse stop every command of 0.3.0."""
@@ -115,6 +117,7 @@ def settings_are_python_3(settings: Settings) -> Answer:
     "The settings that the upgrade depends on can be known without running them",
     reads=Settings,
     section="the kit itself: it never imports a site's settings",
+    remedy="Look up the value yourself, and give the database with --database.",
 )
 def settings_are_known(settings: Settings) -> Answer:
     """What is computed when the settings are imported cannot be checked; a person has to look."""

@@ -116,6 +116,7 @@ def _in_the_way(vendor: str, version: Version, names: tuple[str, ...]) -> Iterat
     "No table has columns that the version does not know",
     reads=DriftOnPath,
     section="Django 1.11.15 and South 1.0.1, changing a table on SQLite; docs/facts.md, Data",
+    remedy="Copy what the columns hold to a table of your own before the upgrade.",
 )
 def no_columns_of_the_sites_own(fact: DriftOnPath) -> Iterator[Finding]:
     """On SQLite a migration makes a table again with the columns that it knows; on a server a new row may fail."""
@@ -138,6 +139,7 @@ def no_columns_of_the_sites_own(fact: DriftOnPath) -> Iterator[Finding]:
     "No table is left over from an earlier attempt",
     reads=DataOnPath,
     section="Django 1.11.15 and South 1.0.1, changing a table on SQLite; docs/facts.md, Data",
+    remedy="Drop what an earlier attempt left behind, after a backup.",
 )
 def nothing_is_left_over(fact: DataOnPath) -> Answer:
     """SQLite changes a table by making it again under another name; an attempt that died leaves that one."""
@@ -149,6 +151,7 @@ def nothing_is_left_over(fact: DataOnPath) -> Answer:
     "MySQL keeps every table in InnoDB",
     reads=DataOnPath,
     section="MySQL, error 1005 (errno 150); docs/facts.md, Data",
+    remedy="Convert the tables to InnoDB after a backup.",
 )
 def tables_are_of_one_engine(fact: DataOnPath) -> Answer:
     """Tables made before MySQL 5.5 are of MyISAM, to which no new table can refer; nor does it roll back."""
@@ -160,6 +163,7 @@ def tables_are_of_one_engine(fact: DataOnPath) -> Answer:
     "South has applied what 0.2.9.1 knows of other apps",
     reads=DataOnPath,
     section="South 1.0.1, check_migration_histories; django-tastypie 0.9.16; docs/facts.md, Data",
+    remedy="Bring South's history in line with the migrations of the installed applications.",
 )
 def other_histories_fit(fact: DataOnPath) -> Answer:
     """South stops at a migration that is recorded and not on disk, and makes again what is not recorded."""
@@ -171,6 +175,7 @@ def other_histories_fit(fact: DataOnPath) -> Answer:
     "The constraints that the migrations drop are there once",
     reads=DataOnPath,
     section="migrations units.0004 (0.2.9.1), units.0007 (0.3.0); docs/facts.md, Data",
+    remedy="Make it again in the server's own client; where there are two, drop the one that is not South's.",
 )
 def constraints_are_there_once(fact: DataOnPath) -> Answer:
     """A server's constraint is dropped by its name, which the migration looks up by the columns."""

@@ -1,4 +1,4 @@
-"""Is the upgraded site what it should be? Asked by ``upgrade-kit verify``, not before an upgrade."""
+"""Is the upgraded site what it should be? Asked by upgrade-kit verify, not before an upgrade."""
 
 from __future__ import annotations
 

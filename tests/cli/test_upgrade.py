@@ -1,0 +1,128 @@
+"""What ``upgrade-kit upgrade`` refuses or asks for before anything begins; the rest is in tests/end_to_end."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from tests.upgrading.site import git, plan_of, step
+from upgrade_kit.cli import upgrade
+from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.streams import Streams
+from upgrade_kit.deployment.sample import build_sample_site
+from upgrade_kit.errors import UpgradeError, UsageError
+from upgrade_kit.model.plan import Actor, Plan, Run, StepKind
+from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.upgrading.journal import Happening, UpgradeJournal, begin_journal
+
+SERVER = "postgresql://qa@127.0.0.1:1/qatrack"
+
+
+class Person(Streams):
+    """Somebody at a terminal, who types one thing to whatever is asked."""
+
+    def __init__(self, typed: str = "", **environment: str) -> None:
+        super().__init__(StringIO(), StringIO(), environment)
+        self.typed = typed
+        self.asked: list[str] = []
+
+    def can_ask(self) -> bool:
+        return True
+
+    def ask_password(self, question: str = "") -> str:
+        self.asked.append(question)
+        return self.typed
+
+
+def call(site: Path, *words: str, streams: Streams | None = None) -> Exit:
+    parser = ArgumentParser()
+    upgrade.add_arguments(parser)
+    work = site.parent / "work"
+    return upgrade.run(
+        parser.parse_args([str(site), "--to-dir", str(work), *words]),
+        streams or Streams(StringIO(), StringIO(), {}, StringIO()),
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    build_sample_site(folder, VersionGraph.load().resolve("0.2.9.1"))
+    git(folder, "init", "--quiet")
+    (tmp_path / "work" / "logs").mkdir(parents=True)
+    return folder
+
+
+def begun(plan: Plan, *happened: Happening) -> UpgradeJournal:
+    journal = begin_journal(plan, {"head": "1234"})
+    for what in happened:
+        journal.add(what, "a")
+    return journal
+
+
+def on_a_server(site: Path, *, told: bool = True) -> Plan:
+    shown = Run(words=("upgrade-kit", "preflight", *(("--database", SERVER) if told else ())))
+    only = step("a", shown, kind=StepKind.LOOK, actor=Actor.PERSON)
+    return replace(plan_of(site, only), database=SERVER, needs_password=True)
+
+
+def test_another_target_than_the_one_that_has_begun_is_refused(site: Path) -> None:
+    begun(plan_of(site, step("a")), Happening.PROVED)
+    with pytest.raises(UsageError, match=r"an upgrade to 0\.3\.0 has begun"):
+        call(site, "--yes", "--to", "0.2.9.1")
+
+
+@pytest.mark.parametrize("end", [Happening.FINISHED, Happening.ROLLED_BACK])
+def test_one_that_is_over_stands_in_the_way_of_none(site: Path, end: Happening) -> None:
+    begun(plan_of(site, step("a")), end)
+    with pytest.raises(UpgradeError, match=r"the site is at 0\.2\.9\.1 already"):
+        call(site, "--yes", "--to", "0.2.9.1")
+
+
+@pytest.mark.parametrize("option", ["--until", "--from-step"])
+def test_a_slip_in_a_steps_name_is_told_before_anybody_is_asked(site: Path, option: str) -> None:
+    begun(on_a_server(site))
+    person = Person()
+    with pytest.raises(UsageError, match="the plan has no such step"):
+        call(site, option, "x", streams=person)
+    assert person.asked == []
+
+
+class TestPassword:
+    def test_one_that_is_needed_is_asked_for_before_anything_begins(self, site: Path) -> None:
+        begun(on_a_server(site))
+        person = Person("s3cret")
+        assert call(site, "--dry-run", streams=person) is Exit.DONE
+        assert person.asked == [f"Password of {SERVER}: "]
+        assert isinstance(person.out, StringIO)
+        assert "s3cret" not in person.out.getvalue()
+
+    def test_where_nobody_can_be_asked_the_variable_is_named(self, site: Path) -> None:
+        journal = begun(on_a_server(site))
+        before = journal.path.read_bytes()
+        with pytest.raises(UsageError) as raised:
+            call(site, "--yes")
+        assert "UPGRADE_KIT_PASSWORD" in raised.value.hint
+        assert journal.path.read_bytes() == before
+
+    def test_one_from_the_environment_is_not_asked_for(self, site: Path) -> None:
+        begun(on_a_server(site))
+        person = Person(UPGRADE_KIT_PASSWORD="s3cret")
+        assert call(site, "--dry-run", streams=person) is Exit.DONE
+        assert person.asked == []
+
+    def test_a_database_that_needs_none_is_asked_for_none(self, site: Path) -> None:
+        begun(plan_of(site, step("a", kind=StepKind.LOOK, actor=Actor.PERSON)))
+        person = Person()
+        assert call(site, "--dry-run", streams=person) is Exit.DONE
+        assert person.asked == []
+
+
+def test_another_database_than_the_one_that_has_begun_is_refused(site: Path) -> None:
+    begun(on_a_server(site))
+    with pytest.raises(UsageError, match="the upgrade that has begun is of postgresql"):
+        call(site, "--yes", "--database", "postgresql://qa:s3cret@127.0.0.1:1/other")
