@@ -79,6 +79,7 @@ def test_the_document_has_the_contract_s_keys_and_values() -> None:
         "after_sha256": hashlib.sha256(b"x=open(BIN_FILE)\n").hexdigest(),
         "diff": "--- a/epid_pil\n+++ b/epid_pil\n@@ -1 +1 @@\n-x=open(FILE)\n+x=open(BIN_FILE)\n",
         "selected": True,
+        "approved": None,
     }
 
 
