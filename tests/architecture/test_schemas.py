@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from jsonschema import Draft202012Validator
 
 from upgrade_kit.cli.config import configuration_schema
 from upgrade_kit.cli.main import main
+from upgrade_kit.deployment.approvals import read_approvals
 from upgrade_kit.deployment.sample import build_sample_database, build_sample_site
+from upgrade_kit.errors import UpgradeKitError
+from upgrade_kit.model.approvals import Decision
 from upgrade_kit.planning.graph import VersionGraph
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +124,20 @@ def test_the_journal_is_described(here: Path) -> None:
     assert mistakes("journal", json.loads(journal.read_bytes())) == []
 
 
+@pytest.mark.parametrize("word", [*Decision, "perhaps"])
+def test_a_decision_is_described_where_the_kit_reads_it(word: str, tmp_path: Path) -> None:
+    decision = {"test_id": 4, "slug": "epid", "decision": word, "reviewer": "", "date": "", "note": ""}
+    decided = {**decision, "before_sha256": "0" * 64, "after_sha256": "f" * 64}
+    site = {"folder": None, "version": "0.3.0", "database": "sqlite:///x.db"}
+    head = {"schema": 1, "kind": "upgrade-kit approvals", "site": site, "made_at": "2026-03-01T08:30:00Z"}
+    document = {**head, "reviewer": "A. Physicist", "decisions": [decided]}
+    (tmp_path / "approvals.json").write_text(json.dumps(document), encoding="utf-8")
+
+    with nullcontext() if word in set(Decision) else pytest.raises(UpgradeKitError):
+        read_approvals(tmp_path / "approvals.json")
+    assert (mistakes("approvals", document) == []) is (word in set(Decision))
+
+
 @pytest.mark.parametrize("path", RULES, ids=[f"{path.parent.name}/{path.name}" for path in RULES])
 def test_what_a_rules_file_holds_is_described(path: Path) -> None:
     assert mistakes(f"rules-{path.parent.name}", plain(tomllib.loads(path.read_text(encoding="utf-8")))) == []
@@ -151,6 +169,7 @@ def test_there_is_one_for_each_kind_of_rules_file_and_each_command() -> None:
     names = {path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.json")}
 
     assert names == {name for name, _ in COMMANDS} | {f"rules-{path.parent.name}" for path in RULES} | {
+        "approvals",
         "journal",
         "upgrade-kit.toml",
     }
