@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from upgrade_kit.backup.create import create_backup
     from upgrade_kit.backup.restore import restore_backup
     from upgrade_kit.backup.verify import verify_backup
+    from upgrade_kit.deployment.approvals import read_approvals
     from upgrade_kit.deployment.migrate_log import read_migrate_log
     from upgrade_kit.deployment.plan_facts import plan_upgrade
     from upgrade_kit.deployment.store import apply_rewrites, undo_rewrites
     from upgrade_kit.deployment.survey import survey
     from upgrade_kit.errors import UpgradeKitError
+    from upgrade_kit.model.finding import CouldNotRun, Found, NotApplicable, Passed, Severity, Verdict
+    from upgrade_kit.model.rewrite import Outcome
+    from upgrade_kit.model.unobserved import Unobserved
     from upgrade_kit.planning.graph import VersionGraph
     from upgrade_kit.preflight.runner import run_preflight
     from upgrade_kit.rewriting.explain import explain_procedure
@@ -28,7 +32,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CouldNotRun",
+    "Found",
+    "NotApplicable",
+    "Outcome",
+    "Passed",
+    "Severity",
+    "Unobserved",
     "UpgradeKitError",
+    "Verdict",
     "VersionGraph",
     "__version__",
     "apply_rewrites",
@@ -36,6 +48,7 @@ __all__ = [
     "explain_procedure",
     "plan_rewrites",
     "plan_upgrade",
+    "read_approvals",
     "read_migrate_log",
     "restore_backup",
     "rewrite_procedure",
@@ -47,13 +60,22 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CouldNotRun": "upgrade_kit.model.finding",
+    "Found": "upgrade_kit.model.finding",
+    "NotApplicable": "upgrade_kit.model.finding",
+    "Outcome": "upgrade_kit.model.rewrite",
+    "Passed": "upgrade_kit.model.finding",
+    "Severity": "upgrade_kit.model.finding",
+    "Unobserved": "upgrade_kit.model.unobserved",
     "UpgradeKitError": "upgrade_kit.errors",
+    "Verdict": "upgrade_kit.model.finding",
     "VersionGraph": "upgrade_kit.planning.graph",
     "apply_rewrites": "upgrade_kit.deployment.store",
     "create_backup": "upgrade_kit.backup.create",
     "explain_procedure": "upgrade_kit.rewriting.explain",
     "plan_rewrites": "upgrade_kit.rewriting.plan",
     "plan_upgrade": "upgrade_kit.deployment.plan_facts",
+    "read_approvals": "upgrade_kit.deployment.approvals",
     "read_migrate_log": "upgrade_kit.deployment.migrate_log",
     "restore_backup": "upgrade_kit.backup.restore",
     "rewrite_procedure": "upgrade_kit.rewriting.rewrite",

@@ -11,6 +11,7 @@
     ├── BackupError           a backup could not be made, verified or restored
     │   └── ProgramError      a client program of the database is missing, too old, or silent
     ├── JournalError          a journal is damaged or belongs elsewhere
+    ├── ApprovalsError        a file of approvals is none, or is damaged; names the place in it
     ├── UpgradeError          an upgrade cannot begin or go on
     │   └── StepFailedError      a step stopped or is not proved; says what leads on and what leads back
     └── ApplyError            an apply or undo was refused or stopped; says what was written, if anything
@@ -93,6 +94,10 @@ class ProgramError(BackupError):
 
 class JournalError(UpgradeKitError):
     """A journal is damaged, or belongs to another database."""
+
+
+class ApprovalsError(UpgradeKitError):
+    """A file of approvals is none, or is damaged."""
 
 
 class UpgradeError(UpgradeKitError):

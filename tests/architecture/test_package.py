@@ -83,6 +83,7 @@ def test_the_version_stands_in_one_place_more_only() -> None:
 
     assert f'version = "{upgrade_kit.__version__}"' in pyproject
     assert f"## {upgrade_kit.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {upgrade_kit.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_every_link_of_the_documents_leads_to_a_file() -> None:
@@ -135,6 +136,7 @@ def test_the_transcripts_in_the_readme_are_real(
 ) -> None:
     build_sample_site(tmp_path / "qatrackplus", VersionGraph.load().resolve("0.3.0"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")  # as on a terminal; off one, tables are not folded
 
     result = subprocess.run(
         [sys.executable, "-m", "upgrade_kit", *command.split()], capture_output=True, text=True, check=False

@@ -304,7 +304,7 @@ def test_explain_goes_into_a_file(upgraded: Path, tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("slug", "said"),
     [
-        pytest.param("epid", "no test has this macro name. Perhaps: epid_mean.", id="misspelt"),
+        pytest.param("epid", "no test has this macro name. Did you mean epid_mean?", id="misspelt"),
         pytest.param("temperature", "this test has no calculation procedure", id="without a procedure"),
     ],
 )
@@ -359,3 +359,129 @@ def test_what_only_python_2_can_run_is_left_alone_when_asked(
 
     main(["rewrite-calcs", "site", "--no-python2"])
     assert "upgrade-kit rewrite-calcs site --no-python2 --apply" in capsys.readouterr().out
+
+
+def approve(folder: Path, *slugs: str, database: str | None = None, **changed: str) -> Path:
+    """A file that approves these tests as a dry run shows them, as the page of ``report`` exports it."""
+    command = [sys.executable, "-m", "upgrade_kit", "rewrite-calcs", "site", "--format", "json"]
+    shown = json.loads(subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout)
+    keys = ("test_id", "slug", "before_sha256", "after_sha256")
+    decided = {"decision": "approved", "reviewer": "A. Physicist", "date": "2026-03-01", "note": "", **changed}
+    document = {
+        "schema": 1,
+        "kind": "upgrade-kit approvals",
+        "site": {"folder": "site", "version": "0.3.0", "database": database},
+        "made_at": "2026-03-01T08:30:00Z",
+        "reviewer": "",
+        "decisions": [
+            {**{key: test[key] for key in keys}, **decided} for test in shown["procedures"] if test["slug"] in slugs
+        ],
+    }
+    file = folder / "approved.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    return file
+
+
+class TestApproved:
+    def test_the_dry_run_shows_what_would_be_written_and_how(
+        self, upgraded: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = dump(upgraded)
+        approve(upgraded.parent, "epid_mean")
+
+        assert main(["rewrite-calcs", "site", "--approved", "approved.json"]) == 1
+
+        out = capsys.readouterr().out
+        assert "+ds = dicom.read_file(BIN_FILE)" in out
+        assert "(not approved)" in out
+        assert "Not approved, so left as they are: mlc_snapshots, film_size, old_print." in " ".join(out.split())
+        assert "upgrade-kit rewrite-calcs site --approved approved.json --apply" in out
+        assert dump(upgraded) == before
+
+    def test_apply_writes_what_is_approved_and_nothing_else(
+        self, upgraded: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        before = procedures(upgraded)
+        approve(upgraded.parent, "epid_mean", "film_size", "in_profile")
+
+        command = ["rewrite-calcs", "site", "--approved", "approved.json", "--format", "json", "--no-backup"]
+        assert main([*command, "--exclude", "film_size", "--apply"]) == 0
+
+        document = answer(capsys)
+        after = procedures(upgraded)
+        assert [slug for slug in after if after[slug] != before[slug]] == ["epid_mean"]
+        assert {test["slug"] for test in document["procedures"] if test["approved"]} == {
+            "epid_mean",
+            "film_size",
+            "in_profile",
+        }
+        assert [test["slug"] for test in document["procedures"] if test["selected"]] == ["epid_mean"]
+
+    @pytest.mark.usefixtures("upgraded")
+    def test_without_approvals_the_json_says_that_nobody_was_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
+        main(["rewrite-calcs", "site", "--format", "json"])
+
+        assert {test["approved"] for test in answer(capsys)["procedures"]} == {None}
+
+    def test_a_text_that_changed_after_it_was_approved_refuses_all(
+        self, upgraded: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        approve(upgraded.parent, "epid_mean", "film_size")
+        with closing(sqlite3.connect(upgraded / "db" / "default.db")) as connection, connection:
+            connection.execute(
+                "UPDATE qa_test SET calculation_procedure = calculation_procedure || ' ' WHERE slug = 'film_size'"
+            )
+        before = dump(upgraded)
+
+        assert main(["rewrite-calcs", "site", "--approved", "approved.json", "--apply", "--no-backup"]) == 3
+
+        assert "film_size (test 6: its text was changed since); nothing was written" in capsys.readouterr().err
+        assert dump(upgraded) == before
+        assert not list(upgraded.parent.glob("*journal*"))
+
+    def test_approvals_of_another_database_are_told_and_those_of_this_one_are_not(
+        self, upgraded: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def notes(database: str | None) -> list[str]:
+            approve(upgraded.parent, *procedures(upgraded), database=database)
+            main(["rewrite-calcs", "site", "--approved", "approved.json", "--format", "json"])
+            return list(answer(capsys)["notes"])
+
+        main(["rewrite-calcs", "site", "--format", "json"])
+        here = answer(capsys)["site"]["database"]
+
+        assert notes(here) == notes(None) == []
+        assert notes("sqlite:///copy.db") == [
+            f"The approvals were given on a page of sqlite:///copy.db; this is {here}."
+        ]
+
+    def test_what_is_rejected_is_not_written(self, upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        before = dump(upgraded)
+        approve(upgraded.parent, "epid_mean", decision="rejected")
+
+        assert main(["rewrite-calcs", "site", "--approved", "approved.json", "--apply", "--no-backup"]) == 0
+
+        assert "Nothing to write: nothing of it is approved." in " ".join(capsys.readouterr().out.split())
+        assert dump(upgraded) == before
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            pytest.param(["--undo", "journal.json"], id="undo"),
+            pytest.param(["--explain", "epid_mean"], id="explain"),
+        ],
+    )
+    @pytest.mark.usefixtures("upgraded")
+    def test_it_goes_with_the_plan_alone(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["rewrite-calcs", "site", "--approved", "approved.json", *words]) == 2
+
+        assert "--approved goes with neither" in capsys.readouterr().err
+
+    def test_a_file_that_is_no_approvals_is_told_before_the_site_is_looked_at(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "approved.json").write_text("{}")
+
+        assert main(["rewrite-calcs", "nosuch", "--approved", str(tmp_path / "approved.json")]) == 3
+
+        assert "no file of approvals" in capsys.readouterr().err

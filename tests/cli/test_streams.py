@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from upgrade_kit.cli.streams import refuse_to_replace
+from upgrade_kit.cli.main import main
+from upgrade_kit.cli.streams import Streams, refuse_to_replace
 from upgrade_kit.errors import UsageError
 
 SARIF = """{
@@ -57,3 +59,22 @@ def test_nor_what_bears_the_name_of_a_manifest_or_journal(name: str, tmp_path: P
     (tmp_path / name).write_text('{"schema": 1, "command": "preflight"}', encoding="utf-8")
     with pytest.raises(UsageError):
         refuse_to_replace(str(tmp_path / name))
+
+
+def test_a_password_is_asked_of_nobody_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preflight", "--ask-password", "--no-memory"]) == 2
+    assert "UPGRADE_KIT_PASSWORD" in capsys.readouterr().err
+
+
+def test_the_password_that_is_typed_counts_before_the_one_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "typed")
+    streams = Streams(environment={"UPGRADE_KIT_PASSWORD": "kept"}, source=Terminal())
+    assert streams.password() == "kept"
+
+    streams.ask_password()
+
+    assert streams.password() == "typed"

@@ -33,7 +33,7 @@ class Person(Streams):
     def can_ask(self) -> bool:
         return True
 
-    def ask_password(self, question: str) -> str:
+    def ask_password(self, question: str = "") -> str:
         self.asked.append(question)
         return self.typed
 

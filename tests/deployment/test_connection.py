@@ -338,7 +338,7 @@ def test_a_port_that_answers_nobody_is_told_without_the_password(vendor: str, cl
     [
         ("postgresql", ("psycopg", "psycopg2"), "postgresql"),
         ("mysql", ("MySQLdb",), "mysql"),
-        ("mssql", ("pyodbc",), "mssql"),
+        ("mssql", ("pyodbc",), "sqlserver"),
     ],
 )
 def test_a_missing_driver_names_the_extra(vendor: str, hidden: tuple[str, ...], extra: str) -> None:

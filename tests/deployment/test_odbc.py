@@ -31,7 +31,7 @@ def test_without_pyodbc_and_odbcinst_nothing_is_known(monkeypatch: pytest.Monkey
     without_pyodbc(monkeypatch)
     found = find_odbc_drivers({"PATH": str(tmp_path)})
     assert isinstance(found, Unobserved)
-    assert 'pip install "upgrade-kit[mssql]"' in found.reason
+    assert 'pip install "upgrade-kit[sqlserver]"' in found.reason
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for the program")

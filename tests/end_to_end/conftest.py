@@ -258,7 +258,7 @@ def mariadb() -> Iterator[Server]:
         encoding="utf-8",
     )
     first.chmod(0o644)
-    common = ["--no-defaults", f"--datadir={data}"]
+    common = ["--no-defaults", f"--datadir={data}", f"--tmpdir={folder}"]
     subprocess.run(
         [install, *common, "--skip-test-db", *account],
         check=True,

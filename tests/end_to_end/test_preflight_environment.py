@@ -3,6 +3,8 @@
 A folder's name holds the check, its answer, and what the case is. It is laid over ``environment/common``, which is a
 whole site: ``repository/TAG`` is what the site's repository holds at a tag, ``bin`` what is on PATH. A file named after
 a Python says what that interpreter answers: version, bits, and what it lacks. ``absent.txt`` names what is taken away.
+In ``said.toml`` is the version that the way starts from, the Python that ``--python`` names, the free room that every
+disk answers, and words that the findings have in them.
 """
 
 from __future__ import annotations
@@ -12,25 +14,24 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.end_to_end import cases
+from tests.end_to_end.cases import FOLDER, answer_free_room, of_family, parts, told
 from upgrade_kit.deployment.sample import build_sample_database
 from upgrade_kit.deployment.survey import survey
 from upgrade_kit.model.deployment import Deployment
-from upgrade_kit.model.finding import CheckResult, CouldNotRun, Found, NotApplicable, Passed
+from upgrade_kit.model.finding import CouldNotRun, Found, NotApplicable, Passed, Result
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.runner import run_preflight
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "preflight"
-COMMON = FIXTURES / "environment" / "common"
-CASES = sorted(case for family in ("environment", "interpreter") for case in (FIXTURES / family).glob("UK*"))
-ONLY_INFO = {"UK106"}  # it is said to everybody
-WITH_MORE = {"UK102", "UK107", "UK129"}  # tested where what trips them can be made
-NOTES = ("absent.txt", "empty.txt", "as-common.txt")
-IDS = (*(f"UK10{number}" for number in range(3, 9)), *(f"UK{number}" for number in range(121, 130)))
+COMMON = FOLDER / "environment" / "common"
+CASES = [*of_family("environment"), *of_family("interpreter")]
+NOTES = ("absent.txt", "empty.txt", "as-common.txt", "said.toml")
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the interpreters are shell scripts")
 
@@ -120,30 +121,25 @@ def _hexadecimal(path: Path) -> str:
     return str(path).encode().hex()
 
 
-def answer(deployment: Deployment, id_: str, target: str = "0.3.0") -> CheckResult:
-    path = VersionGraph.load().path("0.2.9.1", target)
-    return next(result for result in run_preflight(deployment, path, only=[id_]).results if result.id == id_)
+def answer(deployment: Deployment, id_: str, version: str = "0.2.9.1") -> Result:
+    return cases.answer(deployment, id_, VersionGraph.load().path(version, "0.3.0"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_case_gets_its_answer(case: Path, tmp_path: Path, database: Path) -> None:
-    id_, expected, _ = case.name.split("-", 2)
+def test_each_case_gets_its_answer(case: Path, tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_, expected, _ = parts(case)
+    said = tomllib.loads((case / "said.toml").read_text(encoding="utf-8")) if (case / "said.toml").exists() else {}
+    site = Site(tmp_path, case)
+    if "free_mib" in said:
+        answer_free_room(monkeypatch, said["free_mib"] << 20)
 
-    result = answer(Site(tmp_path, case).observed(database), id_).result
+    python = tmp_path / said["python"] if "python" in said else None
+    result = answer(site.observed(database, python=python), id_, said.get("version", "0.2.9.1"))
 
     assert "secret" not in str(result)
-    if expected == "passed":
-        assert isinstance(result, Passed | NotApplicable)
-        return
-    assert isinstance(result, Found)
-    assert {finding.severity.value for finding in result.findings} == {expected}
-    assert all(finding.hint for finding in result.findings)
-
-
-def test_every_check_has_a_case_that_trips_it_and_one_that_does_not() -> None:
-    answers = {(case.name.split("-")[0], case.name.split("-")[1] == "passed") for case in CASES}
-    wanted = {(id_, passes) for id_ in IDS if id_ not in WITH_MORE | ONLY_INFO for passes in (True, False)}
-    assert wanted <= answers
+    findings = told(result, expected)
+    for words in said.get("says", ()):
+        assert words in " ".join(f"{finding.message} {finding.hint}" for finding in findings)
 
 
 def test_a_healthy_site_hears_nothing_but_that_its_python_is_old(tmp_path: Path, database: Path) -> None:
@@ -155,8 +151,8 @@ def test_a_healthy_site_hears_nothing_but_that_its_python_is_old(tmp_path: Path,
 
 @pytest.mark.parametrize("id_", ["UK122", "UK126", "UK127"])
 def test_without_the_tag_it_says_what_to_type(id_: str, tmp_path: Path, database: Path) -> None:
-    case = FIXTURES / "environment" / "unreadable-no-tag"
-    result = answer(Site(tmp_path, case).observed(database), id_).result
+    case = FOLDER / "environment" / "unreadable-no-tag"
+    result = answer(Site(tmp_path, case).observed(database), id_)
     assert isinstance(result, CouldNotRun)
     assert result.reason.endswith("type: git fetch --tags origin")
 
@@ -165,20 +161,20 @@ def test_without_the_tag_it_says_what_to_type(id_: str, tmp_path: Path, database
 def test_without_git_nothing_passes(id_: str, tmp_path: Path, database: Path) -> None:
     site = Site(tmp_path)
     (tmp_path / "bin" / "git").unlink()
-    result = answer(site.observed(database), id_).result
+    result = answer(site.observed(database), id_)
     assert result == CouldNotRun("git is not installed here")
 
 
 def test_a_folder_that_is_no_repository_is_not_asked(tmp_path: Path, database: Path) -> None:
     site = Site(tmp_path)
     shutil.rmtree(site.root / ".git")
-    assert isinstance(answer(site.observed(database), "UK126").result, NotApplicable)
-    assert isinstance(answer(site.observed(database), "UK103").result, Passed)
+    assert isinstance(answer(site.observed(database), "UK126"), NotApplicable)
+    assert isinstance(answer(site.observed(database), "UK103"), Passed)
 
 
 def test_an_environment_of_an_unknown_python_is_no_pass(tmp_path: Path, database: Path) -> None:
-    case = FIXTURES / "interpreter" / "unreadable-python-unknown"
-    result = answer(Site(tmp_path, case).observed(database), "UK103").result
+    case = FOLDER / "interpreter" / "unreadable-python-unknown"
+    result = answer(Site(tmp_path, case).observed(database), "UK103")
     assert isinstance(result, CouldNotRun)
     assert "which Python" in result.reason
 
@@ -187,34 +183,9 @@ def test_a_loop_of_links_in_an_environment_is_told(tmp_path: Path, database: Pat
     site = Site(tmp_path)
     packages = tmp_path / "venvs" / "qatrack" / "lib" / "python2.7" / "site-packages"
     (packages / "loop-1.0.dist-info").symlink_to(packages / "loop-1.0.dist-info")
-    result = answer(site.observed(database), "UK123").result
+    result = answer(site.observed(database), "UK123")
     assert isinstance(result, Found)
     assert "loop-1.0.dist-info" in result.findings[0].message
-
-
-def test_the_python_that_is_named_is_judged(tmp_path: Path, database: Path) -> None:
-    site = Site(tmp_path)
-    named = tmp_path / "named" / "bin" / "python3"
-    named.parent.mkdir(parents=True)
-    said = f"interpreter 3.7.16 64 {_hexadecimal(named)} {_hexadecimal(named.parent)} 0 -"
-    named.write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
-    named.chmod(0o755)
-    result = answer(site.observed(database, python=named), "UK107").result
-    assert isinstance(result, Found)
-    assert "Python 3.7 does not parse" in result.findings[0].message
-    suiting = answer(site.observed(database, python=tmp_path / "bin" / "python3.6"), "UK107").result
-    assert isinstance(suiting, Passed)
-
-
-def test_a_disk_without_room_is_an_error(tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = Site(tmp_path)
-    assert isinstance(answer(site.observed(database), "UK129").result, Passed)
-    real = shutil.disk_usage(tmp_path)
-    full = type(real)(total=real.total, used=real.total, free=100 * 1024 * 1024)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: full)
-    result = answer(site.observed(database), "UK129").result
-    assert isinstance(result, Found)
-    assert "100 MiB free" in result.findings[0].message
 
 
 def test_an_interpreter_that_hangs_does_not_keep_the_others(
@@ -225,7 +196,7 @@ def test_an_interpreter_that_hangs_does_not_keep_the_others(
     hanging = tmp_path / "bin" / "python3.5"
     hanging.write_text("#!/bin/sh\nwhile :; do :; done\n", encoding="utf-8")
     hanging.chmod(0o755)
-    assert isinstance(answer(site.observed(database), "UK101").result, Passed)
+    assert isinstance(answer(site.observed(database), "UK101"), Passed)
 
 
 @pytest.mark.interpreters
@@ -238,12 +209,12 @@ def test_a_real_environment_of_python_36_is_known_and_its_old_pip_is_told(tmp_pa
 
     seen = site.observed(database, python=program)
 
-    assert isinstance(answer(seen, "UK107").result, Passed)
-    assert answer(seen, "UK124").result == Passed(f"{tmp_path}/venvs/qatrack3: an environment of Python 3.6.15")
-    empty = answer(seen, "UK125").result
+    assert isinstance(answer(seen, "UK107"), Passed)
+    assert answer(seen, "UK124") == Passed(f"{tmp_path}/venvs/qatrack3: an environment of Python 3.6.15")
+    empty = answer(seen, "UK125")
     assert isinstance(empty, Found)
     assert "is empty as yet" in empty.findings[0].message
-    old = answer(seen, "UK128").result
+    old = answer(seen, "UK128")
     assert isinstance(old, Found)
     assert "pip" in old.findings[0].message
     assert '"pip==21.3.1"' in old.findings[0].hint
@@ -257,7 +228,7 @@ def test_of_the_real_repository_the_line_that_pip_refuses_is_told(tmp_path: Path
     site = Site(tmp_path)
     shutil.rmtree(site.root)
     subprocess.run([site.git, "clone", "-q", "--branch", "v0.2.9.1", lines, site.root], check=True)
-    refused = answer(site.observed(database), "UK126").result
+    refused = answer(site.observed(database), "UK126")
     assert isinstance(refused, Found)
     assert [finding.where for finding in refused.findings] == ["requirements/base.txt:2 (v0.3.0)"]
-    assert isinstance(answer(site.observed(database), "UK127").result, Passed)
+    assert isinstance(answer(site.observed(database), "UK127"), Passed)

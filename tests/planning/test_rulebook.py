@@ -555,6 +555,13 @@ def test_without_any_distribution_metadata_the_built_in_rules_are_there(
     assert rule_folders() == (builtin(),)
 
 
+def test_a_place_on_the_path_that_may_not_be_looked_at_has_no_rules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path / ("x" * 300))])  # as what only root may enter, it raises OSError
+    assert rule_folders() == (builtin(),)
+
+
 def test_the_built_in_versions_are_the_three_that_are_known(rules: Rulebook) -> None:
     assert [str(release.version) for release in rules.releases] == ["0.2.8", "0.2.9.1", "0.3.0"]
     assert [(str(hop.source), str(hop.target)) for hop in rules.hops] == [

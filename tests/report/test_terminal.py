@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TextIO
 
 import pytest
@@ -9,7 +10,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.table import Table
 
-from upgrade_kit.report.terminal import known_encoding, literal, looking, make_console, progress, table_box, visible
+from upgrade_kit.report.terminal import (
+    known_encoding,
+    literal,
+    looking,
+    make_console,
+    print_table,
+    progress,
+    rate,
+    table_box,
+    visible,
+)
 
 
 class Screen(io.StringIO):
@@ -96,12 +107,60 @@ class TestColour:
 
 
 class TestWidth:
-    def test_a_pipe_has_80_columns_whatever_the_environment_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("COLUMNS", "33")
+    def test_a_pipe_has_80_columns(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("COLUMNS", raising=False)
         assert make_console(io.StringIO()).width == 80
+
+    @pytest.mark.parametrize(("columns", "width"), [("120", 120), ("0", 80), ("wide", 80), ("-5", 80), ("", 80)])
+    def test_a_pipe_is_as_wide_as_the_environment_says(
+        self, columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", columns)
+        assert make_console(io.StringIO()).width == width
 
     def test_a_width_can_be_given(self) -> None:
         assert make_console(io.StringIO(), width=120).width == 120
+
+
+class TestTables:
+    @pytest.fixture
+    def table(self) -> Table:
+        table = Table("id", "what", box=None)
+        table.add_row("UK301", "word " * 40 + "end")
+        table.add_row("UK302", "short")
+        return table
+
+    def test_in_a_pipe_a_row_is_one_line_without_blanks_at_its_end(
+        self, table: Table, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+        stream = io.StringIO()
+
+        print_table(make_console(stream), table)
+
+        lines = stream.getvalue().splitlines()
+        assert [line.split()[0] for line in lines[1:]] == ["UK301", "UK302"]
+        assert lines[1].endswith("end")
+        assert all(line == line.rstrip() for line in lines)
+
+    @pytest.mark.parametrize("columns", ["", "40"])
+    def test_with_a_width_it_is_folded(self, table: Table, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", columns)
+        stream = io.StringIO()
+
+        print_table(make_console(stream, width=None if columns else 40), table)
+
+        assert len(stream.getvalue().splitlines()) > 5
+        assert max(map(len, stream.getvalue().splitlines())) <= 40
+
+    def test_on_a_terminal_it_is_folded(self, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "60")
+        screen = Screen()
+
+        print_table(make_console(screen), table)
+
+        assert len(screen.getvalue().splitlines()) > 4
 
 
 class TestBoxes:
@@ -166,6 +225,29 @@ class TestProgress:
             show(2, 2)
         assert "Copying [x]" in stream.getvalue()
         assert stream.getvalue().endswith("\x1b[2K")
+
+    def test_it_tells_the_rate_and_the_time_that_is_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        stream = Screen()
+        with progress(stream, "Copying", unit="rows") as show:
+            for done in range(1, 5):
+                show(done * 1000, 8000)
+                time.sleep(0.15)
+        assert "rows/s" in stream.getvalue()
+        assert "left" in stream.getvalue()
+
+    @pytest.mark.parametrize(
+        ("speed", "unit", "told"),
+        [
+            (None, "rows", ""),
+            (0.0, "rows", ""),
+            (1234.4, "rows", "1,234 rows/s"),
+            (2.5e6, "bytes", "2.5 MB/s"),
+            (1234.4, "", "1,234/s"),
+        ],
+    )
+    def test_a_rate_is_a_few_characters(self, speed: float | None, unit: str, told: str) -> None:
+        assert rate(speed, unit) == told
 
 
 class TestLooking:

@@ -208,6 +208,11 @@ def _restore(arguments: Namespace, streams: Streams) -> Exit:
     manifest = _manifest(arguments)
     if arguments.database is None and arguments.uploads_to is None:
         raise UsageError("restore needs to be told where to", hint="Add --database URL, or --uploads-to DIR, or both.")
+    if arguments.database is not None and "database" in getattr(arguments, "untyped", {}):
+        raise UsageError(
+            f"restore needs to be told where to, and {arguments.untyped['database']} is no telling",
+            hint="Type --database URL.",
+        )
     with _shown("Restoring", arguments, streams) as step:
         backup = restore_backup(
             manifest,

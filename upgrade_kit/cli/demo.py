@@ -92,7 +92,7 @@ def _step(command: list[str], expected: tuple[Exit, ...], arguments: Namespace, 
     _say(streams, f"$ upgrade-kit {' '.join(command)}")
     unseen = ["--no-memory"] * (command[0] == "preflight")  # the sample site will be gone
     with redirect_stdout(streams.out):  # which whoever runs this command has turned away
-        status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])])
+        status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])], configured=False)
     if status not in expected:
         raise UpgradeKitError(
             f"demo: upgrade-kit {' '.join(command)} ended with status {status}",

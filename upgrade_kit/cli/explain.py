@@ -9,6 +9,7 @@ from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import add_output_arguments
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.errors import UsageError
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.preflight.installed import OWN_CHECKS, load_checks
 from upgrade_kit.report.checks import check_document, render_check, render_rule, rule_document
 from upgrade_kit.report.document import to_json
@@ -39,8 +40,14 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     else:
         raise UsageError(
             f"{arguments.id}: no check and no procedure rule has this id",
-            hint="upgrade-kit preflight --list shows the checks; a rule's id stands in what rewrite-calcs shows.",
+            hint=did_you_mean(wanted, known_ids())
+            or "upgrade-kit preflight --list shows the checks; a rule's id stands in what rewrite-calcs shows.",
         )
     answer = {"schema": 1, "command": "explain", **document}
     streams.emit(to_json(answer) if arguments.format == "json" else text, arguments)
     return Exit.DONE
+
+
+def known_ids() -> list[str]:
+    """Return the ids of all checks and procedure rules."""
+    return sorted({check.id for check in (*load_checks().checks, *OWN_CHECKS)} | set(procedure_rules().texts))

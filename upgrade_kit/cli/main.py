@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
@@ -10,6 +11,9 @@ from upgrade_kit.cli.exit import Exit
 
 TYPE_CHECKING = False  # `--version` starts without typing too; see upgrade_kit/__init__.py
 if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from upgrade_kit.cli.parser import CommandLine
     from upgrade_kit.cli.streams import Streams
 
 COMMANDS = {
@@ -18,19 +22,23 @@ COMMANDS = {
     "preflight": "check everything that an upgrade needs, then say GO or NO_GO",
     "backup": "make a backup and prove it; also: backup verify, backup restore, backup list",
     "rewrite-calcs": "show (and with --apply write) what calculation procedures must become for 0.3.0",
+    "report": "write one page with all of it: to read, decide on each procedure, print and sign",
     "upgrade": "carry the plan out step by step, stop at the first error, go on from there, or take it all back",
     "verify": "look at an upgraded site: does it answer, is everything still there, do the procedures compile",
     "rewrite-settings": "show (and with --apply write) what local_settings.py must become for 0.3.0",
     "explain": "tell what is behind the id of a check or of a procedure rule",
     "demo": "build a sample 0.2.9.1 site in a temporary folder and walk it through all of the above",
+    "config": "show what upgrade-kit.toml and the environment set, and where each value comes from",
+    "completion": "print a script that lets a shell complete commands and options",
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, configured: bool = True) -> int:
     """Run one command and return its exit status.
 
     Args:
         argv: the arguments after the program's name; ``None`` for the process's own.
+        configured: whether ``upgrade-kit.toml`` and the environment may say what is not typed.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
@@ -39,62 +47,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:  # as it is in a Windows service
             sys.stdout.write(f"upgrade-kit {__version__}\n")
         return Exit.DONE
-    return _dispatch(arguments)
+    return _dispatch(arguments, configured=configured)
 
 
-def _dispatch(argv: list[str]) -> int:
+def _dispatch(argv: list[str], *, configured: bool) -> int:
     # Imported here: `--version` must start without what it does not use.
-    from argparse import HelpFormatter  # noqa: PLC0415
-    from functools import partial  # noqa: PLC0415
-    from importlib import import_module  # noqa: PLC0415
-
-    from upgrade_kit.cli.options import Parser  # noqa: PLC0415
+    from upgrade_kit.cli.parser import make_parser  # noqa: PLC0415
     from upgrade_kit.cli.streams import Streams, refuse_to_replace  # noqa: PLC0415
     from upgrade_kit.errors import UpgradeKitError, UsageError  # noqa: PLC0415
 
-    # argparse makes a formatter for each argument that is added, and one that is not told its width
-    # imports shutil to ask the terminal. The terminal is asked when help is printed.
-    unasked = partial(HelpFormatter, width=80)
-    parser = Parser(
-        prog="upgrade-kit",
-        description="Makes the upgrade of QATrack+ safe. Nothing of the site is written "
-        "unless --apply, --undo or restore is typed.",
-        epilog="Exit status: 0 go or done; 1 findings, NO_GO, or changes to apply; 2 usage; "
-        "3 could not finish; 130 interrupted.",
-        allow_abbrev=False,
-        formatter_class=unasked,
-    )
-    parser.add_argument("-V", "--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    module = None
-    named = next((word for word in argv if not word.startswith("-")), None)
-    first = [word for word in argv[:1] if word in COMMANDS]
-    for name in first or COMMANDS:  # where the command comes first, nothing will list the others
-        summary = COMMANDS[name]
-        command = commands.add_parser(
-            name, help=summary, description=_sentence(summary), allow_abbrev=False, formatter_class=unasked
-        )
-        if name == named:
-            module = import_module(f"upgrade_kit.cli.{name.replace('-', '_')}")
-            module.add_arguments(command)
-        command.formatter_class = HelpFormatter
-    parser.formatter_class = HelpFormatter
-    try:
-        arguments = parser.parse_args(argv)
-    except SystemExit as stop:  # argparse has printed what it had to say
-        return stop.code if isinstance(stop.code, int) else Exit.USAGE
-    if arguments.version:
-        return main(["--version"])
-    if module is None:
-        parser.print_help(sys.stderr)
-        return Exit.USAGE
-
+    line = make_parser(argv)
     streams = Streams()
     try:
+        arguments = _arguments(line, argv, streams, configured=configured)
+    except SystemExit as stop:  # argparse has printed what it had to say
+        return stop.code if isinstance(stop.code, int) else Exit.USAGE
+    except UsageError as error:
+        _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
+        return Exit.USAGE
+    if arguments.version:
+        return main(["--version"])
+    if line.module is None:
+        line.parser.print_help(sys.stderr)
+        return Exit.USAGE
+
+    try:
+        if getattr(arguments, "ask_password", False):
+            streams.ask_password()
         if getattr(arguments, "output", None) is not None:
             refuse_to_replace(arguments.output)  # before anything is written, not after
         with redirect_stdout(streams.err):  # what others' checks print is no part of an answer
-            return int(module.run(arguments, streams))
+            return int(line.module.run(arguments, streams))
     except UpgradeKitError as error:
         _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.FAILED
@@ -110,13 +93,58 @@ def _dispatch(argv: list[str]) -> int:
         return Exit.FAILED
 
 
+def _arguments(line: CommandLine, argv: list[str], streams: Streams, *, configured: bool) -> Namespace:
+    """Parse the line, and take what is not typed from where else it is set.
+
+    Raises:
+        UsageError: what is set elsewhere is wrong.
+        SystemExit: argparse has told what is wrong, or shown help.
+    """
+    helping = any(word in {"-h", "--help"} for word in argv)
+    if line.command is None or not configured or helping or not _may_be_configured(argv, streams):
+        return line.parser.parse_args(argv)
+    from upgrade_kit.cli.configuration import (  # noqa: PLC0415 - only where something is set
+        fill_in,
+        find_file,
+        hold_back,
+        settings_for,
+        told,
+    )
+
+    name = next(word for word in argv if not word.startswith("-"))
+    named = _named_file(argv)
+    settings = settings_for(name, line.command, find_file(named, streams.environment), streams.environment)
+    hold_back(line.command, settings)
+    arguments = line.parser.parse_args(argv)
+    fill_in(arguments, settings)
+    if getattr(arguments, "verbose", 0):
+        for one in told(arguments, settings):
+            _tell(streams, one)
+    return arguments
+
+
+def _may_be_configured(argv: list[str], streams: Streams) -> bool:
+    """Tell, sooner than by reading it, whether anything is set outside the line."""
+    return (
+        os.path.isfile("upgrade-kit.toml")  # noqa: PTH113 - pathlib is not loaded yet
+        or any(name.startswith("UPGRADE_KIT_") for name in streams.environment)
+        or any(word.startswith("--config") for word in argv)
+    )
+
+
+def _named_file(argv: list[str]) -> str | None:
+    """Return what stands after ``--config``: it has to be read before the rest of the line can be."""
+    for place, word in enumerate(argv):
+        if word == "--config":
+            return argv[place + 1] if place + 1 < len(argv) else None  # without one, argparse will complain
+        if word.startswith("--config="):
+            return word.removeprefix("--config=")
+    return None
+
+
 def _with_stop(message: str) -> str:
     text = message.rstrip()
     return text if text.endswith((".", "!", "?", ":")) else f"{text}."
-
-
-def _sentence(summary: str) -> str:
-    return f"{summary[0].upper()}{summary[1:]}."
 
 
 def _tell(streams: Streams, line: str) -> None:
@@ -130,8 +158,6 @@ def _tell(streams: Streams, line: str) -> None:
 
 def _leave_the_pipe() -> None:
     """Let nothing more be written to a reader that has gone; Python would complain of it at its end."""
-    import os  # noqa: PLC0415 - as above
-
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -139,6 +165,10 @@ def _leave_the_pipe() -> None:
 def run() -> None:
     """Run the command line of this process (the console script's entry point)."""
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            from upgrade_kit.cli.completion import complete  # noqa: PLC0415 - only where a shell asks
+
+            complete()
         status = main()
     except KeyboardInterrupt:  # while the command was still being loaded
         status = Exit.INTERRUPTED

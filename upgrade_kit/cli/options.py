@@ -14,11 +14,20 @@ BACKUPS = "upgrade-kit-backups"
 
 
 class Parser(ArgumentParser):
-    """A parser whose messages hold no password, even where a URL was typed in the wrong place."""
+    """A parser whose messages hold no password, even where a URL was typed in the wrong place.
+
+    Attributes:
+        options_of_command: the options of the command that is named, which the parser above it suggests.
+    """
+
+    options_of_command: tuple[str, ...] = ()
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the message, and end with status 2."""
-        super().error(without_passwords(message))
+        """Print the usage and the message, with what was perhaps meant, and end with status 2."""
+        from upgrade_kit.cli.suggestions import suggestion  # noqa: PLC0415 - only for who has misspelt
+
+        meant = suggestion(message, self.options_of_command)
+        super().error(without_passwords(f"{message}{meant and f'. {meant}'}"))
 
 
 def add_site_arguments(parser: ArgumentParser, *, versions: bool = True) -> None:
@@ -35,6 +44,7 @@ def add_site_arguments(parser: ArgumentParser, *, versions: bool = True) -> None
         help="sqlite:///file, mssql://user:password@host/name?driver=..., postgresql://..., mysql://...; "
         "overrides the settings; the password may come from UPGRADE_KIT_PASSWORD",
     )
+    parser.add_argument("--ask-password", action="store_true", help="ask for the database's password, unseen")
     if versions:
         parser.add_argument("--from", dest="source", metavar="VERSION", help="version to start from")
         parser.add_argument(

@@ -4,81 +4,40 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
-from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import assert_never
 
 from upgrade_kit.cli.exit import Exit
+from upgrade_kit.cli.looking import add_survey_arguments, look
 from upgrade_kit.cli.memory import Recalled, memory_file, read_since, recall, remember
 from upgrade_kit.cli.options import (
-    add_backup_argument,
     add_output_arguments,
-    add_site_arguments,
-    backup_folder,
-    backup_folders,
     default_site,
 )
 from upgrade_kit.cli.streams import Streams
-from upgrade_kit.deployment.migrate_log import read_migrate_log
-from upgrade_kit.deployment.survey import TIME_LIMIT_SECONDS, survey
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.changes import Changes
 from upgrade_kit.model.deployment import Deployment
 from upgrade_kit.model.finding import CheckResult, Found, Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
-from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.changes import changes_since, remembered
 from upgrade_kit.preflight.installed import OWN_CHECKS, load_checks
-from upgrade_kit.preflight.journey import path_of
 from upgrade_kit.preflight.runner import Preflight, run_preflight
 from upgrade_kit.preflight.selection import select
 from upgrade_kit.report.checks import checks_document, checks_markdown, render_checks
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.formats import preflight_junit, preflight_markdown, preflight_sarif
 from upgrade_kit.report.preflight import preflight_document, render_preflight
-from upgrade_kit.report.terminal import looking, make_console, visible
+from upgrade_kit.report.terminal import make_console, visible
 
 _FORMATS = {"junit": preflight_junit, "sarif": preflight_sarif}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``preflight``."""
-    add_site_arguments(parser)
-    parser.add_argument("--python", metavar="PATH", help="an interpreter to ask too, where it is not found by itself")
-    parser.add_argument(
-        "--venv",
-        metavar="DIR",
-        action="append",
-        default=[],
-        help="the site's virtual environment, where it is not found by itself; may be given more than once",
-    )
-    add_backup_argument(parser)
-    parser.add_argument("--log", metavar="FILE", help="migrate.log, or what the migration showed on the screen")
-    parser.add_argument(
-        "--service-export",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="what sc.exe query NAME and sc.exe qc NAME printed on the server, where preflight runs elsewhere; may be "
-        "given more than once",
-    )
-    parser.add_argument(
-        "--iis",
-        metavar="FOLDER_OR_FILE",
-        action="append",
-        default=[],
-        help="web.config and applicationHost.config of IIS, or a folder that holds them; may be given more than once",
-    )
-    parser.add_argument(
-        "--sql",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="a file of SQL that the site keeps (a report, a job), searched for what the migrations take away; may be "
-        "given more than once",
-    )
+    add_survey_arguments(parser)
     parser.add_argument(
         "--only",
         metavar="ID_OR_FAMILY",
@@ -98,14 +57,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=[severity.value for severity in Severity],
         default=Severity.ERROR.value,
         help="the severity from which on a finding makes the verdict NO_GO (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--time-limit",
-        metavar="SECONDS",
-        type=_seconds,
-        default=TIME_LIMIT_SECONDS,
-        help="how long looking at one thing (the database, the interpreters ...) may take; what takes longer could "
-        "not be looked at (default: %(default)g)",
     )
     parser.add_argument(
         "--since",
@@ -133,47 +84,18 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         return _list(arguments, streams)
     # A misspelt word is told before the site is looked at.
     select(load_checks().checks, only=arguments.only, skip=arguments.skip)
-    graph = VersionGraph.load()
-    graph.resolve(arguments.target)  # a misspelt version is told before the site is looked at
-    if arguments.source is not None:
-        graph.path(arguments.source, arguments.target)
-    if arguments.log is not None:
-        read_migrate_log(arguments.log)  # one that cannot be read is told before the site is looked at
     since = None if arguments.since is None else read_since(arguments.since)
-    site = default_site(arguments.site, arguments.database)
-    with nullcontext() if arguments.quiet else looking(streams.err, color=streams.color(arguments)) as watch:
-        deployment = survey(
-            None if site is None else Path(site),
-            database=arguments.database,
-            password=streams.password(),
-            environment=streams.environment,
-            python=None if arguments.python is None else Path(arguments.python),
-            environments=tuple(map(_existing, arguments.venv)),
-            log=None if arguments.log is None else Path(arguments.log),
-            backup_folders=backup_folders(site, arguments.database, arguments.backup),
-            backup_to=backup_folder(arguments.backup),
-            service_exports=tuple(map(_existing, arguments.service_export)),
-            iis=tuple(map(_existing, arguments.iis)),
-            sql=tuple(map(_existing, arguments.sql)),
-            time_limit_seconds=arguments.time_limit,
-            watch=watch,
-        )
-    _check_python(arguments.python, deployment)
-    if arguments.source is not None:
-        path: UpgradePath | Unobserved = graph.path(arguments.source, arguments.target)
-    else:
-        path = path_of(deployment, arguments.target, graph=graph)
+    looked = look(arguments, streams, quiet=arguments.quiet)
+    deployment, path = looked.deployment, looked.path
     preflight = run_preflight(
         deployment,
-        path,
+        looked.way,
         only=arguments.only,
         skip=arguments.skip,
         fail_level=Severity(arguments.fail_level),
         time_limit_seconds=arguments.time_limit,
     )
-    if arguments.source is None and isinstance(deployment.version, Unobserved):
-        path = deployment.version  # half way between two: the checks know from where, but no path starts there
-    memory, known = _memory(arguments, streams, site)
+    memory, known = _memory(arguments, streams, default_site(arguments.site, arguments.database))
     earlier = since or known.run
     changes = None if earlier is None else changes_since(earlier, preflight)
     _write(preflight, changes, deployment, path, arguments, streams)
@@ -237,45 +159,6 @@ def _tell(result: CheckResult, streams: Streams) -> None:
     encoding = streams.err.encoding or "utf-8"
     for finding in result.result.findings if isinstance(result.result, Found) else ():
         streams.err.write(f"{result.id}  {visible(finding.message, encoding)}\n")
-
-
-def _seconds(text: str) -> float:
-    """Return a limit of time.
-
-    Raises:
-        ValueError: it is no number above 0, which argparse tells.
-    """
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise ValueError(text)
-    return seconds
-
-
-def _existing(name: str) -> Path:
-    """Return a file or folder that was named.
-
-    Raises:
-        UsageError: there is none.
-    """
-    path = Path(name)
-    if not path.exists():
-        raise UsageError(f"there is no {name}", hint="Name a file that is there.")
-    return path
-
-
-def _check_python(named: str | None, deployment: Deployment) -> None:
-    """Refuse an interpreter that was named and does not answer.
-
-    Raises:
-        UsageError: it does not.
-    """
-    if named is None or isinstance(deployment.interpreters, Unobserved):
-        return
-    for path, reason in deployment.interpreters.silent:
-        if Path(path) == Path(named):
-            raise UsageError(
-                f"--python {named}: {reason}", hint="Name a Python, for example one that 'where python' lists."
-            )
 
 
 def _show(

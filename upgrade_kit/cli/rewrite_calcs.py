@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from difflib import get_close_matches
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from upgrade_kit.cli.options import (
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.cli.workers import workers
 from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.approvals import read_approvals
 from upgrade_kit.deployment.migrate_log import read_migrate_log
 from upgrade_kit.deployment.store import FIRST_WITH_BIN_FILE, apply_rewrites, undo_rewrites
 from upgrade_kit.deployment.survey import resolve_address, survey
@@ -36,13 +36,14 @@ from upgrade_kit.model.explanation import Explanation
 from upgrade_kit.model.finding import Severity
 from upgrade_kit.model.journal import Journal
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.rewrite import Outcome, Procedure, RewritePlan
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.report.document import rewrites_document, to_json
 from upgrade_kit.report.explanation import Explained, explanations_document, render_explanations
 from upgrade_kit.report.rewrites import Run, render_rewrites
-from upgrade_kit.report.terminal import make_console
+from upgrade_kit.report.terminal import make_console, progress
 from upgrade_kit.rewriting.explain import explain_other, explain_procedure
 from upgrade_kit.rewriting.plan import choices_change, neighbours, plan_rewrites
 
@@ -66,6 +67,11 @@ def add_arguments(parser: ArgumentParser) -> None:
             default=[],
             help=f"{help_text}; may be given more than once",
         )
+    parser.add_argument(
+        "--approved",
+        metavar="FILE",
+        help="write only what this export of the page of 'upgrade-kit report' approves, and only as it was shown",
+    )
     parser.add_argument(
         "--no-python2",
         action="store_true",
@@ -106,8 +112,11 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     Raises:
         UpgradeKitError: the site, the log or the database cannot be read, or a write was refused.
     """
+    if arguments.approved is not None and (arguments.undo is not None or arguments.explain is not None):
+        raise UsageError("--approved goes with neither --undo nor --explain", hint="Leave one of them out.")
     if arguments.undo is not None:
         return _undo(arguments, streams)
+    approvals = None if arguments.approved is None else read_approvals(arguments.approved)
     site = default_site(arguments.site, arguments.database)
     log = None if arguments.log is None else read_migrate_log(arguments.log)
     deployment = survey(
@@ -126,7 +135,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     if log is None and isinstance(deployment.migrate_log, MigrateLog):
         log = deployment.migrate_log
     assert not isinstance(database.procedures, Unobserved)  # noqa: S101 - _readable made sure
-    with workers(arguments.jobs, sum(bool(test.source) for test in database.procedures)) as executor:
+    shown = nullcontext() if arguments.quiet else _progress(streams, arguments)
+    with shown as step, workers(arguments.jobs, sum(bool(test.source) for test in database.procedures)) as executor:
         plan = plan_rewrites(
             deployment,
             log=log,
@@ -134,7 +144,9 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             include=arguments.include,
             exclude=arguments.exclude,
             python2=not arguments.no_python2,
+            approvals=approvals,
             executor=executor,
+            progress=step,
         )
     if arguments.apply:
         with told_where_it_stands(Path(arguments.journal_dir)):
@@ -145,6 +157,10 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     undecided = any(item.rewrite.outcome in (Outcome.REVIEW, Outcome.ERROR) for item in plan.items)
     breaks = any(finding.severity is Severity.ERROR for other in plan.others for finding in other.findings)
     return Exit.FINDINGS if plan.changes or undecided or breaks else Exit.DONE
+
+
+def _progress(streams: Streams, arguments: Namespace) -> AbstractContextManager[Callable[[int, int | None], None]]:
+    return progress(streams.err, "Looking at procedures", unit="procedures", color=streams.color(arguments))
 
 
 def _explain(deployment: Deployment, database: Database, arguments: Namespace, streams: Streams) -> Exit:
@@ -187,10 +203,10 @@ def _nothing_to_explain(slug: str, database: Database) -> UsageError:
     if any(test.slug == slug for test in macro_names):
         return UsageError(f"--explain {slug}: this test has no calculation procedure", hint="Name one that has.")
     slugs = sorted({procedure.slug for procedure in database.procedures})
-    near = get_close_matches(slug, slugs, n=3) or slugs[:12]
     return UsageError(
         f"--explain {slug}: no test has this macro name",
-        hint=f"Perhaps: {', '.join(near)}." if near else "No test here has a calculation procedure.",
+        hint=did_you_mean(slug, slugs)
+        or (f"There are: {', '.join(slugs[:12])}." if slugs else "No test here has a calculation procedure."),
     )
 
 
@@ -396,6 +412,7 @@ def _again(command: str, arguments: Namespace) -> str:
             ("--only", arguments.only),
             ("--include", arguments.include),
             ("--exclude", arguments.exclude),
+            ("--approved", [arguments.approved] if arguments.approved else []),
             ("--backup", arguments.backup),
         ):
             for name in names:

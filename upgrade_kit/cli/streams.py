@@ -19,6 +19,8 @@ _START_BYTES = 400
 _EARLIER_ANSWER = re.compile(
     rb'\{\s*"schema": 1,\s*"command": "(?!backup)[a-z][a-z -]*"'
     rb"|<!-- upgrade-kit |# Preflight: (GO|NO_GO|UNKNOWN)\r?\n"  # Markdown
+    rb'|<!doctype html>\s*<html lang="en">\s*<head>\s*<meta charset="utf-8">\s*'  # the page
+    rb'<meta name="generator" content="upgrade-kit '
     rb'|<\?xml [^>]*>\s*<testsuite name="upgrade-kit '  # JUnit
     rb'|\{\s*"\$schema": "[^"]*sarif[^"]*",[\s\S]*?"driver": \{\s*"name": "upgrade-kit"'  # SARIF
 )
@@ -46,6 +48,7 @@ class Streams:
         self.err = err or sys.stderr or StringIO()
         self.environment = os.environ if environment is None else environment
         self.source = source or sys.stdin or StringIO()
+        self._typed_password: str | None = None
 
     def can_ask(self) -> bool:
         """Return whether somebody is there to answer: standard input is a terminal."""
@@ -60,19 +63,30 @@ class Streams:
         self.out.flush()
         return self.source.readline().strip()
 
-    def ask_password(self, question: str) -> str:
-        """Ask for a password, which is not shown while it is typed."""
-        from getpass import getpass  # noqa: PLC0415 - seldom needed
+    def ask_password(self, question: str = "Password of the database: ") -> str:
+        """Ask for the database's password, which does not appear as it is typed, and return it.
 
-        return getpass(question)
+        Raises:
+            UsageError: nobody is there to answer.
+        """
+        if not self.can_ask():
+            raise UsageError(
+                "a password is to be asked for, and standard input is no terminal",
+                hint="Set UPGRADE_KIT_PASSWORD in the environment.",
+            )
+        from getpass import getpass  # noqa: PLC0415 - only where it is asked for
+
+        password = getpass(question, stream=self.err)
+        self._typed_password = password or None
+        return password
 
     def color(self, arguments: Namespace) -> bool | None:
         """Return False where ``--no-color`` or ``NO_COLOR`` forbids colour, else None: the stream decides."""
         return False if arguments.no_color or self.environment.get("NO_COLOR") else None
 
     def password(self) -> str | None:
-        """Return the database password that the environment supplies, if it does."""
-        return self.environment.get("UPGRADE_KIT_PASSWORD") or None
+        """Return the database password that was asked for, else the one that the environment supplies, if it does."""
+        return self._typed_password or self.environment.get("UPGRADE_KIT_PASSWORD") or None
 
     def emit(self, text: str, arguments: Namespace) -> None:
         """Write the answer to ``--output`` (whole or not at all) or to standard output.

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TextIO
 
+from upgrade_kit.cli.configuration import FILE_VARIABLE, OTHER_VARIABLES, PREFIX
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import default_site
 from upgrade_kit.cli.plan import add_plan_arguments, plan_of
@@ -278,7 +279,10 @@ def _start(site: SiteAccess) -> dict[str, str]:
 
 def _environment(streams: Streams, work: Path) -> dict[str, str]:
     inherited = {name: value for name, value in streams.environment.items() if name not in _NOT_THE_SITES}
-    return marked({**inherited, "PYTHONUNBUFFERED": "1"}, work)
+    own = {name for name in inherited if name.startswith(PREFIX) and name not in OTHER_VARIABLES}
+    kept = {name: value for name, value in inherited.items() if name not in own}
+    # The plan's own commands say all that they mean: nothing that is configured may change them.
+    return marked({**kept, FILE_VARIABLE: "", "PYTHONUNBUFFERED": "1"}, work)
 
 
 def _secrets(streams: Streams, site: SiteAccess) -> tuple[str, ...]:

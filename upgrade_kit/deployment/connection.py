@@ -45,7 +45,7 @@ _ENGINES = {
     "microsoft": "mssql",
 }
 _QUOTATION_MARKS = {"sqlite": ('"', '"'), "postgresql": ('"', '"'), "mysql": ("`", "`"), "microsoft": ("[", "]")}
-_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "microsoft": "mssql"}
+_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "microsoft": "sqlserver"}
 _DRIVER_MODULES = {
     "postgresql": ("psycopg", "psycopg2"),
     "mysql": ("MySQLdb",),

@@ -36,7 +36,7 @@ def _ask_odbcinst(why: str, environment: Mapping[str, str] | None) -> tuple[str,
     program = shutil.which("odbcinst", path=searched)
     if program is None:
         return Unobserved(
-            f'pyodbc, which lists the ODBC drivers, cannot be used ({why}): pip install "upgrade-kit[mssql]"'
+            f'pyodbc, which lists the ODBC drivers, cannot be used ({why}): pip install "upgrade-kit[sqlserver]"'
         )
     answer = ask([program, "-q", "-d"], timeout_seconds=_ASKING_SECONDS, environment=environment)
     if isinstance(answer, Unobserved):

@@ -112,7 +112,7 @@ def _partial(came_from: Release | None, node: Release, history: History, evidenc
     before = f" of {app} after {last}" if (last := _last(app, history, [node])) else f" of {app}"
     source = f"from {came_from.version} " if came_from else ""
     evidence.append(
-        f"Half way {source}to {node.version}: {len(missing)} migrations missing, the first{before}: {first}."
+        f"Half way {source}to {node.version}. Migrations missing: {len(missing)}, the first{before}: {first}."
     )
     return Schema(
         state=SchemaState.PARTIAL,
@@ -141,7 +141,7 @@ def _newer(history: History, ordered: Sequence[Release], unknown: tuple[str, ...
     names = ", ".join(unknown[:_NAMED_AT_MOST]) + (" ..." if len(unknown) > _NAMED_AT_MOST else "")
     complete, _ = _stand(history, ordered)
     newer = f"newer than {complete.version}, or changed" if complete else "another version, or a changed one"
-    evidence.append(f"{len(unknown)} applied migrations are in no known version ({names}): {newer}.")
+    evidence.append(f"Applied migrations that are in no known version: {len(unknown)} ({names}); {newer}.")
     span = f"newer than {complete.version}" if complete else ""
     return _schema(SchemaState.FOREIGN, *evidence, span=span, unknown=unknown)
 

@@ -90,7 +90,6 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         database: a database URL; overrides what the settings say.
         password: the database password; overrides what settings and URL leave out or say.
         interpreters: whether to ask the Pythons of this machine, and to look at its virtual environments.
-        interpreters: whether to ask the Pythons of this machine.
         data: whether to hold the data against what the migrations ahead take for granted.
         server: whether to ask the database server about itself, the login, and the database as a whole.
         environment: the environment to search for programs; ``None`` means this process's own.

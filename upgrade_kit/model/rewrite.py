@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -106,6 +107,21 @@ class Rewrite:
     edits: tuple[Edit, ...] = ()
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def before_sha256(self) -> str | None:
+        """Digest of the text before."""
+        return text_sha256(self.before)
+
+    @property
+    def after_sha256(self) -> str | None:
+        """Digest of the text after."""
+        return text_sha256(self.source)
+
+
+def text_sha256(text: str | None) -> str | None:
+    """Return the digest of a text's UTF-8 bytes; a lone surrogate counts as its three bytes. None for NULL."""
+    return None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -135,6 +151,7 @@ class PlannedRewrite:
         selected: whether an apply writes it: outcome ``REWRITE`` and not excluded, or
             ``REVIEW`` with proposed edits and named with ``include``.
         left_out: whether ``only`` or ``exclude`` keeps it out of this run.
+        approved: whether the approvals approve it; None where there are no approvals to go by.
     """
 
     procedure: Procedure
@@ -142,6 +159,7 @@ class PlannedRewrite:
     listed: bool
     selected: bool
     left_out: bool = False
+    approved: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

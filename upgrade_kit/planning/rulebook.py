@@ -110,9 +110,9 @@ def _others_bring_rules() -> bool:
     ``importlib.metadata`` takes, which is asked whenever this cannot be sure that it need not be.
     """
     for place in map(Path, sys.path):
-        if place.is_file():
-            return True  # a zip archive: only importlib.metadata can look inside
         try:
+            if place.is_file():
+                return True  # a zip archive: only importlib.metadata can look inside
             names = [item.name for item in place.iterdir()]
         except OSError:
             continue  # what cannot be listed cannot be imported from

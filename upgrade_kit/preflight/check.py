@@ -155,9 +155,10 @@ def to_type(sentence: str, *lines: str) -> str:
     return "\n".join((sentence, *(f"    {line}" for line in lines)))
 
 
-def counted(items: Sized, noun: str) -> str:
+def counted(items: Sized | int, noun: str) -> str:
     """Return how many items there are, with the noun in its number."""
-    return f"1 {noun}" if len(items) == 1 else f"{len(items)} {noun}s"
+    count = items if isinstance(items, int) else len(items)
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _unknown(fact: Unobserved) -> Result:

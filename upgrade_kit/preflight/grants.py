@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from upgrade_kit.model.server import Right, Rights
 
-_FIRST_NAMES = 20
+_LINES = 20  # that anybody reads
 
 
 def statements(vendor: str, database: str, rights: Rights, lacking: Iterable[Right]) -> list[str]:
@@ -30,8 +30,9 @@ def _postgresql(rights: Rights, right: Right) -> list[str]:
     if right.name == "CREATE":
         return [f"GRANT USAGE, CREATE ON SCHEMA {_quoted(rights.schema)} TO {user};"]
     if right.name == "OWNER":
-        lines = [f"ALTER TABLE {_quoted(rights.schema)}.{_quoted(name)} OWNER TO {user};" for name in right.on]
-        return _first(lines)
+        if len(right.on) > _LINES:
+            return [_own_all(_quoted(rights.schema), right.on, user)]
+        return [f"ALTER TABLE {_quoted(rights.schema)}.{_quoted(name)} OWNER TO {user};" for name in right.on]
     if "." in "".join(right.on):  # each with its schema
         schemas = dict.fromkeys(name.partition(".")[0] for name in right.on)
     else:
@@ -57,7 +58,12 @@ def _quoted(name: str) -> str:
     return '"{}"'.format(name.replace('"', '""'))
 
 
-def _first(lines: list[str]) -> list[str]:
-    """Return no more lines than anybody reads; the message has the names of all."""
-    rest = len(lines) - _FIRST_NAMES
-    return lines if rest <= 0 else [*lines[:_FIRST_NAMES], f"-- and {rest} more of the same"]
+def _own_all(schema: str, tables: Sequence[str], user: str) -> str:
+    """Return one statement for many tables, which nobody would type line by line."""
+    names = ", ".join(_literal(name) for name in tables)
+    change = f"{_literal(f'ALTER TABLE {schema}.')} || quote_ident(t) || {_literal(f' OWNER TO {user}')}"
+    return f"DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY[{names}] LOOP EXECUTE {change}; END LOOP; END $$;"
+
+
+def _literal(text: str) -> str:
+    return "'{}'".format(text.replace("'", "''"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.finding import CheckResult, NotApplicable
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.installed import OWN_CHECKS
 
@@ -55,7 +56,8 @@ def _not_asked(check: Check[Any], reason: str) -> CheckResult:
 
 
 def _refuse_unknown(checks: Sequence[Check[Any]], option: str, words: Collection[str]) -> None:
-    known = {name.lower() for check in checks for name in (check.id, check.family)}
+    names = {name for check in checks for name in (check.id, check.family)}
+    known = {name.lower() for name in names}
     own = {name.lower() for check in OWN_CHECKS for name in (check.id, check.family)}
     for word in words:
         if word.lower() in own and word.lower() not in known:
@@ -66,5 +68,6 @@ def _refuse_unknown(checks: Sequence[Check[Any]], option: str, words: Collection
         if word.lower() not in known:
             raise UsageError(
                 f"{option} {word}: neither the id of a check nor a family of checks",
-                hint=f"The families are {', '.join(families(checks))}; upgrade-kit preflight --list shows the ids.",
+                hint=f"{did_you_mean(word, names)} The families are {', '.join(families(checks))}; "
+                "upgrade-kit preflight --list shows the ids.".lstrip(),
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from typing import Any
@@ -88,10 +87,11 @@ def _procedure(item: PlannedRewrite) -> dict[str, Any]:
         "reason": rewrite.reason,
         "findings": [finding_document(finding) for finding in rewrite.findings],
         "edits": [edit_document(edit) for edit in rewrite.edits],
-        "before_sha256": _sha256(rewrite.before),
-        "after_sha256": _sha256(rewrite.source),
+        "before_sha256": rewrite.before_sha256,
+        "after_sha256": rewrite.after_sha256,
         "diff": unified_diff(rewrite.before or "", rewrite.source or "", procedure.slug),
         "selected": item.selected,
+        "approved": item.approved,
     }
 
 
@@ -116,8 +116,3 @@ def finding_document(finding: Finding) -> dict[str, str]:
         "where": finding.where,
         "rule": finding.rule,
     }
-
-
-def _sha256(text: str | None) -> str | None:
-    """Return the digest of a text's UTF-8 bytes; a lone surrogate counts as its three bytes."""
-    return None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -61,7 +61,7 @@ def preflight_markdown(
         "| id | check | result |",
         "|---|---|---|",
         *(
-            f"| {plain(result.id)} | {plain(result.title)} | {plain(_word(result))} |"
+            f"| {plain(result.id)} | {plain(result.title)} | {plain(result_in_words(result))} |"
             for result in preflight.results
             if not result.left_out
         ),
@@ -80,7 +80,7 @@ def preflight_markdown(
     blind = [result for result in preflight.results if isinstance(result.result, CouldNotRun)]
     if blind:
         lines += ["", "## Could not look", ""]
-        lines += [f"- {plain(result.id)}: {plain(_word(result))}" for result in blind]
+        lines += [f"- {plain(result.id)}: {plain(result_in_words(result))}" for result in blind]
     return "\n".join(lines) + "\n"
 
 
@@ -156,7 +156,7 @@ def preflight_sarif(preflight: Preflight, *, path: UpgradePath | Unobserved, dep
                 "toolExecutionNotifications": [
                     {
                         "level": "error",
-                        "message": {"text": _word(result)},
+                        "message": {"text": result_in_words(result)},
                         "associatedRule": {"id": result.id, "index": places[result.id]},
                     }
                     for result in blind
@@ -189,7 +189,8 @@ def _findings(preflight: Preflight) -> Iterator[tuple[CheckResult, Finding]]:
     yield from sorted(found, key=lambda pair: order.index(pair[1].severity))
 
 
-def _word(result: CheckResult) -> str:
+def result_in_words(result: CheckResult) -> str:
+    """Return what came of a check, in one line."""
     match result.result:
         case Passed(seen=seen):
             return f"passed: {seen}" if seen else "passed"

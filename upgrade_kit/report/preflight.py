@@ -29,13 +29,13 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
 from upgrade_kit.report.changes import changes_document, changes_sentence
-from upgrade_kit.report.terminal import literal, table_box
+from upgrade_kit.report.terminal import literal, print_table, table_box
 
 _WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 _SEVERITY_STYLE = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "bold red"}
+_MANY = 12  # ids in one sentence
 _VERDICT_STYLE = {Verdict.GO: "bold green", Verdict.NO_GO: "bold red", Verdict.UNKNOWN: "bold yellow"}
 _INDENT = 2
-_SHORT_LIST = 12  # ids in a sentence
 _SHORT_MESSAGE = 480  # characters; beyond it a table shows the rest with -v, JSON always
 
 
@@ -66,7 +66,7 @@ def render_preflight(
         for line in _heading(deployment, path):
             console.print(literal(console, line), soft_wrap=True)
         console.print()
-        console.print(_table(preflight, console, verbose=verbose))
+        print_table(console, _table(preflight, console, verbose=verbose))
         console.print()
     for severity in _WORST_FIRST:
         for result, finding in _findings(preflight, severity):
@@ -77,7 +77,7 @@ def render_preflight(
     if changes is not None and not quiet:
         console.print(literal(console, changes_sentence(changes, deployment.observed_at)))
         console.print()
-    sentence, following = _verdict(preflight, path, command)
+    sentence, following = verdict_in_words(preflight, path, command)
     text = Text(preflight.verdict.value, style=_VERDICT_STYLE[preflight.verdict])
     console.print(text.append(f"  {sentence}", style="default"))
     if not quiet:
@@ -256,10 +256,15 @@ def _print_not_looked_at(preflight: Preflight, console: Console, *, quiet: bool)
     if beside and not quiet:
         console.print(Text("Not looked at, because it does not apply", style="bold"))
         for reason, results in _by_reason(beside):
-            many = len(results) > _SHORT_LIST and all(result.left_out for result in results)
-            who = f"{len(results)} checks" if many else ", ".join(result.id for result in results)
-            _print_prose(f"{who}  {reason}", console)
+            _print_prose(f"{_named(results)}  {reason}", console)
         console.print()
+
+
+def _named(results: list[CheckResult]) -> str:
+    """Return the ids; of many that nobody wanted to be asked, how many they are."""
+    if len(results) > _MANY and all(result.left_out for result in results):
+        return f"{len(results)} checks"
+    return ", ".join(result.id for result in results)
 
 
 def _by_reason(results: list[CheckResult]) -> Iterator[tuple[str, list[CheckResult]]]:
@@ -270,7 +275,9 @@ def _by_reason(results: list[CheckResult]) -> Iterator[tuple[str, list[CheckResu
     yield from groups.items()
 
 
-def _verdict(preflight: Preflight, path: UpgradePath | Unobserved, command: str) -> tuple[str, str]:
+def verdict_in_words(
+    preflight: Preflight, path: UpgradePath | Unobserved, command: str, *, said: str = "above"
+) -> tuple[str, str]:
     """Return why the verdict is what it is, and what to do next."""
     match preflight.verdict:
         case Verdict.NO_GO:
@@ -287,11 +294,11 @@ def _verdict(preflight: Preflight, path: UpgradePath | Unobserved, command: str)
             arrived = isinstance(path, UpgradePath) and not path.hops
             return (
                 f"{count} {noun} {'to be mended' if arrived else 'must be gone before the upgrade'}: {', '.join(ids)}.",
-                f"Next: do what is said above, then run {command} again.",
+                f"Next: do what is said {said}, then run {command} again.",
             )
         case Verdict.UNKNOWN:
             ids = [result.id for result in preflight.results if isinstance(result.result, CouldNotRun)]
-            shown = ", ".join(ids) if len(ids) <= _SHORT_LIST else f"{len(ids)} checks could not look, as said above"
+            shown = ", ".join(ids) if len(ids) <= _MANY else f"{len(ids)} checks could not look, as said above"
             return (
                 f"No error, but not everything could be looked at: {shown or 'no check was run'}.",
                 f"Next: see to it that the kit can look, then run {command} again.",

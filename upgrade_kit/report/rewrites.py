@@ -18,7 +18,7 @@ from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.diff import split_lines, unified_diff
 from upgrade_kit.report.diff_line import diff_line
 from upgrade_kit.report.document import summary
-from upgrade_kit.report.terminal import literal, table_box
+from upgrade_kit.report.terminal import literal, print_table, table_box
 
 _UNDECIDED = (Outcome.REVIEW, Outcome.ERROR)
 _ORDER = (Outcome.REWRITE, *_UNDECIDED, Outcome.UNCHANGED)
@@ -80,7 +80,7 @@ def render_rewrites(
         console.print(literal(console, f"Forecast: {forecast}", "bold yellow"))
         console.print()
     if plan.items:
-        console.print(_table(plan, console, verbose=verbose))
+        print_table(console, _table(plan, console, verbose=verbose))
         console.print()
     _print_others(plan, console, verbose=verbose)
     if not quiet:
@@ -124,7 +124,7 @@ def _selection(item: PlannedRewrite) -> str:
     """Say where the selection differs from what the outcome alone would give."""
     match item.rewrite.outcome, item.selected:
         case Outcome.REWRITE, False:
-            return " (left out of this run)"
+            return " (not approved)" if item.approved is False and not item.left_out else " (left out of this run)"
         case Outcome.REVIEW, True:
             return " (included by name)"
         case _:
@@ -151,7 +151,7 @@ def _print_others(plan: RewritePlan, console: Console, *, verbose: int) -> None:
             table.add_row(slug, literal(console, other.procedure.type), text)
             slug = Text("")
     if table.row_count:
-        console.print(table)
+        print_table(console, table)
         console.print()
 
 
@@ -232,6 +232,8 @@ def _fate(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
     changes = len(plan.changes)
     if not changes and any(item.left_out and item.rewrite.outcome is Outcome.REWRITE for item in plan.items):
         return "Nothing to write: --only or --exclude leaves the others out."
+    if not changes and any(item.approved is False and item.rewrite.outcome is Outcome.REWRITE for item in plan.items):
+        return "Nothing to write: nothing of it is approved."
     if not changes:
         return "Nothing to write."
     if run.applied:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,12 @@ from typing import IO, TYPE_CHECKING, TextIO, cast
 if TYPE_CHECKING:
     from rich.box import Box
     from rich.console import Console
+    from rich.progress import ProgressColumn
+    from rich.table import Table
     from rich.text import Text
 
 WIDTH_OFF_TERMINAL = 80
+_WIDEST = 1_000_000  # of a table that nobody folds
 
 # Controls, formatting characters (bidirectional overrides, byte order mark), lone surrogates, and the
 # separators that end a line in some viewers. Each of them could break a table or forge a line of it.
@@ -37,18 +41,24 @@ def make_console(stream: TextIO, *, color: bool | None = None, width: int | None
         stream: where to write.
         color: True for colour even off a terminal, False for none (``--no-color``, ``NO_COLOR``),
             None to go by the terminal.
-        width: in characters; by default the terminal's own, or 80 off a terminal.
+        width: in characters; by default the terminal's own. Off a terminal it is what ``COLUMNS`` says, else 80 for
+            prose, and tables are not folded: each row is one line, for ``grep`` and ``findstr``.
     """
     from rich.console import Console, detect_legacy_windows  # noqa: PLC0415 - see the module's docstring
 
     class PipeConsole(Console):
+        folds_tables = True
+
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # Rich would end the program, with the status of "findings"
 
     terminal = _is_terminal(stream)
+    folds_tables = width is not None or terminal
+    if not folds_tables and (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns):
+        width, folds_tables = int(columns), True
     legacy = detect_legacy_windows()
     plain = color is False or (color is None and (not terminal or legacy))
-    return PipeConsole(
+    console = PipeConsole(
         file=cast("IO[str]", _ReplacingStream(stream)),
         width=width if width is not None or terminal else WIDTH_OFF_TERMINAL,
         color_system=None if plain else ("standard" if color else "auto"),
@@ -61,6 +71,21 @@ def make_console(stream: TextIO, *, color: bool | None = None, width: int | None
         emoji=False,
         highlight=False,
     )
+    console.folds_tables = folds_tables
+    return console
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table: folded to the width of a terminal, else with each row on one line and no blanks at its end."""
+    if getattr(console, "folds_tables", True):
+        console.print(table)
+        return
+    for column in table.columns:
+        column.no_wrap, column.overflow, column.max_width, column.ratio = True, "ignore", None, None
+    options = console.options.update(width=_WIDEST, max_width=_WIDEST)
+    options = options.update(width=console.measure(table, options=options).maximum)
+    for line in console.render_lines(table, options, pad=False):
+        console.file.write("".join(segment.text for segment in line).rstrip() + "\n")
 
 
 def table_box(console: Console) -> Box:
@@ -100,12 +125,18 @@ def literal(console: Console, text: str, style: str = "") -> Text:
 
 @contextmanager
 def progress(
-    stream: TextIO, description: str, *, color: bool | None = None
+    stream: TextIO, description: str, *, unit: str = "", color: bool | None = None
 ) -> Iterator[Callable[[int, int | None], None]]:
     """Show how far slow work has come, on a terminal only; elsewhere nothing is written.
 
     Yields a function to be called with what is done and the total (``None`` where it is not known).
     The line disappears when the work ends.
+
+    Args:
+        stream: where to show it.
+        description: what is done.
+        unit: what is counted: ``bytes``, or a word such as ``rows``; told with the rate.
+        color: as for ``make_console``.
     """
     if not _is_terminal(stream):
         yield lambda _done, _total: None
@@ -115,10 +146,20 @@ def progress(
         Progress,
         TaskProgressColumn,
         TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
     )
 
     console = make_console(stream, color=color)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(markup=False))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None if console.width < WIDTH_OFF_TERMINAL else 24),
+        TaskProgressColumn(markup=False),
+        _rate_column(unit),
+        TimeElapsedColumn(),
+        TextColumn("left", markup=False),
+        TimeRemainingColumn(compact=True),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(literal(console, description).plain, total=None)
 
@@ -126,6 +167,26 @@ def progress(
             bar.update(task, completed=done, total=total)
 
         yield show
+
+
+def rate(speed: float | None, unit: str) -> str:
+    """Return how fast work goes, in a few characters; ``""`` where that is not known yet."""
+    if not speed:
+        return ""
+    from rich.filesize import decimal  # noqa: PLC0415 - see the module's docstring
+
+    return f"{decimal(int(speed))}/s" if unit == "bytes" else f"{speed:,.0f} {unit}/s".replace(" /", "/")
+
+
+def _rate_column(unit: str) -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task  # noqa: PLC0415 - see the module's docstring
+    from rich.text import Text  # noqa: PLC0415 - see the module's docstring
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(rate(task.finished_speed or task.speed, unit))
+
+    return RateColumn()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,7 @@ def look_at_others(
     *,
     choices_change: bool = False,
     executor: Executor | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> tuple[tuple[OtherProcedure, ...], str]:
     """Return the tests that are no upload tests and in whose procedure something was found, by test id.
 
@@ -98,6 +99,7 @@ def look_at_others(
         neighbours: all tests of the site.
         choices_change: whether the upgrade goes through 0.2.9, where multiple-choice values become text.
         executor: what shares the work; ``None`` for this process.
+        progress: called with how many texts have been looked at.
 
     Returns:
         Them, and what went wrong with the executor, or ``""``.
@@ -107,7 +109,7 @@ def look_at_others(
     others = sorted((p for p in procedures if p.type != "upload" and (p.source or "").strip()), key=lambda p: p.test_id)
     first = list({(procedure.source, procedure.slug, procedure.type): procedure for procedure in others}.values())
     asked = [(procedure, neighbours.supplied(procedure)) for procedure in first]
-    answers, problem = spread(_look, asked, executor)
+    answers, problem = spread(_look, asked, executor, progress)
     for procedure, looked in zip(first, answers, strict=True):
         key = (procedure.source, procedure.slug, procedure.type)
         known[key] = _findings(procedure, looked, neighbours, choices_change=choices_change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from upgrade_kit.errors import DatabaseError, UsageError
+from upgrade_kit.model.approvals import Approvals
 from upgrade_kit.model.deployment import (
     Database,
     Deployment,
     Schema,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite, Procedure, Rewrite, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.rewriting.approval import approved_only
+from upgrade_kit.rewriting.named import some
 from upgrade_kit.rewriting.others import Neighbours, look_at_others
 from upgrade_kit.rewriting.rewrite import rewrite_procedure
 from upgrade_kit.rewriting.spread import spread
@@ -29,7 +33,7 @@ MARK = "FILE"
 CHOICES_ARE_TEXT = Version("0.2.9")  # migration qa.0019_multiple_choice_to_string
 
 
-def plan_rewrites(
+def plan_rewrites(  # noqa: PLR0913 - each is one thing that a caller may say
     site: Deployment | Iterable[Procedure],
     *,
     log: MigrateLog | None = None,
@@ -37,7 +41,9 @@ def plan_rewrites(
     include: Collection[str] = (),
     exclude: Collection[str] = (),
     python2: bool = True,
+    approvals: Approvals | None = None,
     executor: Executor | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> RewritePlan:
     """Decide for every upload test what rewrite-calcs shows and what an apply may write; look at the others too.
 
@@ -50,9 +56,12 @@ def plan_rewrites(
         include: macro names of reviews whose proposed edits are to be written too.
         exclude: macro names that are not to be written.
         python2: whether what only Python 2 can run is converted; see ``rewrite_procedure``.
+        approvals: where given, no other test is written than those approved there, and only from and to the texts
+            that were shown.
         executor: what shares the work, for sites with thousands of procedures: any executor of
             ``concurrent.futures``. A script that gives a process pool has to start under
             ``if __name__ == "__main__":``. By default all is done in this process.
+        progress: called with how many texts were looked at, and how many there are at most.
 
     Returns:
         The plan, in order of test id; the same whatever shares the work, and whole even where it fails.
@@ -60,6 +69,7 @@ def plan_rewrites(
     Raises:
         DatabaseError: the site's procedures could not be observed.
         UsageError: a macro name that no upload test has, or one that is both included and excluded.
+        RowChangedError: a test that is approved has no longer the text that was shown, or would become another.
         RulesError: a rules file is wrong.
     """
     procedures = tuple(_procedures(site) if isinstance(site, Deployment) else site)
@@ -69,9 +79,12 @@ def plan_rewrites(
     _check_names(uploads, only, include, exclude)
     listed, notes = _listed(uploads, log)
     texts = list(dict.fromkeys((procedure.source, procedure.slug) for procedure in uploads))
-    rewrites, problem = spread(partial(_rewrite, python2=python2), texts, executor)
+    others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
+    tell = progress or (lambda _done, _total: None)
+    total = len(texts) + len(others)
+    rewrites, problem = spread(partial(_rewrite, python2=python2), texts, executor, lambda done: tell(done, total))
     known = dict(zip(texts, rewrites, strict=True))
-    items = []
+    items: list[PlannedRewrite] = []
     for procedure in uploads:
         rewrite = _of(procedure, known[procedure.source, procedure.slug])
         wanted = (not only or procedure.slug in only) and procedure.slug not in exclude
@@ -88,9 +101,15 @@ def plan_rewrites(
             )
         )
     notes += tuple(_included_in_vain(item) for item in items if item.procedure.slug in include and not item.selected)
-    others = tuple(p for p in procedures if p.type != "upload" and (p.source or "").strip())
+    if approvals is not None:
+        items, told = approved_only(items, approvals)
+        notes += (*_shown_elsewhere(site, approvals), *told)
     found, other_problem = look_at_others(
-        others, neighbours(site, procedures), choices_change=choices_change(site), executor=executor
+        others,
+        neighbours(site, procedures),
+        choices_change=choices_change(site),
+        executor=executor,
+        progress=lambda done: tell(len(texts) + done, total),
     )
     if problem or other_problem:
         notes += (f"What was to share the work failed ({problem or other_problem}); the rest was done without it.",)
@@ -135,6 +154,15 @@ def _procedures(site: Deployment) -> tuple[Procedure, ...]:
     return procedures
 
 
+def _shown_elsewhere(site: Deployment | Iterable[Procedure], approvals: Approvals) -> tuple[str, ...]:
+    """Tell where the approvals were given on a page of another database; the texts decide whether they hold here."""
+    there = approvals.site[2]
+    here = site.database.url if isinstance(site, Deployment) and isinstance(site.database, Database) else None
+    if there is None or here is None or there == here:
+        return ()
+    return (f"The approvals were given on a page of {there}; this is {here}.",)
+
+
 def _included_in_vain(item: PlannedRewrite) -> str:
     if item.left_out:
         why = "--only or --exclude leaves it out"
@@ -154,7 +182,7 @@ def _check_names(
             if name not in slugs:
                 raise UsageError(
                     f"{option} {name}: no upload test has this macro name",
-                    hint=f"Upload tests here: {_some(sorted(slugs))}.",
+                    hint=did_you_mean(name, slugs) or f"Upload tests here: {some(sorted(slugs))}.",
                 )
     both = sorted(set(include) & set(exclude))
     if both:
@@ -178,19 +206,14 @@ def _listed(uploads: Sequence[Procedure], log: MigrateLog | None) -> tuple[set[i
     notes = []
     by_id = {procedure.test_id: procedure.slug for procedure in uploads}
     if gone:
-        notes.append(f"The log lists tests that the database has not as upload tests: {_some(gone)}.")
+        notes.append(f"The log lists tests that the database has not as upload tests: {some(gone)}.")
     silent = sorted(by_id[test_id] for test_id in listed - naming)
     if silent:
         notes.append(
-            f"The log lists tests whose procedure does not hold FILE now: {_some(silent)} (changed since, or the "
+            f"The log lists tests whose procedure does not hold FILE now: {some(silent)} (changed since, or the "
             "database compares without regard to case)."
         )
     new = sorted(by_id[test_id] for test_id in naming - listed)
     if new:
-        notes.append(f"The procedure holds FILE and the log does not list it: {_some(new)} (changed since the log).")
+        notes.append(f"The procedure holds FILE and the log does not list it: {some(new)} (changed since the log).")
     return listed, tuple(notes)
-
-
-def _some(names: Sequence[str], *, most: int = 12) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

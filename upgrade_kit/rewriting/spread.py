@@ -17,7 +17,10 @@ Answer = TypeVar("Answer")
 
 
 def spread(
-    work: Callable[[Question], Answer], questions: Sequence[Question], executor: Executor | None
+    work: Callable[[Question], Answer],
+    questions: Sequence[Question],
+    executor: Executor | None,
+    progress: Callable[[int], object] | None = None,
 ) -> tuple[list[Answer], str]:
     """Return the answer to each question, in their order, and what went wrong with the executor.
 
@@ -28,6 +31,7 @@ def spread(
         work: answers one question. For processes it has to be a function that they can import.
         questions: all of them.
         executor: any executor of ``concurrent.futures``; ``None`` for this process.
+        progress: called with how many are answered, now and then.
 
     Returns:
         The answers, and the first failure of the executor in words, or ``""``.
@@ -35,8 +39,9 @@ def spread(
     Raises:
         UpgradeKitError: the work itself raised it.
     """
+    tell = progress or (lambda _done: None)
     if executor is None:
-        return [work(question) for question in questions], ""
+        return _told(work, questions, tell), ""
     chunks = [questions[start : start + CHUNK] for start in range(0, len(questions), CHUNK)]
     futures: list[Future[list[Answer]]] = []
     answers: list[Answer] = []
@@ -49,6 +54,7 @@ def spread(
                 problem = _said(error)
                 break
         for number, chunk in enumerate(chunks):
+            tell(len(answers))
             if number < len(futures):
                 try:
                     answers += futures[number].result()
@@ -62,6 +68,16 @@ def spread(
         for future in futures:
             future.cancel()
     return answers, problem
+
+
+def _told(
+    work: Callable[[Question], Answer], questions: Sequence[Question], tell: Callable[[int], object]
+) -> list[Answer]:
+    answers = []
+    for question in questions:
+        answers.append(work(question))
+        tell(len(answers))
+    return answers
 
 
 def _each(work: Callable[[Question], Answer], questions: Sequence[Question]) -> list[Answer]:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.errors import StepFailedError, UpgradeKitError, UsageError
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
@@ -75,7 +76,10 @@ class Part:
         ids = [step.id for step in steps]
         for option, id_ in (("--from-step", self.first), ("--until", self.last)):
             if id_ and id_ not in ids:
-                raise UsageError(f"{option} {id_}: the plan has no such step", hint=f"Its steps are {', '.join(ids)}.")
+                raise UsageError(
+                    f"{option} {id_}: the plan has no such step",
+                    hint=did_you_mean(id_, ids) or f"Its steps are {', '.join(ids)}.",
+                )
         if self.first and self.last and ids.index(self.last) < ids.index(self.first):
             raise UsageError(
                 f"--until {self.last} comes before --from-step {self.first}", hint="Name them in the plan's order."

@@ -194,7 +194,7 @@ class TestOtherProcedures:
     def test_those_that_break_are_counted_and_named(self, ask: Ask) -> None:
         finding = only_finding(ask(other_procedures_run, plan=others(("UK420", Severity.ERROR))))
         assert finding.severity is Severity.WARNING
-        assert finding.message == "1 of 3 procedures that get no file need a person: comp"
+        assert finding.message == "a person must look at 1 of the 3 procedures that get no file: comp"
         assert finding.hint.splitlines()[-1] == "    upgrade-kit rewrite-calcs site"
 
     @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from upgrade_kit.model.places import BackupPlace
 from upgrade_kit.model.rewrite import Outcome, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import SiteUploads, UploadedFiles
-from upgrade_kit.preflight.check import Answer, check, error, info, to_type, warning
+from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.facts import Facts, both, then
 
 _MIB = 1024 * 1024
@@ -276,7 +276,7 @@ def uploads_are_backed_up(fact: BackedUpUploads) -> Answer:
                 hint=to_type("Make another backup:", f"upgrade-kit backup {fact.site.arguments}".rstrip()),
             ),
         )
-    return _compared(fact.site.backups.current[0].made, files, fact) or Passed(f"{files.count} files")
+    return _compared(fact.site.backups.current[0].made, files, fact) or Passed(counted(files.count, "file"))
 
 
 def _compared(made: UnverifiedBackup, files: UploadedFiles, fact: BackedUpUploads) -> tuple[Finding, ...]:
@@ -288,17 +288,18 @@ def _compared(made: UnverifiedBackup, files: UploadedFiles, fact: BackedUpUpload
     if copied is None:
         if not files.count:
             return ()
-        lost = f"the backup holds none of the {files.count} uploaded files ({_mib(files.bytes)})"
+        lost = f"the backup was made without the uploads: {counted(files.count, 'file')} ({_mib(files.bytes)})"
         return (warning(lost, where=where, hint=again),)
     told = []
     if copied.missing or copied.changed:
         names = ", ".join((*copied.missing, *copied.changed)[:_SHOWN])
         count = len(copied.missing) + len(copied.changed)
-        told.append(f"{count} uploaded files are not in the backup, or changed while they were copied: {names}")
+        told.append(f"{counted(count, 'uploaded file')} not in the backup, or changed while it was made: {names}")
     if (copied.files, copied.bytes) != (files.count, files.bytes):
         told.append(
-            f"the uploads have changed since the backup: {copied.files} files, {copied.bytes} bytes then, and "
-            f"{files.count} files, {files.bytes} bytes now"
+            "the uploads have changed since the backup: "
+            f"{counted(copied.files, 'file')}, {copied.bytes} bytes then, and "
+            f"{counted(files.count, 'file')}, {files.bytes} bytes now"
         )
     elif files.newest is not None and files.newest > _finished(made):
         told.append(

@@ -116,8 +116,8 @@ def foreign_keys_have_tables(fact: SiteDatabase) -> Answer:
     tables = sorted({pair.split(".", 1)[0] for pair in database.dangling})
     return [
         warning(
-            f"{counted(database.dangling, 'foreign key')} of {counted(tables, 'table')} point at tables that "
-            f"do not exist: {', '.join(database.dangling)}. The site itself runs (Django 1.11 does not "
+            f"{counted(database.dangling, 'foreign key')} of {counted(tables, 'table')} to tables that do "
+            f"not exist: {', '.join(database.dangling)}. The site itself runs (Django 1.11 does not "
             "enforce them on SQLite); loaddata into this file fails, and so do updates that enforce them",
             where=database.name,
             hint=to_type(

@@ -173,7 +173,7 @@ def _found_in(fact: MigrationRecord, log: MigrateLog) -> Iterator[Finding]:
     if log.failed_attachments:
         files = ", ".join(failed.file for failed in log.failed_attachments)
         yield warning(
-            f"the migration could not move {len(log.failed_attachments)} uploaded files: {files}",
+            f"the migration could not move {counted(log.failed_attachments, 'uploaded file')}: {files}",
             where=log.failed_attachments[0].where,
             hint="Look for them in the uploads folder (media/uploads) of the old checkout or its backup. "
             "If all are missing, the migration ran from a checkout without its media folder: restore the "
@@ -182,7 +182,7 @@ def _found_in(fact: MigrationRecord, log: MigrateLog) -> Iterator[Finding]:
     if log.python3_notices:
         tests = ", ".join(f"{notice.name} (id {notice.test_id})" for notice in log.python3_notices)
         yield warning(
-            f"the migration found {len(log.python3_notices)} procedures that Python 3 cannot parse: {tests}",
+            f"the migration found {counted(log.python3_notices, 'procedure')} that Python 3 cannot parse: {tests}",
             where=log.python3_notices[0].where,
             hint="Correct each in the site's admin pages (Tests, Calculation procedure).",
         )

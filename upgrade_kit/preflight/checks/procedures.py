@@ -196,7 +196,7 @@ def no_procedure_needs_rewriting(fact: UploadTests) -> Answer:
         return _NOT_REACHED
     items = fact.having(Outcome.REWRITE)
     if not items:
-        return Passed(f"{len(fact.plan.items)} upload tests")
+        return Passed(counted(fact.plan.items, "upload test"))
     if fact.has_bin_file:
         return [
             error(
@@ -309,7 +309,7 @@ def other_procedures_run(fact: UploadTests) -> Answer:
     slugs = ", ".join(dict.fromkeys(other.procedure.slug for other in others))
     return [
         warning(
-            f"{len(others)} of {fact.plan.others_seen} procedures that get no file need a person: {slugs}",
+            f"a person must look at {len(others)} of the {fact.plan.others_seen} procedures that get no file: {slugs}",
             where="qa_test.calculation_procedure",
             hint=to_type(
                 "Read what breaks in each, and what to type instead:",

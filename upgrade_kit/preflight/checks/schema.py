@@ -181,8 +181,21 @@ def _foreign(database: Database, schema: Schema) -> Finding:
     return error(
         f"the schema of {database.name} is not one of QATrack+ that the rules know{unknown}.{evidence}",
         where=database.url,
-        hint="Check that this is QATrack+'s database. If it is older than 0.2.8, upgrade it to 0.2.8 "
-        "first, as its release notes say.",
+        hint=_newer_or_changed() if schema.unknown else _another_or_older(),
+    )
+
+
+def _newer_or_changed() -> str:
+    return (
+        "It is of a QATrack+ that these rules do not know yet, or the migrations that are named were added by somebody "
+        "here. Of its own migrations find out what they changed, and try the upgrade on a copy of the database first."
+    )
+
+
+def _another_or_older() -> str:
+    return (
+        "Check that this is QATrack+'s database. If it is older than 0.2.8, upgrade it to 0.2.8 "
+        "first, as its release notes say."
     )
 
 

@@ -9,7 +9,7 @@ from upgrade_kit.model.finding import Finding, NotApplicable, Passed
 from upgrade_kit.model.typed_word import giving_the_right_to_write, quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
-from upgrade_kit.preflight.check import Answer, check, error, info, to_type, warning
+from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.facts import Facts, names_this_database, then
 
 _MIB = 1024 * 1024
@@ -130,8 +130,8 @@ def named_files_are_there(fact: FilesOfSite) -> Answer:
         return (_all_missing(fact, named),)
     return (
         warning(
-            f"{named.missing.count} of {named.count} uploaded files that the database names are not below "
-            f"{uploads.folder}: {named.missing}",
+            f"missing below {uploads.folder}: {named.missing.count} of the {named.count} uploaded files that the "
+            f"database names: {named.missing}",
             where=str(uploads.folder),
             hint="Look for them in a backup of that folder and put them back under these names before you migrate. "
             "Those that are lost stay lost; the migration reports each (Failed to move) and goes on.",
@@ -208,7 +208,7 @@ def no_link_leads_out(uploads: SiteUploads) -> Answer:
         return Passed()
     return (
         warning(
-            f"{files.links.count} links below {uploads.folder} lead out of it or nowhere: {files.links}",
+            f"{counted(files.links.count, 'link')} out of {uploads.folder}, or to nowhere: {files.links}",
             where=str(uploads.folder),
             hint="Back up what they lead to yourself: no backup of the folder holds it. "
             "Remove those that lead nowhere.",
@@ -233,8 +233,8 @@ def names_fit_the_column(fact: FilesOfSite) -> Answer:
         return Passed(f"{named.count} named by the database")
     return (
         error(
-            f"{named.too_long.count} uploaded files get names of more than 100 characters, at which attachments.0002 "
-            f"of 0.3.0 stops half way (value too long): {named.too_long}",
+            f"names of more than 100 characters for {counted(named.too_long.count, 'uploaded file')}, at which "
+            f"attachments.0002 of 0.3.0 stops half way (value too long): {named.too_long}",
             where="qa_testinstance.string_value",
             hint=to_type(
                 f"Take the last release of the line, which has a column of 255 ({_FIRST_FIXED} was the first to), "
@@ -261,8 +261,8 @@ def names_stay_inside(fact: FilesOfSite) -> Answer:
         return Passed()
     return (
         warning(
-            f"{named.outside.count} names of uploaded files lead out of {fact.uploads.folder}, which the site itself "
-            f"never writes: {named.outside}. Nothing was looked for there",
+            f"{counted(named.outside.count, 'name')} of uploaded files that would lead out of {fact.uploads.folder}, "
+            f"such as the site itself never writes: {named.outside}. Nothing was looked for there",
             where="qa_testinstance.string_value",
             hint="Find out who made these test instances. Whatever a name leads to is copied to the uploads by the "
             "migration, so empty it in the site's admin pages first.",
@@ -273,14 +273,15 @@ def names_stay_inside(fact: FilesOfSite) -> Answer:
 def _folder_missing(fact: FilesOfSite, named: NamedUploads) -> Finding:
     return _severe(
         fact,
-        f"there is no folder {fact.uploads.folder}, and the database names {named.count} uploaded files" + _doubt(fact),
+        f"there is no folder {fact.uploads.folder}, and the database names {counted(named.count, 'uploaded file')}"
+        + _doubt(fact),
     )
 
 
 def _all_missing(fact: FilesOfSite, named: NamedUploads) -> Finding:
     return _severe(
         fact,
-        f"none of the {named.count} uploaded files that the database names is below {fact.uploads.folder}: "
+        f"the database names {counted(named.count, 'uploaded file')}, and none is below {fact.uploads.folder}: "
         f"{named.missing}{_doubt(fact)}",
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from upgrade_kit.errors import UsageError
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import Edit, Outcome
 from upgrade_kit.model.settings_rewrite import LeftAlone, SettingsEdit, SettingsRewrite
@@ -90,7 +91,10 @@ class _Chosen:
         known = [ENGINE, OPTIONS, *(change.name for hop in path.hops for change in hop.settings), IMPORTS, PYTHON2]
         for name in (*only, *exclude):
             if name not in known:
-                raise UsageError(f"{name}: no change goes by this name", hint=f"These do: {', '.join(known)}.")
+                raise UsageError(
+                    f"{name}: no change goes by this name",
+                    hint=did_you_mean(name, known) or f"These do: {', '.join(known)}.",
+                )
         return cls(frozenset(only), frozenset(exclude))
 
     def __contains__(self, name: str) -> bool:

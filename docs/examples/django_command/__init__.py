@@ -1,0 +1,1 @@
+"""An application that brings the command ``qatrack_procedures`` into a Django project."""
