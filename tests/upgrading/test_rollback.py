@@ -95,6 +95,8 @@ def test_every_part_is_told_before_it_is_agreed_to(upgraded: Upgrade, folder: Pa
     assert not take_back(upgraded.journal, upgraded.site, programs(), heard)
     assert [part.split(" ")[0] for part in heard.parts] == [
         "The",
+        "!!!",
+        "What",
         str(folder / "local_settings.py").split(" ")[0],
         "git",
     ]
@@ -228,3 +230,88 @@ def test_a_database_that_is_gone_comes_back(upgraded: Upgrade, folder: Path) -> 
     assert "database" in heard.back
     with closing(sqlite3.connect(folder / "site.db")) as database:
         assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0
+
+
+class TestWhatIsToldOfTheDatabase:
+    @pytest.fixture
+    def finished(self, upgrade: Begin, folder: Path) -> Upgrade:
+        (folder / "local_settings.py").write_bytes(b"A = 1\r\n")
+        backups = folder.parent / "work" / "backups"
+        insert = f"import sqlite3; db = sqlite3.connect({str(folder / 'site.db')!r}); db.execute('DELETE FROM qa_test')"
+        under_way = upgrade(
+            *steps(folder)[:-1],
+            step("migrate", python(f"{insert}; db.commit(); print('Installed 1 object')"), kind=StepKind.LOADDATA),
+            step("backup-migrated", kind=StepKind.BACKUP, effect=Effect.READ, backups=str(backups)),
+        )
+        create_backup(under_way.site.plan.database, to_dir=backups)
+        under_way.carry_out(Part(last="migrate"))
+        create_backup(under_way.site.plan.database, to_dir=backups)
+        under_way.carry_out(Part())
+        return under_way
+
+    def test_entries_made_since_the_end_of_the_upgrade_are_counted_and_kept(
+        self, finished: Upgrade, folder: Path
+    ) -> None:
+        with closing(sqlite3.connect(folder / "site.db")) as database, database:
+            database.execute("DELETE FROM qa_category")
+        entered = rows(folder)
+        heard = Heard()
+
+        assert take_back(finished.journal, finished.site, programs(), heard)
+
+        text = "\n".join(heard.parts)
+        assert "The upgrade was finished 20" in text
+        assert "Numbers of rows since the upgrade's last backup" in text
+        assert "qa_category (" in text
+        assert "qa_test (" not in text, "the migration did that"
+        (kept,) = folder.glob("site.db.before-restore-*")
+        kept.rename(folder / "site.db")
+        assert rows(folder) == entered
+
+    def test_nothing_entered_is_told_as_such(self, finished: Upgrade) -> None:
+        heard = Heard(agrees=False)
+        assert not take_back(finished.journal, finished.site, programs(), heard)
+        assert any(part.endswith("UTC: unchanged.") for part in heard.parts)
+
+
+@pytest.mark.parametrize("harm", ["gone", "altered", "no manifest"])
+def test_a_backup_that_is_not_whole_stops_it_before_anything_is_taken_back(
+    upgraded: Upgrade, folder: Path, harm: str
+) -> None:
+    backups = folder.parent / "work" / "backups"
+    (manifest,) = backups.glob("*.manifest.json")
+    (file,) = (one for one in backups.iterdir() if one != manifest and one.is_file())
+    match harm:
+        case "gone":
+            file.unlink()
+        case "altered":
+            raw = file.read_bytes()
+            file.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+        case _:
+            manifest.unlink()
+    before, head = rows(folder), git(folder, "rev-parse", "HEAD")
+    with pytest.raises(UpgradeError, match="Nothing was taken back"):
+        take_back(upgraded.journal, upgraded.site, programs(), Heard())
+    assert (rows(folder), git(folder, "rev-parse", "HEAD")) == (before, head)
+    assert (folder / "local_settings.py").read_bytes() != b"A = 1\r\n"
+    assert not read_upgrade_journal(upgraded.journal.path).has(Happening.ROLLBACK_BEGUN)
+
+
+def test_settings_that_a_person_changed_after_the_upgrade_are_kept(upgraded: Upgrade, folder: Path) -> None:
+    (folder / "local_settings.py").write_bytes(b"EMAIL = 'new'\n")
+    assert take_back(upgraded.journal, upgraded.site, programs(), Heard())
+    (kept,) = (folder.parent / "work").glob("kept.before-rollback-*.py")
+    assert kept.read_bytes() == b"EMAIL = 'new'\n"
+
+
+def test_a_backup_made_after_the_database_was_restored_in_between_leads_back(upgraded: Upgrade, folder: Path) -> None:
+    backups = folder.parent / "work" / "backups"
+    with closing(sqlite3.connect(folder / "site.db")) as database, database:
+        database.execute("UPDATE qa_category SET name = 'entered meanwhile'")
+    newer = create_backup(upgraded.site.plan.database, to_dir=backups)
+    upgraded.journal.add(Happening.UNDONE, "migrate")
+    upgraded.journal.add(Happening.PROVED, "backup", manifest=str(newer.made.manifest))
+    upgraded.journal.add(Happening.BEGUN, "migrate")
+    with closing(sqlite3.connect(folder / "site.db")) as database, database:
+        database.execute("DELETE FROM qa_category")
+    assert way_back(upgraded.journal, upgraded.site).manifest == newer.made.manifest

@@ -260,8 +260,20 @@ class TestDatabase:
     def test_a_backup_that_a_person_answers_for_is_not_compared(
         self, upgrade: Begin, folder: Path, steps: tuple[PlannedStep, ...]
     ) -> None:
-        upgrade(*steps).carry_out(Part(first="go"))
+        under_way = upgrade(*steps)
+        under_way.carry_out(Part(first="go"))
         assert noted(folder) == ["go", "syncdb", "migrate"]
+        assert isinstance(under_way.talk, Talked)
+        assert ("backup", "taken as done") in under_way.talk.ended, "that no rollback has one is told"
+
+    def test_one_of_the_kit_that_was_taken_as_done_is_noted_for_a_rollback(
+        self, upgrade: Begin, folder: Path, steps: tuple[PlannedStep, ...]
+    ) -> None:
+        under_way = upgrade(*steps)
+        backup = create_backup(under_way.site.plan.database, to_dir=folder.parent / "work" / "backups")
+        under_way.carry_out(Part(first="go"))
+        details = [dict(event.details) for event in under_way.journal.events if event.step == "backup"]
+        assert {"manifest": str(backup.made.manifest)} in details
 
     def test_one_that_an_interrupted_step_left_half_done_is_restored_first(self, begun: Upgrade, folder: Path) -> None:
         before = rows(folder)

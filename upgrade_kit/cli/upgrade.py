@@ -24,6 +24,7 @@ from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.report.shells import SHELLS, step_lines
 from upgrade_kit.report.terminal import known_encoding, visible
+from upgrade_kit.upgrading.claim import claim, refuse_beside_another, same_place
 from upgrade_kit.upgrading.journal import (
     JOURNAL_NAME,
     Happening,
@@ -78,15 +79,20 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     root = _root(arguments)
     work = _work(arguments, root)
     command = _command(arguments, root)
-    journal = _begun(work, arguments)
+    journal = _begun(root, work, arguments)
     if journal is not None and journal.has(Happening.ROLLBACK_BEGUN) and not arguments.rollback:
         raise UpgradeError("this upgrade is being taken back.", hint=f"Go on with that: {command} --rollback")
     if journal is None and arguments.rollback:
-        raise UsageError(f"--rollback: {work} holds no upgrade that has begun", hint="Name its folder with --to-dir.")
+        raise UsageError(
+            f"--rollback: {work} holds no upgrade that has begun, or one that was taken back already",
+            hint="If it is kept elsewhere, name its folder with --to-dir.",
+        )
     plan = _plan(arguments, streams, root, work) if journal is None else journal.plan
     _check_part(arguments, plan)
     streams = _with_password(arguments, streams, plan)
     site = _access(arguments, streams, plan)
+    if journal is None:
+        refuse_beside_another(site)
     console = Console(streams, yes=arguments.yes, quiet=arguments.quiet)
     if arguments.dry_run:
         rehearse(journal or UpgradeJournal(path=work / JOURNAL_NAME, plan=plan, start={}), site, console.rehearsed)
@@ -94,7 +100,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     _make_work(work)
     with locked(work):
         # read again: until now somebody else may have written to it
-        journal = begin_journal(plan, _start(site)) if journal is None else read_upgrade_journal(journal.path)
+        journal = _begin(plan, site) if journal is None else read_upgrade_journal(journal.path)
         programs = Programs(
             environment=_environment(streams, work),
             secrets=_secrets(streams, site),
@@ -176,14 +182,20 @@ def _make_work(work: Path) -> None:
         ) from error
 
 
-def _begun(work: Path, arguments: Namespace) -> UpgradeJournal | None:
-    """Return the journal of the upgrade that is to go on, or to be taken back; ``None`` where one is to begin."""
+def _begun(root: Path, work: Path, arguments: Namespace) -> UpgradeJournal | None:
+    """Return the journal of the upgrade that is to go on, or to be taken back; ``None`` where one is to begin.
+
+    Raises:
+        UpgradeError: it is the journal of another site, or its folder was moved or copied.
+        UsageError: an upgrade to another version has begun.
+    """
     path = work / JOURNAL_NAME
     if not path.exists():
         return None
     journal = read_upgrade_journal(path)
     if journal.is_taken_back:
         return None
+    _check_place(journal, root, work)
     if arguments.rollback or VersionGraph.load().resolve(arguments.target).version == journal.plan.versions[-1]:
         return journal
     if journal.is_over:
@@ -192,6 +204,25 @@ def _begun(work: Path, arguments: Namespace) -> UpgradeJournal | None:
         f"--to {arguments.target}: an upgrade to {journal.plan.versions[-1]} has begun ({path})",
         hint=f"Go on with that (--to {journal.plan.versions[-1]}), or take it back with --rollback, before another.",
     )
+
+
+def _check_place(journal: UpgradeJournal, root: Path, work: Path) -> None:
+    """Refuse a journal whose plan leads elsewhere: its steps would be done there, not to the site that was named."""
+    plan = journal.plan
+    if same_place(plan.site, root) and same_place(plan.work, work):
+        return
+    raise UpgradeError(
+        f"{journal.path}: this is the journal of the upgrade of {plan.site}, kept in {plan.work}; what was named is "
+        f"{root}, kept in {work}. Nothing was done to either.",
+        hint="Was a folder renamed or moved? Put both where they were. Is this a copy? Then give its own upgrade "
+        "another folder with --to-dir.",
+    )
+
+
+def _begin(plan: Plan, site: SiteAccess) -> UpgradeJournal:
+    journal = begin_journal(plan, _start(site))
+    claim(site)
+    return journal
 
 
 def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Plan:
@@ -259,6 +290,12 @@ def _access(arguments: Namespace, streams: Streams, plan: Plan) -> SiteAccess:
         found = resolve_address(plan.site, database=database, password=streams.password())
         if isinstance(found, Unobserved):
             raise UpgradeError(f"the site's database is not known: {found.reason}.", hint="Name it with --database.")
+        if not found.leads_where(parse_database_url(plan.database, base=plan.site)):
+            raise UpgradeError(
+                f"the site's settings now lead to {found.shown}, and this upgrade is of {plan.database}. "
+                "Nothing was written to either now.",
+                hint=f"Let the settings of {plan.site} name {plan.database} again.",
+            )
         return found
 
     return SiteAccess(
@@ -351,6 +388,7 @@ class Console:
         """Ask whether the database may be restored, because a step was interrupted in the middle of it."""
         self.say(f"{step.id} was interrupted, and this database may be half changed. It is restored first, from")
         self.say(f"    {manifest}")
+        self.say("What it holds now is kept, as a file beside it (SQLite) or as a backup in the folder of that one.")
         return self._yes or self._answer("    Do this? [y/N] ").casefold() in {"y", "yes"}
 
     def rehearsed(self, step: PlannedStep, state: str) -> None:

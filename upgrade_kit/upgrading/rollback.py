@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +17,8 @@ from upgrade_kit.model.plan import CopyFile, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
-from upgrade_kit.upgrading.proofs import SiteAccess, commit_of, environment_copy
+from upgrade_kit.upgrading.proofs import NotDone, SiteAccess, commit_of, environment_copy, look
+from upgrade_kit.upgrading.restoring import reliable_backup, told_of
 from upgrade_kit.upgrading.running import Programs
 from upgrade_kit.upgrading.upgrade import OF_DATABASE, copy_privately
 
@@ -36,6 +39,7 @@ class WayBack:
 
     Attributes:
         manifest: of the backup to restore; ``None`` where the database was not written to.
+        told: what a person must know of that restore, one sentence each.
         settings: the copies to put back, each with its place.
         head: the commit to check out; empty where that is checked out.
         branch: the branch that was checked out; empty where none was.
@@ -44,6 +48,7 @@ class WayBack:
     """
 
     manifest: Path | None
+    told: tuple[str, ...]
     settings: tuple[CopyFile, ...]
     head: str
     branch: str
@@ -52,8 +57,11 @@ class WayBack:
 
     def parts(self) -> tuple[str, ...]:
         """Return what will be done, one sentence each."""
-        sentences = [f"The database is restored from {self.manifest}."] if self.manifest else []
-        sentences += [f"{copy.target} gets the text of {copy.source} again." for copy in self.settings]
+        sentences = [*self.told]
+        sentences += [
+            f"{copy.target} gets the text of {copy.source} again; the text that it has now is kept beside that."
+            for copy in self.settings
+        ]
         if self.environment:
             sentences.append(f"{self.environment[0]} becomes the copy {self.environment[1]} again.")
         if self.head:
@@ -65,13 +73,15 @@ def way_back(journal: UpgradeJournal, site: SiteAccess) -> WayBack:
     """Find out what an upgrade changed, and what leads back.
 
     Raises:
-        UpgradeError: the database was written to, and the journal names no backup from before.
+        UpgradeError: the database was written to, and the journal names no backup from before that can be relied on.
         UpgradeKitError: the site cannot be looked at.
     """
+    manifest = _manifest(journal, site)
     head = journal.start.get("head", "")
     now = commit_of(site, "HEAD")
     return WayBack(
-        manifest=_manifest(journal, site),
+        manifest=manifest,
+        told=() if manifest is None else told_of(reliable_backup(manifest, site), journal, site),
         settings=tuple(copy for copy in _copies(journal) if _differs(copy)),
         head=head if head and now != head else "",
         branch=journal.start.get("branch", ""),
@@ -91,7 +101,7 @@ def take_back(journal: UpgradeJournal, site: SiteAccess, programs: Programs, tol
         UpgradeKitError: the backup cannot be restored.
     """
     back = way_back(journal, site)
-    if not told.agrees_to_all((*back.parts(), *back.left)):
+    if not told.agrees_to_all((*back.parts(), *back.left, *_running(journal, site))):
         return False
     journal.add(Happening.ROLLBACK_BEGUN)
     if back.head:
@@ -99,13 +109,15 @@ def take_back(journal: UpgradeJournal, site: SiteAccess, programs: Programs, tol
         _check_out(back, site, programs)
         told.came_back("checkout", back.branch or back.head[:12])
     for copy in back.settings:
+        aside = _set_aside(copy)
         copy_privately(copy)
-        told.came_back("settings", str(copy.target))
+        told.came_back("settings", f"{copy.target}{f'; what it was is in {aside}' if aside else ''}")
     if back.environment is not None:
         told.came_back("environment", f"what the upgrade made of it is in {_put_back(*back.environment)}")
     if back.manifest is not None:
         restored = restore_backup(back.manifest, database=site.address(), replace=True)
-        told.came_back("database", "; ".join(restored.proof[-1:]))
+        kept = [line for line in restored.proof[:-1] if "kept" in line]
+        told.came_back("database", " ".join((*kept, *restored.proof[-1:])))
     journal.add(Happening.ROLLED_BACK)
     return True
 
@@ -133,13 +145,17 @@ def _manifest(journal: UpgradeJournal, site: SiteAccess) -> Path | None:
 
 
 def _manifest_before(journal: UpgradeJournal, written: list[str]) -> Path | None:
-    """Return the last backup that was made before the first step that wrote to the database."""
+    """Return the last backup that was made before the first step that wrote to the database and was not undone."""
     found: Path | None = None
+    began: set[str] = set()
     for event in journal.events:
         if event.step in written and event.what in (Happening.BEGUN, Happening.ASSUMED):
-            break
+            began.add(event.step)
+        elif event.what is Happening.UNDONE:
+            began.discard(event.step)
         details = dict(event.details)
-        found = Path(details["manifest"]) if "manifest" in details else found
+        if "manifest" in details and not began:
+            found = Path(details["manifest"])
     return found
 
 
@@ -151,6 +167,24 @@ def _copies(journal: UpgradeJournal) -> tuple[CopyFile, ...]:
             if isinstance(action, CopyFile) and journal.is_settled(step.id) and action.target.is_file():
                 copies.setdefault(action.source, CopyFile(source=action.target, target=action.source))
     return tuple(copies.values())
+
+
+def _set_aside(copy: CopyFile) -> Path | None:
+    """Copy what is about to be replaced beside its kept text; return the copy, ``None`` where there is nothing."""
+    if not copy.target.is_file():
+        return None
+    stem = f"{copy.source.stem}.before-rollback-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    aside = copy.source.with_name(f"{stem}{copy.source.suffix}")
+    copy_privately(CopyFile(source=copy.target, target=aside))
+    return aside
+
+
+def _running(journal: UpgradeJournal, site: SiteAccess) -> Iterator[str]:
+    """Tell that the site is still running, where that shows."""
+    for step in journal.plan.steps:
+        if step.kind is StepKind.STOP and isinstance(state := look(step, site), NotDone):
+            yield f"!!! Stop the site first, and what uses its database: {state.reason}."
+            return
 
 
 def _differs(copy: CopyFile) -> bool:

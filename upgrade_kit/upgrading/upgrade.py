@@ -17,7 +17,7 @@ from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal
-from upgrade_kit.upgrading.proofs import CannotTell, Done, NotDone, SiteAccess, look, prove
+from upgrade_kit.upgrading.proofs import Answer, CannotTell, Done, NotDone, SiteAccess, look, prove
 from upgrade_kit.upgrading.running import Programs, Ran
 
 OF_DATABASE = frozenset((StepKind.SYNCDB, StepKind.MIGRATE, StepKind.LOADDATA, StepKind.CALCS))
@@ -118,6 +118,7 @@ class Upgrade:
         if part.first:
             self._begin_from(part)
         self._undo_half_done()
+        self._check_what_was_done()
         for number, step in enumerate(steps, start=1):
             self.talk.begin(number, len(steps), step)
             if self.journal.is_settled(step.id):
@@ -162,6 +163,31 @@ class Upgrade:
                 if other.hop == step.hop and other.kind in OF_DATABASE and self.journal.began(other.id):
                     self.journal.add(Happening.UNDONE, other.id, f"restored from {manifest}")
 
+    def _check_what_was_done(self) -> None:
+        """Go on from a site only where it is as the journal says: somebody may have restored or checked out by hand.
+
+        Raises:
+            StepFailedError: it is not.
+        """
+        began = [step for step in self.journal.plan.steps if self.journal.began(step.id)]
+        of_database = [step for step in began if step.kind in OF_DATABASE and step.effect is not Effect.READ]
+        last_hop = of_database[-1].hop if of_database else None
+        checkouts = [step for step in began if step.kind is StepKind.CHECKOUT][-1:]
+        for step in (*checkouts, *(one for one in of_database if one.kind is StepKind.MIGRATE and one.hop == last_hop)):
+            last = self.journal.last(step.id)
+            if last is None or last.what is not Happening.PROVED:
+                continue
+            state = prove(step, (), self.site)
+            if isinstance(state, NotDone):
+                first = step if step.kind is StepKind.CHECKOUT else self._backup_of(step) or step
+                raise self._failed(
+                    step,
+                    f"this was done {last.at:%Y-%m-%d %H:%M} UTC, and is no longer so ({state.reason}). Nothing was "
+                    "done now",
+                    hint="Did somebody restore the database, or check something out, by hand? Undo that, or do the "
+                    f"steps again: the same command with --from-step {first.id}.",
+                )
+
     def _backup_of(self, step: PlannedStep) -> PlannedStep | None:
         """Return the step that backs up what a step of its hop writes to."""
         steps = self.journal.plan.steps
@@ -176,18 +202,33 @@ class Upgrade:
 
         Raises:
             StepFailedError: it has.
+            UpgradeError: the settings lead to another database than the plan's.
         """
+        self.site.address()
         hop = [other for other in self.journal.plan.steps if other.hop == step.hop and other.kind in OF_DATABASE]
         backup = self._backup_of(step)
-        if backup is None or self._manifest_of(backup) is None or any(self.journal.began(one.id) for one in hop):
+        if backup is None or any(self.journal.began(one.id) for one in hop):
             return
         state = look(backup, self.site)
-        if isinstance(state, NotDone):
+        if self._manifest_of(backup) is None:
+            self._answered_for(backup, state)
+        elif isinstance(state, NotDone):
             raise self._failed(
                 step,
                 f"the database has changed since its backup ({state.reason})",
                 hint="Is the site still running? Stop it. Then back it up again: the same command with "
                 f"--from-step {backup.id} --until {backup.id}.",
+            )
+
+    def _answered_for(self, backup: PlannedStep, state: Answer) -> None:
+        """Note a backup that was taken as done, for a rollback; where there is none, tell what that means."""
+        if isinstance(state, Done):
+            self.journal.add(Happening.PROVED, backup.id, state.evidence, **dict(state.details))
+        elif isinstance(state, NotDone):
+            self.talk.end(
+                backup,
+                "taken as done",
+                f"{state.reason}. --rollback will not bring the database back, only a backup that you made yourself",
             )
 
     def _carry_out(self, step: PlannedStep, number: int) -> None:

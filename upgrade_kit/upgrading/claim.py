@@ -1,0 +1,74 @@
+"""Notes in a site's repository where its upgrade is kept, so that no other begins beside it in another folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from upgrade_kit.errors import SiteError, UpgradeError, UsageError
+from upgrade_kit.model.typed_word import quoted
+from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.upgrading.journal import JOURNAL_NAME, read_upgrade_journal
+from upgrade_kit.upgrading.proofs import SiteAccess
+
+CLAIM_NAME = "upgrade-kit-upgrade"
+"""The file in the site's git directory that names the work folder."""
+
+
+def claim(site: SiteAccess) -> None:
+    """Note where the upgrade of a site is kept.
+
+    Raises:
+        UpgradeError: the note cannot be written.
+    """
+    note = _note(site)
+    try:
+        note.write_bytes(os.fsencode(site.plan.work))
+    except OSError as error:
+        raise UpgradeError(
+            f"{note}: this cannot be written: {error.strerror or error}. Nothing of the upgrade was done.",
+            hint="The upgrade writes to the site's folder and its repository: you must be somebody who may.",
+        ) from error
+
+
+def refuse_beside_another(site: SiteAccess) -> None:
+    """Refuse to begin an upgrade of a site where another is under way in another folder.
+
+    A site is reached under several names (a link, another ``--to-dir``), and its second upgrade would take the half
+    done work of the first for the site as it was.
+
+    Raises:
+        UsageError: one is under way; names its folder.
+        JournalError: its journal cannot be read.
+    """
+    try:
+        work = Path(os.fsdecode(_note(site).read_bytes()))
+    except OSError:
+        return
+    journal = work / JOURNAL_NAME
+    if same_place(work, site.plan.work) or not journal.is_file():
+        return
+    other = read_upgrade_journal(journal)
+    if not other.is_over and same_place(other.plan.site, site.plan.site):
+        raise UsageError(
+            f"an upgrade of this site has begun, and is kept in {work}",
+            hint=f"Go on with it, or take it back, with: --to-dir {quoted(str(work))}",
+        )
+
+
+def same_place(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to the same folder."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))
+
+
+def _note(site: SiteAccess) -> Path:
+    folder = site.said("git", "-C", site.plan.site, "rev-parse", "--git-dir")
+    if isinstance(folder, Unobserved):
+        raise SiteError(
+            f"{site.plan.site}: git does not say where its repository is: {folder.reason}.",
+            hint="An upgrade replaces the code with git; the site must be a checkout of QATrack+'s repository.",
+        )
+    return site.plan.site / folder / CLAIM_NAME
