@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from argparse import ArgumentParser
 from dataclasses import replace
 from io import StringIO
@@ -13,7 +14,7 @@ from tests.upgrading.site import git, plan_of, step
 from upgrade_kit.cli import upgrade
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.streams import Streams
-from upgrade_kit.deployment.sample import build_sample_site
+from upgrade_kit.deployment.sample import build_sample_database, build_sample_site
 from upgrade_kit.errors import UpgradeError, UsageError
 from upgrade_kit.model.plan import Actor, Plan, Run, StepKind
 from upgrade_kit.planning.graph import VersionGraph
@@ -126,3 +127,37 @@ def test_another_database_than_the_one_that_has_begun_is_refused(site: Path) -> 
     begun(on_a_server(site))
     with pytest.raises(UsageError, match="the upgrade that has begun is of postgresql"):
         call(site, "--yes", "--database", "postgresql://qa:s3cret@127.0.0.1:1/other")
+
+
+class TestPlace:
+    """A journal is of one site in one place."""
+
+    @pytest.mark.parametrize("option", ["--yes", "--rollback", "--dry-run"])
+    def test_the_journal_of_a_site_that_was_copied_does_nothing_to_the_first(
+        self, site: Path, tmp_path: Path, option: str
+    ) -> None:
+        begun(plan_of(site, step("a")), Happening.PROVED)
+        shutil.copytree(site, tmp_path / "copy")
+        shutil.copytree(tmp_path / "work", tmp_path / "copied work")
+        before = (tmp_path / "copied work" / "upgrade.journal.jsonl").read_bytes()
+        with pytest.raises(UpgradeError, match=r"this is the journal of the upgrade of .*site, kept in .*work"):
+            call(tmp_path / "copy", *dict.fromkeys((option, "--yes")), "--to-dir", str(tmp_path / "copied work"))
+        assert (tmp_path / "copied work" / "upgrade.journal.jsonl").read_bytes() == before
+
+    def test_a_site_is_the_same_by_another_name(self, site: Path, tmp_path: Path) -> None:
+        begun(plan_of(site, step("a", kind=StepKind.LOOK, actor=Actor.PERSON)))
+        (tmp_path / "link").symlink_to(site, target_is_directory=True)
+        assert call(tmp_path / "link", "--dry-run") is Exit.DONE
+
+
+def test_settings_that_lead_to_another_database_than_the_plans_are_refused(site: Path, tmp_path: Path) -> None:
+    build_sample_database(tmp_path / "other.db", VersionGraph.load().resolve("0.2.9.1"))
+    settings = site / "qatrack" / "local_settings.py"
+    plan = plan_of(site, step("b", kind=StepKind.BACKUP, backups=str(tmp_path)))
+    begun(plan)
+    engine = "django.db.backends.sqlite3"
+    settings.write_text(
+        f"DATABASES = {{'default': {{'ENGINE': {engine!r}, 'NAME': {str(tmp_path / 'other.db')!r}}}}}\n"
+    )
+    with pytest.raises(UpgradeError, match=r"settings now lead to sqlite:///.*other\.db, and this upgrade is of"):
+        call(site, "--dry-run")

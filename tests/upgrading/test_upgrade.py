@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.upgrading.site import Talked, copying, noted, noting, python, step
+from tests.upgrading.site import Talked, copying, git, noted, noting, python, step
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.errors import StepFailedError, UsageError
 from upgrade_kit.model.plan import Actor, PlannedStep, Run, StepKind
@@ -216,6 +216,38 @@ def test_a_rehearsal_tells_of_each_step_and_writes_nothing(upgrade: Begin, folde
     ]
     assert noted(folder) == []
     assert told(under_way) == []
+
+
+def test_a_checkout_that_somebody_took_back_by_hand_stops_it_before_the_next_step(upgrade: Begin, folder: Path) -> None:
+    switch = Run(words=("git", "-C", str(folder), "checkout", "--quiet", "v0.3.0"))
+    under_way = upgrade(
+        step("checkout", switch, kind=StepKind.CHECKOUT, tag="v0.3.0"), step("b", noting(folder, "b")), step("c")
+    )
+    under_way.carry_out(Part(last="checkout"))
+    git(folder, "checkout", "--quiet", "v0.2.9.1")
+    with pytest.raises(StepFailedError, match=r"checkout .* is no longer so \(what is checked out is") as raised:
+        under_way.carry_out(Part())
+    assert "--from-step checkout" in raised.value.hint
+    assert noted(folder) == []
+
+    under_way.carry_out(Part(first="checkout"))
+    assert noted(folder) == ["b"]
+    under_way.carry_out(Part())
+
+
+def test_a_database_that_somebody_restored_by_hand_is_not_taken_for_migrated(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(step("migrate", kind=StepKind.MIGRATE), step("b", noting(folder, "b")))
+    under_way.journal.add(Happening.BEGUN, "migrate")
+    under_way.journal.add(Happening.PROVED, "migrate")  # and yet its schema is that of 0.2.9.1
+    with pytest.raises(StepFailedError, match=r"no longer so \(the schema is"):
+        under_way.carry_out(Part())
+    assert noted(folder) == []
+
+
+def test_a_migration_that_a_person_answers_for_is_not_looked_at_again(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(step("migrate", kind=StepKind.MIGRATE), step("b", noting(folder, "b")))
+    under_way.carry_out(Part(first="b"))
+    assert noted(folder) == ["b"]
 
 
 class TestDatabase:

@@ -49,7 +49,8 @@ def refuse_beside_another(site: SiteAccess) -> None:
     if same_place(work, site.plan.work) or not journal.is_file():
         return
     other = read_upgrade_journal(journal)
-    if not other.is_over and same_place(other.plan.site, site.plan.site):
+    is_this = same_place(other.plan.site, site.plan.site) or not other.plan.site.exists()  # renamed meanwhile
+    if is_this and not other.is_over:
         raise UsageError(
             f"an upgrade of this site has begun, and is kept in {work}",
             hint=f"Go on with it, or take it back, with: --to-dir {quoted(str(work))}",
