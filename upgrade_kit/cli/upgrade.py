@@ -87,12 +87,12 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             f"--rollback: {work} holds no upgrade that has begun, or one that was taken back already",
             hint="If it is kept elsewhere, name its folder with --to-dir.",
         )
+    if journal is None:
+        refuse_beside_another(root, work, streams.environment)
     plan = _plan(arguments, streams, root, work) if journal is None else journal.plan
     _check_part(arguments, plan)
     streams = _with_password(arguments, streams, plan)
     site = _access(arguments, streams, plan)
-    if journal is None:
-        refuse_beside_another(site)
     console = Console(streams, yes=arguments.yes, quiet=arguments.quiet)
     if arguments.dry_run:
         rehearse(journal or UpgradeJournal(path=work / JOURNAL_NAME, plan=plan, start={}), site, console.rehearsed)
@@ -138,7 +138,8 @@ def _take_back(console: Console, journal: UpgradeJournal, site: SiteAccess, prog
         console.say("Nothing was taken back.")
         return Exit.FINDINGS
     console.say(
-        f"The upgrade is taken back to {journal.plan.versions[0]}. Everything that it kept is in {journal.plan.work}."
+        f"The upgrade is taken back to {journal.plan.versions[0]}. Everything that it kept is in {journal.plan.work}. "
+        "Start the old site, and see that it works."
     )
     return Exit.DONE
 
@@ -221,7 +222,7 @@ def _check_place(journal: UpgradeJournal, root: Path, work: Path) -> None:
 
 def _begin(plan: Plan, site: SiteAccess) -> UpgradeJournal:
     journal = begin_journal(plan, _start(site))
-    claim(site)
+    claim(plan.site, plan.work, site.environment)
     return journal
 
 

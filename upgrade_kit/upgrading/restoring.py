@@ -50,7 +50,7 @@ def told_of(backup: Backup, journal: UpgradeJournal, site: SiteAccess) -> tuple[
     since = f"{made.created_at:%Y-%m-%d %H:%M} UTC"
     kept = "kept, as a file beside it (SQLite) or as a backup in the folder of that one"
     return (
-        f"The database {site.plan.database} is restored from {made.manifest}, made {since}.",
+        f"The database is restored from {made.manifest}, made {since}. It is {site.plan.database}.",
         *_finished(journal),
         f"!!! What was entered after {since} is not in it. {_changes(journal, site)}".rstrip(),
         f"What the database holds now is {kept}.",
