@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from tests.upgrading.site import programs, python
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import Run
+from upgrade_kit.upgrading.running import written_forms
 
 
 @pytest.fixture
@@ -127,3 +131,16 @@ def test_a_program_comes_to_its_end_though_who_started_it_was_killed(tmp_path: P
         time.sleep(0.05)
     assert (tmp_path / "end").exists()
     assert "19" in log.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("secret", ["p'w\"$;%@:/\\ é", "plain"])
+def test_a_password_is_masked_in_each_form_in_which_programs_write_it(tmp_path: Path, secret: str) -> None:
+    forms = (secret, quote(secret, safe=""), repr(secret), json.dumps(secret))
+    shown: list[str] = []
+    action = python("import os, sys; sys.stdout.buffer.write(os.environ['FORMS'].encode())")
+    action = replace(action, environment=(("FORMS", "\n".join(forms)),))
+    programs(shown, written_forms((secret,))).run(action, tmp_path / "log")
+    text = "\n".join([*shown, (tmp_path / "log").read_text(encoding="utf-8")])
+    for form in forms:
+        assert form.strip("'\"") not in text
+    assert shown[0] == "..."

@@ -35,7 +35,7 @@ from upgrade_kit.upgrading.journal import (
 from upgrade_kit.upgrading.lock import locked, marked
 from upgrade_kit.upgrading.proofs import SiteAccess, commit_of
 from upgrade_kit.upgrading.rollback import take_back
-from upgrade_kit.upgrading.running import Programs
+from upgrade_kit.upgrading.running import Programs, written_forms
 from upgrade_kit.upgrading.upgrade import NotAgreedError, Part, Upgrade, rehearse
 
 _WIDTH = 76  # of prose; commands are never wrapped
@@ -328,7 +328,7 @@ def _secrets(streams: Streams, site: SiteAccess) -> tuple[str, ...]:
         stated = site.address().password
     except UpgradeError:  # settings that cannot be read keep nobody from the way back
         stated = None
-    return tuple({secret for secret in (streams.password(), stated) if secret})
+    return written_forms(tuple({secret for secret in (streams.password(), stated) if secret}))
 
 
 def _command(arguments: Namespace, root: Path) -> str:
@@ -428,7 +428,7 @@ class Console:
     def agrees_to_all(self, parts: tuple[str, ...]) -> bool:
         """Show all that a rollback does, and ask once."""
         self.say("Taking the upgrade back:")
-        for part in parts:
+        for part in parts or ("It changed nothing that is to be put back; what is noted as done is forgotten.",):
             self.say(f"    {part}")
         return self._yes or self._answer("Do this? [y/N] ").casefold() in {"y", "yes"}
 

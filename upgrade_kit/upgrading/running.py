@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 from typing import IO
+from urllib.parse import quote
 
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import Run
@@ -153,6 +155,16 @@ class Programs:
             text = text.replace(secret, "...")
         last.append(text)
         self.show(text)
+
+
+def written_forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    """Return secrets as programs write them: plain, in a URL, and quoted in Python and JSON; the longest first."""
+    forms = {
+        form
+        for secret in secrets
+        for form in (secret, quote(secret, safe=""), quote(secret), repr(secret)[1:-1], json.dumps(secret)[1:-1])
+    }
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def _note(log: IO[bytes], text: str) -> None:
