@@ -211,3 +211,15 @@ def test_every_real_database_has_a_plan(
 def test_a_database_that_is_not_whole_has_no_plan(real: Path, capsys: pytest.CaptureFixture[str], file: str) -> None:
     assert main(["plan", "--database", url(real / "traps" / f"{file}.sqlite3")]) == 3
     assert "preflight" in capsys.readouterr().err
+
+
+def test_a_python_named_from_here_is_named_for_commands_that_run_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = sample(tmp_path / "q", "0.2.9.1")
+    (tmp_path / "python3.6").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    steps = json.dumps(document(capsys, str(site), "--python", "python3.6")["steps"])
+    assert json.dumps(str(tmp_path / "python3.6")) in steps
+    assert '"--python", "python3.6"' not in steps
+    assert "C:/Python36/python.exe" in json.dumps(document(capsys, str(site), "--python", "C:/Python36/python.exe"))

@@ -205,6 +205,15 @@ def test_services_are_the_kits_on_windows_and_a_persons_elsewhere() -> None:
     assert stop == [("sc.exe", "query", "Ours"), ("net.exe", "stop", "Ours")]
 
 
+def test_a_service_that_could_not_be_stopped_is_not_taken_for_one_that_was_not_running() -> None:
+    """net.exe ends with 2 in both cases."""
+    (proof,) = step(plan(replace(WINDOWS, service="Ours")), "0.2.9.1-stop").proofs
+    assert proof.words[0] == "powershell.exe"
+    assert "Get-Service -Name 'Ours'" in proof.words[-1]
+    assert "exit [int]($s -ne 'Stopped')" in proof.words[-1]
+    assert step(plan(LINUX), "0.2.9.1-stop").proofs == ()
+
+
 @pytest.mark.parametrize("facts", [LINUX, WINDOWS], ids=["Linux", "Windows"])
 def test_tags_are_pinned_and_git_changes_no_remote(facts: PlanFacts) -> None:
     git = [one[1:] for each in plan(facts).steps for one in words(each) if one[0] == "git"]

@@ -96,7 +96,7 @@ def plan_of(arguments: Namespace, streams: Streams, *, system: str = "") -> Plan
             f"--to-dir {work}: this is inside the checkout, where git and the web server reach",
             hint="Name a folder outside it.",
         )
-    python, site_python = (None if path is None else Path(path) for path in (arguments.python, arguments.site_python))
+    python, site_python = _from_anywhere(arguments.python), _from_anywhere(arguments.site_python)
     deployment = survey(
         site,
         database=arguments.database,
@@ -119,6 +119,13 @@ def plan_of(arguments: Namespace, streams: Streams, *, system: str = "") -> Plan
         wishes=Wishes(system=system, work=work, python=python, site_python=site_python, remote=arguments.remote),
     )
     return make_plan(facts, path)
+
+
+def _from_anywhere(path: str | None) -> Path | None:
+    """Return a path for the plan's commands, which run in other folders than this one."""
+    if path is None:
+        return None
+    return Path(path).absolute() if Path(path).exists() else Path(path)  # it may be of another system
 
 
 def _settings_lead_to(site: str | None, address: DatabaseAddress | Unobserved) -> bool:
