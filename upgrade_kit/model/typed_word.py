@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_./:=+,@%~-]+|[A-Za-z]:[A-Za-z0-9_.\\/-]+")
 _WINDOWS_PATH = re.compile(r"""(?:[A-Za-z]:|\\\\)[^$`"!]*""")
+_ON_WINDOWS = re.compile(r"[A-Za-z]:|\\\\")
+_REPLACED = re.compile(r"""[$`"!]""")
 
 
 def quoted(word: str) -> str:
@@ -15,6 +18,8 @@ def quoted(word: str) -> str:
     """
     if _PLAIN_WORD.fullmatch(word):
         return word
+    if "'" in word and _REPLACED.search(word):  # no quotes mean the same in both shells
+        return "'" + word.replace("'", "''") + "'" if _ON_WINDOWS.match(word) else shlex.quote(word)
     return f'"{word}"' if "'" in word or _WINDOWS_PATH.fullmatch(word) else f"'{word}'"
 
 
