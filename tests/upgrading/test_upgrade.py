@@ -11,7 +11,8 @@ import pytest
 
 from tests.upgrading.site import Talked, copying, git, noted, noting, python, step
 from upgrade_kit.backup.create import create_backup
-from upgrade_kit.errors import StepFailedError, UsageError
+from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.errors import StepFailedError, UpgradeError, UsageError
 from upgrade_kit.model.plan import Actor, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
@@ -241,6 +242,18 @@ def test_a_database_that_somebody_restored_by_hand_is_not_taken_for_migrated(upg
     under_way.journal.add(Happening.PROVED, "migrate")  # and yet its schema is that of 0.2.9.1
     with pytest.raises(StepFailedError, match=r"no longer so \(the schema is"):
         under_way.carry_out(Part())
+    assert noted(folder) == []
+
+
+def test_it_does_not_go_on_with_settings_that_lead_elsewhere(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(step("a"), step("b", noting(folder, "b")))
+    under_way.carry_out(Part(last="a"))
+
+    def elsewhere() -> DatabaseAddress:
+        raise UpgradeError("the site's settings now lead to another database.")
+
+    with pytest.raises(UpgradeError, match="now lead to another database"):
+        replace(under_way, site=replace(under_way.site, address=elsewhere)).carry_out(Part())
     assert noted(folder) == []
 
 

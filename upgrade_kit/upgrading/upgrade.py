@@ -168,7 +168,10 @@ class Upgrade:
 
         Raises:
             StepFailedError: it is not.
+            UpgradeError: the settings lead to another database than the plan's.
         """
+        if self.journal.events:
+            self.site.address()
         began = [step for step in self.journal.plan.steps if self.journal.began(step.id)]
         of_database = [step for step in began if step.kind in OF_DATABASE and step.effect is not Effect.READ]
         last_hop = of_database[-1].hop if of_database else None
