@@ -132,13 +132,17 @@ def power_cut(site: Site, process: subprocess.Popen[bytes]) -> None:
     """End an upgrade and all that it started, as a machine that goes off would."""
     process.kill()
     process.wait()
-    while alive := survivors(site):
+    quiet = 0
+    while quiet < 5:  # one that was being started is not known by its mark yet
+        alive = survivors(site)
+        quiet = 0 if alive else quiet + 1
         for one in alive:
             try:
                 one.kill()
                 one.wait(10)
             except psutil.Error:
                 continue
+        time.sleep(0.05)
 
 
 class TestWholeUpgrade:
