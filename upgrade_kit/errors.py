@@ -104,6 +104,10 @@ class UpgradeError(UpgradeKitError):
     """An upgrade cannot begin, go on, or be taken back."""
 
 
+class OtherDatabaseError(UpgradeError):
+    """The site's settings lead to another database than the one whose upgrade has begun."""
+
+
 class StepFailedError(UpgradeError):
     """A step of an upgrade stopped, or its proof is missing.
 

@@ -12,7 +12,7 @@ import pytest
 from tests.upgrading.site import Talked, copying, git, noted, noting, python, step
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.deployment.address import DatabaseAddress
-from upgrade_kit.errors import StepFailedError, UpgradeError, UsageError
+from upgrade_kit.errors import OtherDatabaseError, StepFailedError, UpgradeError, UsageError
 from upgrade_kit.model.plan import Actor, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
@@ -250,11 +250,23 @@ def test_it_does_not_go_on_with_settings_that_lead_elsewhere(upgrade: Begin, fol
     under_way.carry_out(Part(last="a"))
 
     def elsewhere() -> DatabaseAddress:
-        raise UpgradeError("the site's settings now lead to another database.")
+        raise OtherDatabaseError("the site's settings now lead to another database.")
 
-    with pytest.raises(UpgradeError, match="now lead to another database"):
+    with pytest.raises(OtherDatabaseError, match="now lead to another database"):
         replace(under_way, site=replace(under_way.site, address=elsewhere)).carry_out(Part())
     assert noted(folder) == []
+
+
+def test_settings_that_cannot_be_read_do_not_keep_a_checkout_from_being_done_again(
+    upgrade: Begin, folder: Path
+) -> None:
+    under_way = upgrade(step("a"), step("b", noting(folder, "b")))
+
+    def unknown() -> DatabaseAddress:
+        raise UpgradeError("the site's database is not known.")
+
+    replace(under_way, site=replace(under_way.site, address=unknown)).carry_out(Part())
+    assert noted(folder) == ["b"]
 
 
 def test_a_migration_that_a_person_answers_for_is_not_looked_at_again(upgrade: Begin, folder: Path) -> None:

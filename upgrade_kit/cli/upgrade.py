@@ -16,7 +16,7 @@ from upgrade_kit.cli.streams import Streams, without_passwords
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.checkout import SiteFolder, find_site
 from upgrade_kit.deployment.survey import resolve_address
-from upgrade_kit.errors import SiteError, StepFailedError, UpgradeError, UsageError
+from upgrade_kit.errors import OtherDatabaseError, SiteError, StepFailedError, UpgradeError, UsageError
 from upgrade_kit.model.plan import Plan, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
 from upgrade_kit.model.typed_word import quoted
@@ -292,7 +292,7 @@ def _access(arguments: Namespace, streams: Streams, plan: Plan) -> SiteAccess:
         if isinstance(found, Unobserved):
             raise UpgradeError(f"the site's database is not known: {found.reason}.", hint="Name it with --database.")
         if not found.leads_where(parse_database_url(plan.database, base=plan.site)):
-            raise UpgradeError(
+            raise OtherDatabaseError(
                 f"the site's settings now lead to {found.shown}, and this upgrade is of {plan.database}. "
                 "Nothing was written to either now.",
                 hint=f"Let the settings of {plan.site} name {plan.database} again.",

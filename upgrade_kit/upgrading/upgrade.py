@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from upgrade_kit.backup.restore import restore_backup
-from upgrade_kit.errors import StepFailedError, UpgradeKitError, UsageError
+from upgrade_kit.errors import OtherDatabaseError, StepFailedError, UpgradeKitError, UsageError
 from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
@@ -168,10 +168,14 @@ class Upgrade:
 
         Raises:
             StepFailedError: it is not.
-            UpgradeError: the settings lead to another database than the plan's.
+            OtherDatabaseError: the settings lead to another database than the plan's.
         """
-        if self.journal.events:
+        try:
             self.site.address()
+        except OtherDatabaseError:
+            raise
+        except UpgradeKitError:  # an interrupted checkout has left no whole site: the step that needs it will tell
+            pass
         began = [step for step in self.journal.plan.steps if self.journal.began(step.id)]
         of_database = [step for step in began if step.kind in OF_DATABASE and step.effect is not Effect.READ]
         last_hop = of_database[-1].hop if of_database else None
@@ -205,7 +209,7 @@ class Upgrade:
 
         Raises:
             StepFailedError: it has.
-            UpgradeError: the settings lead to another database than the plan's.
+            OtherDatabaseError: the settings lead to another database than the plan's.
         """
         self.site.address()
         hop = [other for other in self.journal.plan.steps if other.hop == step.hop and other.kind in OF_DATABASE]
