@@ -422,3 +422,25 @@ def rename_a_test(folder: Path) -> None:
 def rows(folder: Path) -> list[str]:
     with closing(sqlite3.connect(folder / "site.db")) as database:
         return list(database.iterdump())
+
+
+@pytest.mark.parametrize(
+    ("part", "told_of"),
+    [
+        pytest.param(Part(last="b"), ["a: to do", "b: to do"], id="until"),
+        pytest.param(Part(first="b"), ["a: taken as done, by --from-step", "b: to do", "c: to do"], id="from a step"),
+    ],
+)
+def test_a_rehearsal_is_of_the_part_that_is_asked_for(
+    upgrade: Begin, folder: Path, part: Part, told_of: list[str]
+) -> None:
+    under_way = upgrade(*(step(id_, noting(folder, id_)) for id_ in "abc"))
+    seen: list[str] = []
+    rehearse(under_way.journal, under_way.site, lambda one, state: seen.append(f"{one.id}: {state}"), part)
+    assert seen == told_of
+
+
+def test_a_rehearsal_of_no_part_is_refused(upgrade: Begin, folder: Path) -> None:
+    under_way = upgrade(step("a", noting(folder, "a")))
+    with pytest.raises(UsageError, match="the plan has no such step"):
+        rehearse(under_way.journal, under_way.site, lambda _one, _state: None, Part(last="x"))

@@ -95,7 +95,8 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     site = _access(arguments, streams, plan)
     console = Console(streams, yes=arguments.yes, quiet=arguments.quiet)
     if arguments.dry_run:
-        rehearse(journal or UpgradeJournal(path=work / JOURNAL_NAME, plan=plan, start={}), site, console.rehearsed)
+        begun = journal or UpgradeJournal(path=work / JOURNAL_NAME, plan=plan, start={})
+        rehearse(begun, site, console.rehearsed, Part(first=arguments.from_step, last=arguments.until))
         return Exit.DONE
     _make_work(work)
     with locked(work):

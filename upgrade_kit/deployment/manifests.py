@@ -248,7 +248,7 @@ def objection(made: UnverifiedBackup, now: Present) -> str:
             return f"the backup file {made.file.name} was altered after it was verified"
         if made.format == "sqlite":
             if not same_pages(Path(now.address.name), made.file):
-                return "the database was written to since: the same tables and numbers of rows, other values"
+                return "the database was written to since, though each table has as many rows as before"
         elif made.content.digests and (changed := changed_content(made.content, now.content)):
             return f"the database has changed since: {changed}"
     except sqlite3.Error as error:

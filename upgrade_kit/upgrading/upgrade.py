@@ -374,14 +374,29 @@ def _private(name: str, flags: int) -> int:
 Rehearsed = Callable[[PlannedStep, str], None]
 
 
-def rehearse(journal: UpgradeJournal, site: SiteAccess, tell: Rehearsed) -> None:
+def rehearse(journal: UpgradeJournal, site: SiteAccess, tell: Rehearsed, part: Part | None = None) -> None:
     """Say of each step whether it is done or what would be done; writes nothing.
 
+    Args:
+        journal: the upgrade, begun or not.
+        site: how to look at the site.
+        tell: gets each step and its state.
+        part: which steps; by default all. Those before its first are taken as done, as they would be.
+
     Raises:
+        UsageError: that is no part of the plan.
         UpgradeKitError: the site cannot be looked at.
     """
-    for step in journal.plan.steps:
-        if journal.is_settled(step.id):
+    part = part or Part()
+    part.check(journal.plan.steps)
+    ids = [step.id for step in journal.plan.steps]
+    first = ids.index(part.first) if part.first else 0
+    last = ids.index(part.last) if part.last else len(ids) - 1
+    for number, step in enumerate(journal.plan.steps[: last + 1]):
+        if part.first and number < first:
+            tell(step, "taken as done, by --from-step")
+            continue
+        if journal.is_settled(step.id) and not part.first:
             tell(step, "done before")
             continue
         match look(step, site):
