@@ -15,7 +15,7 @@ from upgrade_kit.cli import upgrade
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.sample import build_sample_database, build_sample_site
-from upgrade_kit.errors import UpgradeError, UsageError
+from upgrade_kit.errors import UpgradeError, UpgradeKitError, UsageError
 from upgrade_kit.model.plan import Actor, Plan, Run, StepKind
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.upgrading.journal import Happening, UpgradeJournal, begin_journal
@@ -161,3 +161,36 @@ def test_settings_that_lead_to_another_database_than_the_plans_are_refused(site:
     )
     with pytest.raises(UpgradeError, match=r"settings now lead to sqlite:///.*other\.db, and this upgrade is of"):
         call(site, "--dry-run")
+
+
+class TestApproved:
+    def rewriting(self, site: Path, *more: str) -> Plan:
+        run = Run(words=("upgrade-kit", "rewrite-calcs", str(site), "--apply", *more))
+        return plan_of(site, step("a", run, kind=StepKind.CALCS))
+
+    def test_what_is_no_file_of_approvals_is_told_before_anything_begins(self, site: Path, tmp_path: Path) -> None:
+        (tmp_path / "approvals.json").write_text("{}", encoding="utf-8")
+        settings = site / "qatrack" / "local_settings.py"
+        before = settings.read_bytes()
+        with pytest.raises(UpgradeKitError):
+            call(site, "--yes", "--approved", str(tmp_path / "approvals.json"))
+        assert settings.read_bytes() == before
+        assert not (tmp_path / "work" / "upgrade.journal.jsonl").exists()
+
+    def test_approvals_that_come_after_it_has_begun_are_refused_and_not_passed_over(
+        self, site: Path, tmp_path: Path
+    ) -> None:
+        begun(self.rewriting(site), Happening.BEGUN)
+        with pytest.raises(UsageError, match="the upgrade that has begun obeys no approvals"):
+            call(site, "--dry-run", "--approved", str(tmp_path / "approvals.json"))
+
+    def test_others_than_those_with_which_it_began_are_refused(self, site: Path, tmp_path: Path) -> None:
+        begun(self.rewriting(site, "--approved", str(tmp_path / "approvals.json")), Happening.BEGUN)
+        with pytest.raises(UsageError, match="the upgrade that has begun obeys other approvals"):
+            call(site, "--dry-run", "--approved", str(tmp_path / "others.json"))
+
+    def test_those_with_which_it_began_need_not_be_named_again_and_may_be(self, site: Path, tmp_path: Path) -> None:
+        file = str(tmp_path / "approvals.json")
+        begun(self.rewriting(site, "--approved", file), Happening.BEGUN)
+        assert call(site, "--dry-run") is Exit.DONE
+        assert call(site, "--dry-run", "--approved", file) is Exit.DONE

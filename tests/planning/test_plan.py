@@ -10,7 +10,7 @@ import pytest
 from upgrade_kit.model.plan import Actor, CopyFile, Effect, Plan, PlannedStep, Run, StepKind
 from upgrade_kit.model.plan_facts import PlanFacts
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.planning.plan import make_plan, steps_of
+from upgrade_kit.planning.plan import make_plan, steps_of, with_approvals
 
 LINUX = PlanFacts(
     system="Linux",
@@ -263,3 +263,17 @@ def test_what_is_open_goes_along() -> None:
     assert made.open_questions == ("Which?",)
     assert made.needs_password
     assert {one.kind for one in made.steps} <= set(StepKind)
+
+
+def test_approvals_hold_the_steps_that_show_and_rewrite_procedures_and_no_other() -> None:
+    held = with_approvals(plan(), "/srv/approvals.json")
+    changed = [after.kind for before, after in zip(plan().steps, held.steps, strict=True) if before != after]
+    assert changed == [StepKind.SHOW_CALCS, StepKind.CALCS]
+    for kind in changed:
+        (one,) = (step for step in held.steps if step.kind is kind)
+        assert [run[-2:] for run in words(one)] == [("--approved", "/srv/approvals.json")]
+
+
+def test_a_plan_that_rewrites_no_procedure_is_held_to_nothing() -> None:
+    to_029 = plan(target="0.2.9.1")
+    assert with_approvals(to_029, "/srv/approvals.json") == to_029

@@ -14,6 +14,7 @@ from upgrade_kit.cli.options import default_site
 from upgrade_kit.cli.plan import add_plan_arguments, plan_of
 from upgrade_kit.cli.streams import Streams, without_passwords
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
+from upgrade_kit.deployment.approvals import read_approvals
 from upgrade_kit.deployment.checkout import SiteFolder, find_site
 from upgrade_kit.deployment.survey import resolve_address
 from upgrade_kit.errors import OtherDatabaseError, SiteError, StepFailedError, UpgradeError, UsageError
@@ -22,6 +23,7 @@ from upgrade_kit.model.step import Effect
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
+from upgrade_kit.planning.plan import with_approvals
 from upgrade_kit.report.shells import SHELLS, step_lines
 from upgrade_kit.report.terminal import known_encoding, visible
 from upgrade_kit.upgrading.claim import claim, refuse_beside_another, same_place
@@ -64,6 +66,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rollback", action="store_true", help="bring database, settings and checkout back to what they were"
     )
+    parser.add_argument(
+        "--approved",
+        metavar="FILE",
+        help="rewrite only the upload tests that were approved on the page of upgrade-kit report (the file that it "
+        "saves); said when the upgrade begins",
+    )
     parser.add_argument("--no-color", action="store_true", help="no colour")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show what the programs print")
 
@@ -89,7 +97,7 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
         )
     if journal is None:
         refuse_beside_another(root, work, streams.environment)
-    plan = _plan(arguments, streams, root, work) if journal is None else journal.plan
+    plan = _plan(arguments, streams, root, work) if journal is None else _same_approvals(arguments, journal.plan)
     _check_part(arguments, plan)
     streams = _with_password(arguments, streams, plan)
     site = _access(arguments, streams, plan)
@@ -236,6 +244,29 @@ def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Pla
         raise UpgradeError(
             f"what the plan has to know of this site is not all known: {' '.join(plan.open_questions)}",
             hint="upgrade-kit plan shows what would be done on these guesses.",
+        )
+    if arguments.approved is None:
+        return plan
+    read_approvals(arguments.approved)  # one that is none is told before anything begins
+    return with_approvals(plan, str(Path(arguments.approved).absolute()))
+
+
+def _same_approvals(arguments: Namespace, plan: Plan) -> Plan:
+    """Return the plan of an upgrade that has begun, if it obeys the approvals that are named now.
+
+    Raises:
+        UsageError: it obeys others, or none.
+    """
+    if arguments.approved is None or with_approvals(plan, "") == plan:
+        return plan
+    file = str(Path(arguments.approved).absolute())
+    words = [word for step in plan.steps for one in step.actions if isinstance(one, Run) for word in one.words]
+    if file not in words:
+        raise UsageError(
+            f"--approved {arguments.approved}: the upgrade that has begun obeys "
+            f"{'other approvals' if '--approved' in words else 'no approvals'}",
+            hint="Stop it before its upload tests are rewritten (--until), write what is approved yourself with "
+            "upgrade-kit rewrite-calcs --apply --approved FILE, and go on behind that step with --from-step.",
         )
     return plan
 

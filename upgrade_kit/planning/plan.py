@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from upgrade_kit.model.path import Hop, UpgradePath
@@ -57,6 +57,30 @@ def make_plan(facts: PlanFacts, path: UpgradePath) -> Plan:
         steps=tuple(steps),
         open_questions=facts.open_questions,
         needs_password=facts.needs_password,
+    )
+
+
+def with_approvals(plan: Plan, file: str) -> Plan:
+    """Return the plan in which upload tests are rewritten only as a file of approvals allows.
+
+    Args:
+        plan: the plan.
+        file: the decisions that the page of ``report`` saves; an absolute path, since steps run in other folders.
+    """
+
+    def held_to_it(action: Action) -> Action:
+        if isinstance(action, Run) and action.words[:2] == ("upgrade-kit", "rewrite-calcs"):
+            return replace(action, words=(*action.words, "--approved", file))
+        return action
+
+    return replace(
+        plan,
+        steps=tuple(
+            replace(step, actions=tuple(map(held_to_it, step.actions)))
+            if step.kind in (StepKind.SHOW_CALCS, StepKind.CALCS)
+            else step
+            for step in plan.steps
+        ),
     )
 
 
