@@ -98,6 +98,11 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     if journal is None:
         refuse_beside_another(root, work, streams.environment)
     plan = _plan(arguments, streams, root, work) if journal is None else _same_approvals(arguments, journal.plan)
+    if not plan.steps:
+        Console(streams, yes=arguments.yes, quiet=arguments.quiet).say(
+            f"The site is at {plan.versions[-1]} already: there is nothing to upgrade."
+        )
+        return Exit.DONE
     _check_part(arguments, plan)
     streams = _with_password(arguments, streams, plan)
     site = _access(arguments, streams, plan)
@@ -238,9 +243,7 @@ def _begin(plan: Plan, site: SiteAccess) -> UpgradeJournal:
 def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Plan:
     asked = Namespace(**{**vars(arguments), "site": str(root), "to_dir": str(work), "source": None})
     plan = plan_of(asked, streams)
-    if not plan.steps:
-        raise UpgradeError(f"the site is at {plan.versions[-1]} already: there is nothing to upgrade.")
-    if plan.open_questions:
+    if plan.steps and plan.open_questions:
         raise UpgradeError(
             f"what the plan has to know of this site is not all known: {' '.join(plan.open_questions)}",
             hint="upgrade-kit plan shows what would be done on these guesses.",
