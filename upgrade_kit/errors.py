@@ -13,6 +13,7 @@
     ├── JournalError          a journal is damaged or belongs elsewhere
     ├── ApprovalsError        a file of approvals is none, or is damaged; names the place in it
     ├── UpgradeError          an upgrade cannot begin or go on
+    │   ├── OtherDatabaseError   the settings lead to another database than the one that is being upgraded
     │   └── StepFailedError      a step stopped or is not proved; says what leads on and what leads back
     └── ApplyError            an apply or undo was refused or stopped; says what was written, if anything
         ├── NotReadyError     the database is not at a version where the change may be written
