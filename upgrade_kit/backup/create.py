@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from dataclasses import replace
@@ -115,9 +116,10 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
         schema = read_schema(session, tables, VersionGraph.load().releases)
         version = site_version or _version(schema)
         moment = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
-        with file_errors(folder):
-            names = reserve(folder, backup_name(_base_name(address), version, moment), chosen.ending(options))
+        names = None
         try:
+            with file_errors(folder):
+                names = reserve(folder, backup_name(_base_name(address), version, moment), chosen.ending(options))
             started = time.monotonic()
             with file_errors(names.partial):
                 written = chosen.make(session, names.partial, options)
@@ -150,7 +152,8 @@ def create_backup(  # noqa: PLR0913 - each is one thing that a caller may ask fo
             )
             _publish(names, backup)
         finally:
-            names.release()
+            if names is not None:
+                names.release()
     return backup
 
 
@@ -227,20 +230,23 @@ def _refuse_inside(folder: Path, uploads: Path) -> None:
 
 
 def _publish(names: Reserved, backup: Backup) -> None:
-    """Give a proved backup its final names and its manifest; all or none."""
-    done: list[Path] = []
+    """Give a proved backup its final names and its manifest; all or none, whatever comes between."""
+    renames = [
+        (partial, final)
+        for partial, final, wanted in (
+            (names.partial, names.file, not backup.made.on_server),
+            (names.uploads_partial, names.uploads, backup.made.uploads is not None),
+        )
+        if wanted
+    ]
     try:
         with file_errors(names.file):
-            for partial, final, wanted in (
-                (names.partial, names.file, not backup.made.on_server),
-                (names.uploads_partial, names.uploads, backup.made.uploads is not None),
-            ):
-                if wanted:
-                    partial.replace(final)
-                    done.append(final)
+            for partial, final in renames:
+                partial.replace(final)
             sync_folder(names.file.parent)
         write_manifest(backup)
-    except BackupError:
-        for final in done:
-            final.unlink()
+    except BaseException:  # an interrupt too: without its manifest a file is no backup
+        if not os.path.lexists(names.manifest):
+            for _, final in renames:
+                final.unlink(missing_ok=True)
         raise

@@ -65,6 +65,8 @@ def reserve(folder: Path, name: str, ending: str) -> Reserved:
 
     The temporary file is made exclusively, and whoever holds it may use the final names.
 
+    Interrupted (Ctrl-C) at any moment, it leaves nothing: whoever calls it gets the names or there are none.
+
     Raises:
         OSError: the folder cannot be written to.
     """
@@ -77,14 +79,18 @@ def reserve(folder: Path, name: str, ending: str) -> Reserved:
             uploads=folder / f"{candidate}.uploads.zip",
             manifest=folder / f"{candidate}{SUFFIX}",
         )
+        if os.path.lexists(reserved.partial):
+            continue
         try:
             make_private(reserved.partial)
-        except FileExistsError:
+            if not any(os.path.lexists(name) for name in (reserved.file, reserved.uploads, reserved.manifest)):
+                return reserved
+        except FileExistsError:  # somebody else was quicker, and it is theirs
             continue
-        if any(os.path.lexists(name) for name in (reserved.file, reserved.uploads, reserved.manifest)):
+        except BaseException:  # an interrupt: no name can say whether the file was made before or after it
             reserved.release()
-            continue
-        return reserved
+            raise
+        reserved.release()
     raise AssertionError("count() does not end")  # pragma: no cover
 
 

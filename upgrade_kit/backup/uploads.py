@@ -77,7 +77,7 @@ def copy_uploads(folder: Path, partial: Path, file: Path, progress: Progress | N
     found = sorted(_files(folder, missing))
     total, done, taken = sum(size for _, size in found), 0, {LISTING}
     with file_errors(partial), partial.open("r+b") as raw:
-        with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+        with _archive(raw) as archive:
             for name, size in found:
                 try:
                     source, before = _open(folder / name)
@@ -255,6 +255,17 @@ def _open(path: Path) -> tuple[IO[bytes], os.stat_result]:
         source.close()
         raise _UnreadableError("no plain file")
     return source, status
+
+
+@contextmanager
+def _archive(raw: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    archive = zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
+    try:
+        yield archive
+    except BaseException:
+        archive.fp = None  # no end is written to what is about to be removed: with a half-written file it cannot be
+        raise
+    archive.close()
 
 
 def _copy(

@@ -6,8 +6,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.version import Version
 
@@ -35,6 +36,12 @@ class Rulebook:
 
     releases: tuple[Release, ...]
     hops: tuple[Hop, ...]
+
+
+class _RulesFile(NamedTuple):
+    kind: str
+    path: Path
+    raw: bytes
 
 
 def builtin() -> Path:
@@ -73,12 +80,18 @@ def load_rules(folders: Iterable[Path] | None = None) -> Rulebook:
     Raises:
         RulesError: a file is wrong in itself, or two files contradict each other.
     """
+    return _rulebook(tuple(_files(rule_folders() if folders is None else folders)))
+
+
+@lru_cache(maxsize=4)
+def _rulebook(files: tuple[_RulesFile, ...]) -> Rulebook:
+    """Understand files by what they hold, once: a command asks for the same rules in several places."""
     releases: dict[Version, tuple[Release, str]] = {}
     hops: dict[tuple[Version, Version], Hop] = {}
     steps: dict[str, str] = {}
-    for kind, file in _files(rule_folders() if folders is None else folders):
-        table = RulesTable(_parse(file), str(file))
-        if kind == "versions":
+    for file in files:
+        table = RulesTable(_parse(file), str(file.path))
+        if file.kind == "versions":
             release = _release(table)
             if release.version in releases:
                 other = releases[release.version][1]
@@ -148,7 +161,7 @@ def _folder_of(point: EntryPoint) -> Path:
     return folder.resolve()
 
 
-def _files(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+def _files(folders: Iterable[Path]) -> Iterator[_RulesFile]:
     for folder in folders:
         if not folder.is_dir():
             raise RulesError(str(folder), "", "no such folder")
@@ -159,22 +172,27 @@ def _files(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
             if kind in present:
                 for file in sorted((folder / kind).iterdir()):
                     if file.suffix.lower() == ".toml" and not file.name.startswith("."):
-                        yield kind, file
+                        yield _RulesFile(kind, file, _bytes(file))
 
 
-def _parse(file: Path) -> dict[str, object]:
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RulesError(str(file), "", f"cannot be read: {error.strerror}") from error
+
+
+def _parse(file: _RulesFile) -> dict[str, object]:
     import tomllib  # noqa: PLC0415 - only who reads rules pays for it
 
     try:
-        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise RulesError(str(file), "", f"cannot be read: {error.strerror}") from error
+        return tomllib.loads(file.raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise RulesError(str(file), "", f"is not UTF-8: {error.reason} at byte {error.start}") from error
+        raise RulesError(str(file.path), "", f"is not UTF-8: {error.reason} at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
-        raise RulesError(str(file), "", f"is not TOML: {error}") from error
+        raise RulesError(str(file.path), "", f"is not TOML: {error}") from error
     except RecursionError as error:
-        raise RulesError(str(file), "", "is not TOML that can be read: nested too deeply") from error
+        raise RulesError(str(file.path), "", "is not TOML that can be read: nested too deeply") from error
 
 
 def _release(table: RulesTable) -> Release:
