@@ -125,8 +125,8 @@ def test_bash_reads_it_without_a_complaint(tmp_path: Path, source: str) -> None:
 def test_each_program_runs_in_its_folder_and_only_the_migration_in_utf_8(site: Site) -> None:
     site.run(LC_ALL="C")
     where = dict(zip(map(tuple, site.called()), site.called_where(), strict=True))
-    migrate = ("python", "manage.py", "migrate", "--fake-initial")
-    assert where[migrate] == (str(site.folder), "LC_ALL=C.UTF-8")
+    (migrate,) = [called for words, called in where.items() if words[-2:] == ("migrate", "--fake-initial")]
+    assert migrate == (str(site.folder), "LC_ALL=C.UTF-8")
     assert where["git", "checkout", "v0.3.0"] == (str(site.folder), "LC_ALL=C")
     verified = [folder for words, (folder, _) in where.items() if words[:2] == ("upgrade-kit", "verify")]
     assert verified == [f"{site.folder}-upgrade"]
@@ -198,7 +198,7 @@ def test_it_does_not_pass_the_point_of_no_return_without_a_yes(site: Site, typed
 
 def test_a_yes_is_for_one_step_alone(site: Site) -> None:
     done = site.run("--from", "0.3.0-migrate", confirmed="", typed="YES\n")
-    assert ["python", "manage.py", "migrate", "--fake-initial"] in site.called()
+    assert ["migrate", "--fake-initial"] in [words[-2:] for words in site.called()]
     assert "Stopped at 0.3.0-serve" in done.stderr
 
 
