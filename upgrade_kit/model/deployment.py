@@ -106,7 +106,7 @@ class Settings:
         has_known_zone: whether this machine's time zone data have ``TIME_ZONE``, where that is a text.
         open_to_all: ``(file, names)`` of files that every user of the machine may read, with the names of the secrets
             in them.
-        alters_as_before: whether a file sets SQLite's ``legacy_alter_table``, as UK308 says.
+        alters_as_before: whether a file sets SQLite's ``legacy_alter_table``, which UK308 asks about.
     """
 
     files: tuple[Path, ...]

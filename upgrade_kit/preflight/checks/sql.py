@@ -121,7 +121,7 @@ class StoredOnPath:
     remedy="Keep the view's definition, drop the view before the migration, and make it anew afterwards.",
 )
 def no_view_is_in_the_way(fact: StoredOnPath) -> Answer:
-    """A view of a table that is made anew, or of a column that gets another type, stops the migration half way."""
+    """A view of a table that South makes anew, or of a column that gets another type, stops the migration half way."""
     if not fact.changes.changes and not fact.changes.reshaped:
         return NotApplicable(_NO_CHANGE)
     findings = [finding for view in fact.stored.views.read for finding in _of_view(view, fact)]
