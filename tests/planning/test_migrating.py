@@ -79,6 +79,16 @@ def test_the_command_for_sqlite_keeps_foreign_keys_and_passes_over_views(site: P
         assert connection.execute("SELECT id FROM report").fetchall() == [(7,)]
 
 
+def test_a_second_database_of_the_site_on_another_server_is_told_nothing(site: Path) -> None:
+    package = site / "django" / "db" / "__init__.py"
+    package.write_text(package.read_text(encoding="utf-8").replace('"sqlite"', '"postgresql"'), encoding="utf-8")
+    (site / "manage.py").write_text(
+        "from django.db import connection\nprint(*connection.cursor().execute('PRAGMA legacy_alter_table'))\n",
+        encoding="utf-8",
+    )
+    assert run(site, migration("0.3.0", "sqlite")).stdout.strip() == "(0,)"
+
+
 @needs_new_sqlite
 def test_the_command_for_a_server_would_break_them(site: Path) -> None:
     with closing(sqlite3.connect(site / "site.db")) as connection, connection:
