@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upgrade_kit.backup.dumped import DumpedContent
-from upgrade_kit.backup.method import Options, Progress, Written, kept_sentence
+from upgrade_kit.backup.method import Options, Progress, Restored, Written, kept_sentence
 from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.programs import Login, Running, find_program
 from upgrade_kit.backup.server_drill import drill
@@ -67,7 +67,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
     the file; of the digests of rows only those count that are the same before and after.
     """
     program, version = _dumper(session, options)
-    loose = _tables_without_transactions(session)
+    loose = session.tables_without_transactions()
     _limit_waiting(session, options)
     with session.transaction():
         before = database_content(session)
@@ -138,7 +138,7 @@ def restore(
     *,
     replace: bool,
     keep: Callable[[], Backup],
-) -> tuple[str, ...]:
+) -> Restored:
     """Put the dump into the database; where that fails, put back what was there.
 
     MySQL takes no table definition back, so this is no transaction: what was there is in a verified backup
@@ -164,8 +164,7 @@ def restore(
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(became) from error
             raise type(error)(f"{target.shown}: {became}: {error.message}", hint=error.hint) from error
-    done = f"Restored to {target.shown}."
-    return (kept_sentence(kept), done) if kept else (done,)
+    return Restored(done=(f"Restored to {target.shown}.",), kept=kept_sentence(kept) if kept else "")
 
 
 def _undo(session: Session, kept: Backup | None, client: Path, target: DatabaseAddress, options: Options) -> str:
@@ -375,14 +374,6 @@ def _value(found: re.Match[bytes]) -> bytes | None:
 
 
 # --- The target --------------------------------------------------------------------------------------
-
-
-def _tables_without_transactions(session: Session) -> list[str]:
-    rows = session.fetch(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
-        "AND table_type = 'BASE TABLE' AND LOWER(engine) <> 'innodb' ORDER BY table_name"
-    )
-    return [as_text(row[0]) for row in rows]
 
 
 def _objects(session: Session) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_kit.backup.dumped import DumpedContent
-from upgrade_kit.backup.method import Options, Written, kept_sentence
+from upgrade_kit.backup.method import Options, Restored, Written, kept_sentence
 from upgrade_kit.backup.programs import Login, Running, beside, find_program
 from upgrade_kit.backup.server_drill import drill
 from upgrade_kit.deployment.address import DatabaseAddress
@@ -160,7 +160,7 @@ def restore(
     *,
     replace: bool,
     keep: Callable[[], Backup],
-) -> tuple[str, ...]:
+) -> Restored:
     """Put the archive into the database in one transaction: all of it, or nothing has changed.
 
     Whatever the database held is in a verified backup first. Killed at any moment, the target is as it was.
@@ -177,9 +177,7 @@ def restore(
             f"{target.shown}: holds data; nothing was changed",
             hint="Add --replace to put the backup in its place; what is there is backed up first.",
         )
-    done = []
-    if occupied:
-        done.append(kept_sentence(keep()))
+    kept = kept_sentence(keep()) if occupied else ""
     with (
         _script(made, pg_restore, options, *([] if whose.kept else _NOT_WHOSE)) as reading,
         Running(
@@ -203,7 +201,7 @@ def restore(
             # 3: an error in the script, before COMMIT. Source: PostgreSQL's manual, psql, "Exit Status".
             became = "nothing was changed" if writing.status in (3, None) else "what was not committed is taken back"
             raise type(error)(f"{target.shown}: {became}: {error.message}", hint=error.hint) from error
-    return (*done, f"Restored to {target.shown} in one transaction.", *whose.told)
+    return Restored(done=(f"Restored to {target.shown} in one transaction.", *whose.told), kept=kept)
 
 
 # --- The programs ------------------------------------------------------------------------------------

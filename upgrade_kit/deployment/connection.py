@@ -470,20 +470,26 @@ class Session:
             case "mysql":
                 with self.transaction():
                     self.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-                    yield self._without_transactions()
+                    loose = ", ".join(self.tables_without_transactions())
+                    told = f"These tables know no transactions, so each is as it was when it was read: {loose}."
+                    yield (told,) if loose else ()
             case _:
                 with self.transaction():
                     yield ()
 
-    def _without_transactions(self) -> tuple[str, ...]:
+    def tables_without_transactions(self) -> tuple[str, ...]:
+        """Return the names of the tables of which nothing can be taken back, sorted: MyISAM's and their like.
+
+        Raises:
+            DatabaseError: with the server's own words.
+        """
+        if self.vendor != "mysql":
+            return ()
         rows = self.fetch(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
-            "AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY table_name"
+            "AND table_type = 'BASE TABLE' AND LOWER(engine) <> 'innodb' ORDER BY table_name"
         )
-        if not rows:
-            return ()
-        names = ", ".join(str(row[0]) for row in rows)
-        return (f"These tables know no transactions, so each is as it was when it was read: {names}.",)
+        return tuple(name.decode() if isinstance(name, bytes) else str(name) for (name,) in rows)
 
     def _begin(self) -> None:
         if self.vendor == "sqlite":
