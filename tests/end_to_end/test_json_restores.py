@@ -17,11 +17,13 @@ from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Backup
 
-TESTS = [
+Tests = list[tuple[int, str, str, str, str | None]]
+
+TESTS: Tests = [
     (1, "epid", "EPID image", "upload", "epid = FILE.read()"),
     (2, "total", "Total", "composite", "total = epid + 1"),
 ]
-OTHERS = [(7, "other", "Another test", "upload", "other = FILE.name")]
+OTHERS: Tests = [(7, "other", "Another test", "upload", "other = FILE.name")]
 
 
 @dataclass
@@ -131,7 +133,7 @@ def test_a_trigger_that_waits_for_the_commit_is_not_waited_for(postgresql: Serve
 def test_the_next_key_is_as_it_was_unless_the_rows_are_kept(postgresql: Server, tmp_path: Path, kind: str) -> None:
     """``setval`` is not rolled back: the site would then be given keys that it has."""
 
-    def site(tests: list[tuple[int, str, str, str, str | None]]) -> DatabaseAddress:
+    def site(tests: Tests) -> DatabaseAddress:
         address = postgresql.small_site([])
         postgresql.run(
             "DROP TABLE qa_test",
