@@ -115,7 +115,7 @@ def _restore_database(
 
     restored = method_of(made.format).restore(made, address, options, replace=replace, keep=keep)
     kept = (restored.kept,) if restored.kept else ()
-    return (*proof, *kept, *restored.done, _compare(made, address, restored))
+    return (*proof, *restored.done, *kept, _compare(made, address, restored))
 
 
 def _compare(made: UnverifiedBackup, address: DatabaseAddress, restored: Restored) -> str:

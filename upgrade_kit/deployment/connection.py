@@ -513,6 +513,12 @@ class Session:
                 self._wrapper.connection.autocommit = True
 
     @contextmanager
+    def driver_errors(self) -> Iterator[None]:
+        """Turn what the driver's own connection raises inside the block into a ``DatabaseError``."""
+        with self._told(), self._wrapper.wrap_database_errors:
+            yield
+
+    @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn every driver error into a ``DatabaseError``."""
         try:
