@@ -10,10 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,8 +22,14 @@ from django.db.utils import Error, load_backend
 from django.utils.functional import empty
 
 from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.batches import read_batches
 from upgrade_kit.deployment.connection_errors import check_file, explained, one_line
 from upgrade_kit.deployment.connection_settings import ENGINES, settings_of
+from upgrade_kit.deployment.described_tables import (
+    ColumnDescription,
+    described_by_the_catalogue,
+    unique_by_the_catalogue,
+)
 from upgrade_kit.deployment.inserting import column_definition, insert_rows
 from upgrade_kit.deployment.own_connections import OwnConnections
 from upgrade_kit.errors import DatabaseError, DriverMissingError
@@ -43,42 +47,12 @@ _DRIVER_MODULES = {
     "mysql": ("MySQLdb",),
     "microsoft": ("pyodbc", "mssql"),
 }
-_SQL_SERVER_FIELDS = {
-    **dict.fromkeys(("tinyint", "smallint"), "SmallIntegerField"),
-    "int": "IntegerField",
-    "bigint": "BigIntegerField",
-    "bit": "BooleanField",
-    **dict.fromkeys(("float", "real"), "FloatField"),
-    **dict.fromkeys(("decimal", "numeric", "money", "smallmoney"), "DecimalField"),
-    "date": "DateField",
-    **dict.fromkeys(("datetime", "datetime2", "smalldatetime", "datetimeoffset"), "DateTimeField"),
-    "time": "TimeField",
-    **dict.fromkeys(("char", "varchar", "nchar", "nvarchar"), "CharField"),
-    **dict.fromkeys(("text", "ntext", "xml", "uniqueidentifier"), "TextField"),
-    **dict.fromkeys(("binary", "varbinary", "image", "timestamp"), "BinaryField"),
-}
-_cursor_numbers = count(1)
 _own = OwnConnections()
 _LOCKED = (
     "The database does not allow snapshot isolation, so what was read stayed locked until the end: "
     "whoever wrote meanwhile had to wait."
 )
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "microsoft": "SQL Server"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnDescription:
-    """A column as the server describes it.
-
-    Attributes:
-        name: its name.
-        type: the kind of Django field that stands for its type (``"CharField"``), or ``""``.
-        key: whether it is part of the primary key.
-    """
-
-    name: str
-    type: str
-    key: bool
 
 
 class Session:
@@ -216,81 +190,7 @@ class Session:
             DatabaseError: with the server's own words.
         """
         with self._told(), self._wrapper.wrap_database_errors:
-            match self.vendor:
-                case "sqlite":
-                    yield from self._sqlite_batches(sql, params, size)
-                case "postgresql":
-                    with self._closing(self._postgresql_cursor()) as cursor:
-                        cursor.execute(sql, list(params) or None)
-                        while rows := cursor.fetchmany(size):
-                            yield rows
-                case "mysql":
-                    yield from self._mysql_batches(sql, params, size)
-                case _:
-                    with self._closing(self._wrapper.connection.cursor()) as cursor:
-                        cursor.execute(sql.replace("%s", "?"), *params)
-                        while rows := cursor.fetchmany(size):
-                            yield [tuple(row) for row in rows]
-
-    @contextmanager
-    def _closing(self, cursor: Untyped) -> Iterator[Untyped]:
-        try:
-            yield cursor
-        finally:
-            # Whoever stops reading may have closed the connection already, or lost it.
-            with suppress(self._wrapper.Database.Error):
-                cursor.close()
-
-    def _sqlite_batches(self, sql: str, params: Sequence[object], size: int) -> Iterator[Sequence[tuple[Untyped, ...]]]:
-        """Read texts the fast way, and from the first one that is no UTF-8 on in the way that keeps its bytes."""
-        connection = self._wrapper.connection
-        careful = connection.text_factory
-        done = 0
-        try:
-            for factory in (str, careful):
-                connection.text_factory = factory
-                again = done
-                try:
-                    with self._closing(self._wrapper.create_cursor()) as cursor:
-                        cursor.execute(sql, list(params) or None)
-                        while rows := cursor.fetchmany(size):
-                            if again < len(rows):
-                                yield rows[again:]
-                                done += len(rows) - again
-                            again = max(0, again - len(rows))
-                except self._wrapper.Database.OperationalError as error:
-                    if factory is careful or "decode" not in str(error).lower():
-                        raise
-                else:
-                    break
-        finally:
-            connection.text_factory = careful
-
-    def _postgresql_cursor(self) -> Untyped:
-        cursor = self._wrapper.create_cursor(name=f"upgrade_kit_{next(_cursor_numbers)}")
-        if hasattr(cursor, "adapters"):  # psycopg 3; psycopg2 gives Python's dates
-            from psycopg.types.string import TextLoader  # noqa: PLC0415 - an extra
-
-            for name in ("timestamptz", "timestamp", "date", "time", "timetz", "inet", "cidr", "uuid", "json", "jsonb"):
-                cursor.adapters.register_loader(name, TextLoader)
-        return cursor
-
-    def _mysql_batches(self, sql: str, params: Sequence[object], size: int) -> Iterator[Sequence[tuple[Untyped, ...]]]:
-        from MySQLdb.constants import FIELD_TYPE  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
-        from MySQLdb.cursors import SSCursor  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
-
-        connection = self._wrapper.connection
-        usual = dict(connection.converter)
-        moments = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE, FIELD_TYPE.TIME)
-        with self._closing(connection.cursor(SSCursor)) as cursor:
-            # What is set when the query runs holds for its whole result.
-            connection.converter.update(dict.fromkeys(moments, str))
-            try:
-                cursor.execute(sql, list(params) or None)
-            finally:
-                connection.converter.update({key: usual[key] for key in moments if key in usual})
-            while rows := cursor.fetchmany(size):
-                yield rows
+            yield from read_batches(self.vendor, self._wrapper, sql, params, size)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Untyped]]) -> None:
         """Insert rows, all or none inside a transaction, the fastest way that the vendor's driver has.
@@ -335,7 +235,7 @@ class Session:
                 for row in rows
             )
         if self.vendor == "microsoft":
-            return self._described_by_the_catalogue(table)
+            return described_by_the_catalogue(self, table)
         with self._told(), self._wrapper.cursor() as cursor:
             keys = introspection.get_primary_key_columns(cursor, table) or []
             found = []
@@ -347,33 +247,6 @@ class Session:
                 found.append(ColumnDescription(name=str(info.name), type=kind, key=info.name in keys))
             return tuple(found)
 
-    def _described_by_the_catalogue(self, table: str) -> tuple[ColumnDescription, ...]:
-        """Ask SQL Server's standard views: FreeTDS describes dates as texts, and Django's backend asks that driver."""
-        columns = self.fetch(
-            "SELECT COLUMN_NAME, DATA_TYPE, COLUMNPROPERTY(OBJECT_ID(%s), COLUMN_NAME, 'IsIdentity') "
-            "FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = SCHEMA_NAME() AND TABLE_NAME = %s "
-            "ORDER BY ORDINAL_POSITION",
-            (self.quote(table), table),
-        )
-        if not columns:
-            raise DatabaseError(f"{self.address.shown}: there is no table {table}, or it may not be described.")
-        keys = self.fetch(
-            "SELECT k.COLUMN_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE k "
-            "JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS c "
-            "ON c.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
-            "WHERE c.CONSTRAINT_TYPE = 'PRIMARY KEY' AND k.TABLE_SCHEMA = SCHEMA_NAME() AND k.TABLE_NAME = %s",
-            (table,),
-        )
-        key = {row[0] for row in keys}
-        return tuple(
-            ColumnDescription(
-                name=str(name),
-                type="AutoField" if identity == 1 else _SQL_SERVER_FIELDS.get(str(kind).lower(), ""),
-                key=name in key,
-            )
-            for name, kind, identity in columns
-        )
-
     def unique_constraints(self, table: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return name and columns of each of the table's unique constraints but its primary key, sorted.
 
@@ -381,7 +254,7 @@ class Session:
             DatabaseError: there is no such table, or it may not be described.
         """
         if self.vendor == "microsoft":
-            return self._unique_by_the_catalogue(table)
+            return unique_by_the_catalogue(self, table)
         with self._told(), self._wrapper.cursor() as cursor:
             found = self._wrapper.introspection.get_constraints(cursor, table)
         return tuple(
@@ -389,19 +262,6 @@ class Session:
             for name, known in sorted(found.items())
             if known["unique"] and not known["primary_key"]
         )
-
-    def _unique_by_the_catalogue(self, table: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        rows = self.fetch(
-            "SELECT k.CONSTRAINT_NAME, k.COLUMN_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE k "
-            "JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS c "
-            "ON c.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
-            "WHERE c.CONSTRAINT_TYPE = 'UNIQUE' AND k.TABLE_SCHEMA = SCHEMA_NAME() AND k.TABLE_NAME = %s",
-            (table,),
-        )
-        found: dict[str, list[str]] = {}
-        for name, column in rows:
-            found.setdefault(str(name), []).append(str(column))
-        return tuple((name, tuple(columns)) for name, columns in sorted(found.items()))
 
     def count(self, table: str) -> int:
         """Count a table's rows.
