@@ -30,9 +30,10 @@ def restore_backup(
 ) -> Backup:
     """Put the content of a backup into a database that is empty, or in the place of one that is not.
 
-    The backup is proved first; what the database holds afterwards is compared with the manifest. What was
-    there is kept: an SQLite file beside the new one, any other database as a verified backup in the folder
-    of the manifest. Stop the site before.
+    The backup is proved first. What the database holds then is compared with the manifest before it is for good,
+    where it can be taken back: in the transaction, or, on MySQL, by putting back what was there. SQL Server takes
+    no native restore back; there it is compared afterwards. What was there is kept: an SQLite file beside the new
+    one, any other database as a verified backup in the folder of the manifest. Stop the site before.
 
     Args:
         manifest: the ``.manifest.json`` beside a verified backup.
