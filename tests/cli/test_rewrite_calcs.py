@@ -99,6 +99,18 @@ def test_without_a_backup_apply_refuses_and_says_how_to_make_one(
     assert dump(upgraded) == before
 
 
+def test_the_backups_that_an_upgrade_keeps_beside_the_site_are_found_from_anywhere(
+    upgraded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["backup", "site", "--to-dir", "site-upgrade/backups", "-q"]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert main(["rewrite-calcs", "../site", "--apply"]) == 0
+
+    assert "BIN_FILE" in (procedures(upgraded)["epid_mean"] or "")
+
+
 def test_apply_then_undo_is_as_if_nothing_had_been(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = dump(upgraded)
     assert main(["backup", "site"]) == 0
