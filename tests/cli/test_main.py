@@ -68,7 +68,11 @@ def test_as_a_module_it_is_the_same() -> None:
 def test_what_a_full_disk_does_not_take_is_told_in_a_line(arguments: list[str]) -> None:
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         ended = subprocess.run(
-            [sys.executable, "-m", "upgrade_kit", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-m", "upgrade_kit", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
 
     assert ended.returncode == 3

@@ -150,7 +150,9 @@ def test_on_a_narrow_screen_it_does_not_go_sideways(site: Path, opened: Callable
     narrow = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     try:
-        wide = browser.execute_script("const page = document.documentElement; return page.scrollWidth - page.clientWidth")
+        wide = browser.execute_script(
+            "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
+        )
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

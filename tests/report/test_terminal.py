@@ -131,7 +131,9 @@ class TestProse:
             pytest.param("one two three four", 0, ["one two", "three four"], id="at blanks"),
             pytest.param("one two", 2, ["  one two"], id="that fits"),
             pytest.param("one two three", 4, ["    one two", "    three"], id="indented"),
-            pytest.param("in C:\\a\\folder-with-a-name now", 0, ["in", "C:\\a\\folder-with-a-name", "now"], id="no path"),
+            pytest.param(
+                "in C:\\a\\folder-with-a-name now", 0, ["in", "C:\\a\\folder-with-a-name", "now"], id="no path"
+            ),
             pytest.param("線線線 線線線", 0, ["線線線", "線線線"], id="by what it takes on the screen"),
             pytest.param("", 2, [], id="nothing"),
         ],
@@ -146,7 +148,9 @@ class TestProse:
     def test_its_style_stays(self) -> None:
         stream = io.StringIO()
 
-        print_prose(make_console(stream, width=8, color=True), Text("one two", style="red").append(" six", style="bold"))
+        print_prose(
+            make_console(stream, width=8, color=True), Text("one two", style="red").append(" six", style="bold")
+        )
 
         assert stream.getvalue() == "\x1b[31mone two\x1b[0m\n\x1b[1;31msix\x1b[0m\n"
 
