@@ -52,6 +52,7 @@ def hidden(text: str) -> str:
         "# 'PASSWORD': 'Zq7-geheim\n",
         "# admin pw Zq7-geheim\n",
         "# Kennwort Zq7-geheim  \n",
+        "if PASSWORD == 'Zq7-geheim':\n    pass\n",
         "KENNWORT = 'Zq7-geheim'\n",
         "mdp = 'Zq7-geheim'\n",
         "LDAP_AUTH = ('qatrack', 'Zq7-geheim')\n",

@@ -162,6 +162,8 @@ def _secret_values(module: SettingsModule, names: set[str]) -> Iterator[cst.CSTN
                 | cst.List(elements=[cst.Element(value=cst.SimpleString() as key), cst.Element(value=value)])
             ) if _speaks(key, names):
                 yield value
+            case cst.Comparison(left=left, comparisons=others) if _speaks(left, names):
+                yield from (other.comparator for other in others)
             case cst.FunctionDef(name=name, body=body) if _speaks(name, names):
                 yield body
             case _:
