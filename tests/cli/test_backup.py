@@ -170,7 +170,7 @@ def test_the_uploads_of_a_site_go_with_its_database(site: Path, capsys: pytest.C
     assert main(["backup", "qatrackplus"]) == Exit.DONE
     assert any(name.endswith(".zip") for name in made_in(site.parent))
     out = capsys.readouterr().out
-    assert "All 1 uploaded files (12 bytes) were read back" in out
+    assert "The one uploaded file (12 bytes) was read back" in out
     assert "It holds the database alone" not in out
     assert "--uploads-to" in out
 

@@ -145,6 +145,20 @@ def until(holds: Callable[[], Any], *, seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+def test_on_a_narrow_screen_it_does_not_go_sideways(site: Path, opened: Callable[[Path], Any]) -> None:
+    browser = opened(page_of(site))
+    narrow = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    try:
+        wide = browser.execute_script(
+            "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
+        )
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    assert wide == 0
+
+
 def test_the_outcome_filter_hides_and_shows_again(site: Path, opened: Callable[[Path], Any]) -> None:
     driver = opened(page_of(site))
     everything = shown(driver)

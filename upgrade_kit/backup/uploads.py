@@ -153,6 +153,8 @@ def prove_uploads(uploads: Uploads, file: Path | None = None, progress: Progress
             f"{path}: holds {count} files with {total} bytes; the manifest says {uploads.files} with {uploads.bytes}",
             hint=_MAKE_ANOTHER,
         )
+    if count == 1:
+        return (f"The one uploaded file ({total} bytes) was read back from its archive; its SHA-256 agrees.",)
     return (f"All {count} uploaded files ({total} bytes) were read back from their archive; each SHA-256 agrees.",)
 
 

@@ -34,11 +34,13 @@ from upgrade_kit.report.backup import (
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
-_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--gzip] [--loaddata]
-                          [--to-dir DIR] [--no-uploads] [--drill] [options]
+_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json]
+                          [--gzip] [--loaddata] [--to-dir DIR] [--no-uploads]
+                          [--drill] [options]
        upgrade-kit backup verify MANIFEST [--database URL] [--drill] [options]
        upgrade-kit backup verify DUMP.json [options]
-       upgrade-kit backup restore MANIFEST [--database URL [--replace]] [--uploads-to DIR] [options]
+       upgrade-kit backup restore MANIFEST [--database URL [--replace]]
+                          [--uploads-to DIR] [options]
        upgrade-kit backup list [DIR ...] [--database URL] [options]"""
 
 
