@@ -119,7 +119,6 @@ class TestVenv:
         assert "copied (Python 2.7.18) is not there" in answer.of("UK103")["findings"][0]["message"]
         assert call(*words).of("UK121")["result"] == "not_applicable"
 
-
     def test_one_that_holds_no_environment_is_told_and_no_pass(self, real: Path, folder: Path) -> None:
         (folder / "empty").mkdir()
         url = copied(real, "0.2.9.1", folder)

@@ -103,10 +103,7 @@ def read_environments(
         environment: the variables to look at; ``None`` means this process's own.
     """
     answered = () if isinstance(interpreters, Unobserved) else interpreters.found
-    found: list[Environment] = []
-    for one in folders:
-        if _is_environment(one.folder):
-            found.append(_read(one, answered))
+    found = [_read(one, answered) for one in folders if _is_environment(one.folder)]
     known = {_identity(one.folder) for one in found}
     found += [_of_interpreter(one) for one in answered if _has_django_of_its_own(one, known)]
     known = {_identity(one.folder) for one in found}

@@ -120,7 +120,7 @@ def _told(item: Examined, vendor: str) -> Told | None:
 
 
 def _typed(lines: tuple[str, ...], offenders: Offenders) -> Iterator[str]:
-    """Yield the lines to type; one that names ``{offender}`` for each of them, without what is told of it in brackets."""
+    """Yield the lines to type; one with ``{offender}`` for each, without what is told of it in brackets."""
     names = [name.partition(" (")[0] for name in offenders.named]
     for line in lines:
         if "{offender}" in line:

@@ -26,7 +26,6 @@ from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_
 from upgrade_kit.preflight.facts import Facts, both, then
 from upgrade_kit.preflight.sizes import size, used
 
-
 _NEW_TABLES = Version("0.3.0")
 
 
