@@ -78,8 +78,12 @@ def local_settings_are_read(settings: Settings) -> Answer:
 
 def _rewrite(files: tuple[Path, ...]) -> str:
     """Return the command that shows what the settings must become."""
-    root = next((str(file.parent.parent) for file in files if file.name == "settings.py"), "")
-    return f"upgrade-kit rewrite-settings {quoted(root) if root else ''}".rstrip()
+    return f"upgrade-kit rewrite-settings {_root(files)}".rstrip()
+
+
+def _root(files: tuple[Path, ...]) -> str:
+    """Return the site's folder as it is typed."""
+    return next((quoted(str(file.parent.parent)) for file in files if file.name == "settings.py"), "")
 
 
 def _beside_manage_py(files: tuple[Path, ...]) -> Path | None:
@@ -102,7 +106,7 @@ def settings_are_python_3(settings: Settings) -> Answer:
             f"{place} holds a letter that is not UTF-8, and no coding line says what it is: no Python reads the file",
             where=place,
             hint=to_type(
-                "Write this as the first line of the file, or save it as UTF-8 (Notepad: Save As, Encoding):",
+                "Write this as the first line of the file: both versions of Python then know what its letters are:",
                 "# -*- coding: cp1252 -*-",
             ),
         )
@@ -135,7 +139,7 @@ def settings_are_known(settings: Settings) -> Answer:
     if isinstance(settings.database, Unobserved):
         return settings.database
     unknown = [
-        f"{name} ({value.reason})"
+        f"{name} ({value.reason.partition(_OF_DEFAULT)[2] or value.reason})"
         for name, value in _needed(settings, settings.database)
         if isinstance(value, Unobserved)
     ]
@@ -145,9 +149,16 @@ def settings_are_known(settings: Settings) -> Answer:
         warning(
             f"not known, because computed when the settings are imported: {'; '.join(unknown)}",
             where=settings.database.where,
-            hint="Look up what each comes to. Where the database is meant, give it with --database.",
+            hint=to_type(
+                "Look up what each comes to. Where it is the database's, name that in place of the settings (URL: the "
+                "forms are in --help):",
+                f"upgrade-kit preflight {_root(settings.files)} --database URL".replace("  ", " "),
+            ),
         )
     ]
+
+
+_OF_DEFAULT = " of DATABASES['default']: "
 
 
 def _needed(settings: Settings, database: DatabaseSettings) -> Iterator[tuple[str, object]]:
@@ -292,21 +303,25 @@ def hosts_are_named(settings: Settings) -> Answer:
 
 
 def _plain_host(text: str) -> str:
-    """Return what Django compares with the host that a browser asks for: no scheme, port, path or blanks."""
+    """Return what Django compares with the host that a browser asks for: no scheme, port, path, blanks or ``*.``."""
     text = text.strip().partition("://")[2] or text.strip()
     host = text.partition("/")[0]
+    host = host[1:] if host.startswith("*.") else host
     return host if host.count(":") > 1 and not _PORT_AFTER_BRACKET.search(host) else _PORT.sub("", host)
 
 
 def _no_host(hosts: Collection[str], where: str) -> Finding:
     """Tell of what is no name or address, and so never equals what a browser asks for."""
     wrong = [host for host in hosts if _plain_host(host) != host]
-    right = ", ".join(repr(host) for host in dict.fromkeys(map(_plain_host, hosts)))
+    right = ", ".join(repr(host) for host in dict.fromkeys(map(_plain_host, hosts)) if not _PLACEHOLDER.fullmatch(host))
     return warning(
         f"ALLOWED_HOSTS holds {', '.join(map(repr, wrong))}; Django compares the bare name or address, so with DEBUG "
         "off whoever asks for it gets 400 Bad Request",
         where=where,
-        hint=to_type("Leave out http://, port, path and blanks:", f"ALLOWED_HOSTS = [{right}]"),
+        hint=to_type(
+            "Leave out http://, port, path and blanks; a dot before a name takes in all below it:",
+            f"ALLOWED_HOSTS = [{right}]",
+        ),
     )
 
 
@@ -531,7 +546,7 @@ def _wrong_server(engine: str, host: str, port: str) -> Iterator[tuple[str, tupl
 def _meant(host: str, port: str, *, microsoft: bool) -> tuple[str, ...]:
     """Return the lines of HOST and PORT that were probably meant, as they are typed."""
     whole = "".join(f"\\{_ESCAPES[letter]}" if letter in _ESCAPES else letter for letter in host).strip()
-    server, *instance = re.split(r"[\\/]+", whole, maxsplit=1)
+    server, *instance = re.split(r"[\\/]+", whole.lstrip("\\/"), maxsplit=1)
     if microsoft and instance:
         return _lines(f"{server}\\{instance[0]}", "")
     return _lines(server or "localhost", port.strip() if _is_port(port.strip()) else "")
