@@ -148,6 +148,13 @@ class TestVenv:
         assert "copied (Python 2.7.18) is not there" in answer.of("UK103")["findings"][0]["message"]
         assert call(*words).of("UK121")["result"] == "not_applicable"
 
+    def test_one_that_holds_no_environment_is_told_and_no_pass(self, real: Path, folder: Path) -> None:
+        (folder / "empty").mkdir()
+        url = copied(real, "0.2.9.1", folder)
+        answer = call("--database", url, "--only", "UK103", "--venv", "empty", "--format", "json")
+        assert answer.unknown() == ["UK103"]
+        assert answer.of("UK103")["reason"].startswith("empty, named with --venv, holds no environment")
+
 
 class TestIis:
     def test_a_name_that_is_nothing_is_told_before_the_site_is_looked_at(self) -> None:

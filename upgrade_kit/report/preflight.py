@@ -29,6 +29,7 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
 from upgrade_kit.report.changes import changes_document, changes_sentence
+from upgrade_kit.report.formats import in_order_of_work
 from upgrade_kit.report.terminal import literal, print_prose, print_table, table_box
 
 _WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -188,7 +189,7 @@ def _word(result: CheckResult) -> Text:
 
 
 def _findings(preflight: Preflight, severity: Severity) -> Iterator[tuple[CheckResult, Finding]]:
-    for result in preflight.results:
+    for result in in_order_of_work(preflight.results):
         if isinstance(result.result, Found):
             for finding in result.result.findings:
                 if finding.severity is severity:
