@@ -3,22 +3,78 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-Line = tuple[str, int]  # file and line number
+
+class Line(NamedTuple):
+    """A line of a file, about to run for the nth time."""
+
+    file: str
+    number: int
+    time: int
+
+
+@dataclass
+class Stopped:
+    """What came of an interrupt: what the ``KeyboardInterrupt`` says that came out."""
+
+    message: str = ""
+
+
+def interrupted_runs(
+    modules: tuple[ModuleType, ...],
+    folder: Path,
+    prepare: Callable[[Path], object],
+    act: Callable[[Path], object],
+    *,
+    times: int = 1,
+    at_least: int,
+) -> Iterator[tuple[str, Path, str]]:
+    """Do something once for each line that it runs, each time in a folder of its own, and interrupt it there.
+
+    Args:
+        modules: whose lines.
+        folder: for the folders.
+        prepare: makes a folder ready.
+        act: what is done in it. An interrupt must come out of it as one.
+        times: how often a line that runs again and again is interrupted, at most.
+        at_least: how many interrupts there must be: code that has moved to another module would not be looked at.
+
+    Yields:
+        The line as people write it, the folder as it was left, and what the interrupt said.
+    """
+    for name in ("first", "whole"):
+        (folder / name).mkdir()
+        prepare(folder / name)
+    act(folder / "first")  # what is done once and kept, such as rules that are read, is none of the lines then
+    with lines_run(modules, times=times) as lines:
+        act(folder / "whole")
+    assert len(lines) >= at_least, f"only {len(lines)} interrupts"
+    for number, line in enumerate(lines):
+        place = folder / f"{number}"
+        place.mkdir()
+        prepare(place)
+        with interrupt_at(line) as stopped:
+            act(place)
+        yield shown(line), place, stopped.message
 
 
 @contextmanager
-def lines_run(modules: tuple[ModuleType, ...]) -> Iterator[list[Line]]:
-    """Tell, once the block is over, which lines of the modules it ran, each once, in order of the first time."""
-    lines: dict[Line, None] = {}
+def lines_run(modules: tuple[ModuleType, ...], *, times: int = 1) -> Iterator[list[Line]]:
+    """Tell, once the block is over, which lines of the modules it ran, in order, each at most so many times."""
+    counts: Counter[tuple[str, int]] = Counter()
+    lines: list[Line] = []
 
-    def note(line: Line) -> None:
-        lines[line] = None
+    def note(file: str, number: int) -> None:
+        counts[file, number] += 1
+        if counts[file, number] <= times:
+            lines.append(Line(file, number, counts[file, number]))
 
     told: list[Line] = []
     with _each_line({str(module.__file__) for module in modules}, note):
@@ -27,22 +83,32 @@ def lines_run(modules: tuple[ModuleType, ...]) -> Iterator[list[Line]]:
 
 
 @contextmanager
-def interrupt_at(line: Line) -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` in the block when this line is about to run for the first time; it ends there."""
+def interrupt_at(line: Line) -> Iterator[Stopped]:
+    """Raise ``KeyboardInterrupt`` in the block when this line is about to run; it must come out, and ends there."""
+    stopped, seen = Stopped(), 0
 
-    def interrupt(other: Line) -> None:
-        if other == line:
-            raise KeyboardInterrupt
+    def interrupt(file: str, number: int) -> None:
+        nonlocal seen
+        if (file, number) == (line.file, line.number):
+            seen += 1
+            if seen == line.time:
+                raise KeyboardInterrupt
 
-    with suppress(KeyboardInterrupt), _each_line({line[0]}, interrupt):
-        yield
+    try:
+        with _each_line({line.file}, interrupt):
+            yield stopped
+    except KeyboardInterrupt as interrupted:
+        stopped.message = str(interrupted)
+        return
+    came = "the interrupt did not come out" if seen >= line.time else "this was not reached"
+    raise AssertionError(f"{shown(line)}: {came}")
 
 
 @contextmanager
-def _each_line(files: set[str], tell: Any) -> Iterator[None]:
+def _each_line(files: set[str], tell: Callable[[str, int], None]) -> Iterator[None]:
     def on_line(frame: FrameType, event: str, _: object) -> Any:
         if event == "line":
-            tell((frame.f_code.co_filename, frame.f_lineno))
+            tell(frame.f_code.co_filename, frame.f_lineno)
         return on_line
 
     def on_call(frame: FrameType, _event: str, _: object) -> Any:
@@ -58,4 +124,4 @@ def _each_line(files: set[str], tell: Any) -> Iterator[None]:
 
 def shown(line: Line) -> str:
     """Return a line as people write it."""
-    return f"{Path(line[0]).name}:{line[1]}"
+    return f"{Path(line.file).name}:{line.number}" + (f" ({line.time})" if line.time > 1 else "")

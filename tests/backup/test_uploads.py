@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from upgrade_kit.backup.create import create_backup
-from upgrade_kit.backup.names import make_private
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.uploads import LISTING, copy_uploads, prove_uploads, restore_uploads
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.manifests import file_sha256, read_manifest
+from upgrade_kit.deployment.whole_file import make_private
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup, Uploads
 from upgrade_kit.model.unobserved import Unobserved

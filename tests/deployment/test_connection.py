@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
 import socket
 import sqlite3
@@ -14,7 +15,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.conf import empty, settings
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.deployment import connection as connection_module
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.errors import DatabaseError, DriverMissingError
@@ -429,3 +433,35 @@ def test_an_option_cannot_smuggle_in_another(closed_port: str) -> None:
     address = parse_database_url(f"mssql://h:{closed_port}/n?Encrypt;UID=no", base=Path())
     with pytest.raises(DatabaseError, match="no option of an ODBC connection"), open_database(address):
         pass
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # connections, left to be collected
+def test_an_interrupt_before_any_line_leaves_no_loan_no_lock_and_all_of_a_transaction_or_none(
+    site: DatabaseAddress, tmp_path: Path
+) -> None:
+    place = tmp_path / "interrupted"
+    place.mkdir()
+
+    def prepare(folder: Path) -> None:
+        connection_module._loans.clear()
+        settings._wrapped = empty
+        shutil.copy(site.name, folder / "site.sqlite3")
+
+    def write(folder: Path) -> None:
+        copy = DatabaseAddress(vendor="sqlite", name=str(folder / "site.sqlite3"))
+        with open_database(copy, writable=True) as session, session.transaction():
+            for number in range(2):
+                session.execute("UPDATE qa_test SET slug = %s WHERE id = %s", ("changed", number + 1))
+
+    lent, found = [], set()
+    for line, folder, _ in interrupted_runs((connection_module,), place, prepare, write, times=3, at_least=120):
+        if settings.configured:
+            lent.append(line)
+        with closing(sqlite3.connect(folder / "site.sqlite3", timeout=0)) as other, other:  # no lock is left
+            found.add(other.execute("SELECT COUNT(*) FROM qa_test WHERE slug = 'changed'").fetchone()[0])
+            other.execute("DELETE FROM qa_test")
+    assert len(lent) <= 4  # the lines that give it back
+    assert found == {0, 2}

@@ -11,14 +11,14 @@ from pathlib import Path
 from upgrade_kit.backup.fixture_proof import differences, fixture_shapes
 from upgrade_kit.backup.loading import load, reset_sequences, without_constraints
 from upgrade_kit.backup.method import Options
-from upgrade_kit.backup.names import PARTIAL, file_errors
+from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.tables import make_tables
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.content import content_digests
 from upgrade_kit.deployment.fixture_reader import read_fixture
-from upgrade_kit.deployment.manifests import sync_folder
 from upgrade_kit.deployment.shapes import read_shapes
+from upgrade_kit.deployment.whole_file import PARTIAL, sync_folder
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 from upgrade_kit.model.shape import Shapes

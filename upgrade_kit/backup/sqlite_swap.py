@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from upgrade_kit.backup.names import PARTIAL, sidecars
+from upgrade_kit.backup.names import sidecars
 from upgrade_kit.backup.sqlite_files import connect, locked, no_database, sync_file
-from upgrade_kit.deployment.manifests import file_sha256, sync_folder
+from upgrade_kit.deployment.manifests import file_sha256
+from upgrade_kit.deployment.whole_file import PARTIAL, sync_folder
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import UnverifiedBackup
 

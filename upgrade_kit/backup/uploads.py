@@ -24,8 +24,9 @@ from pathlib import Path, PureWindowsPath
 from typing import IO
 
 from upgrade_kit.backup.method import Progress
-from upgrade_kit.backup.names import PARTIAL, file_errors
-from upgrade_kit.deployment.manifests import file_sha256, sync_folder
+from upgrade_kit.backup.names import file_errors
+from upgrade_kit.deployment.manifests import file_sha256
+from upgrade_kit.deployment.whole_file import PARTIAL, sync_folder
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Uploads
 
