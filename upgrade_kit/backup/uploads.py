@@ -188,8 +188,8 @@ def restore_uploads(uploads: Uploads, folder: Path, progress: Progress | None = 
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{PARTIAL}")
     check_free(folder)
     with file_errors(folder):
-        partial.mkdir()
         try:
+            partial.mkdir()
             done = 0
             for entry, pieces in _read(uploads.file):
                 done += _unpack(entry, pieces, partial, uploads.file)
@@ -198,7 +198,8 @@ def restore_uploads(uploads: Uploads, folder: Path, progress: Progress | None = 
             check_free(folder)
             if folder.exists():
                 shutil.copymode(folder, partial)
-                folder.rmdir()
+                if os.name == "nt":  # elsewhere a folder takes the place of an empty one
+                    folder.rmdir()
             partial.rename(folder)
             sync_folder(folder.parent)
         finally:

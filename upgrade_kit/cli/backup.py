@@ -12,6 +12,7 @@ from upgrade_kit.backup.fixture_proof import inspect_fixture
 from upgrade_kit.backup.listing import list_backups
 from upgrade_kit.backup.method import METHODS
 from upgrade_kit.backup.restore import restore_backup
+from upgrade_kit.backup.standing import told_where_it_stands
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import BACKUPS, add_output_arguments, add_site_arguments, default_site
@@ -213,17 +214,19 @@ def _restore(arguments: Namespace, streams: Streams) -> Exit:
             f"restore needs to be told where to, and {arguments.untyped['database']} is no telling",
             hint="Type --database URL.",
         )
-    with _shown("Restoring", arguments, streams) as step:
-        backup = restore_backup(
-            manifest,
-            database=_named_database(arguments, streams),
-            replace=arguments.replace,
-            progress=step,
-            client_dir=_client_dir(arguments),
-            uploads_to=None if arguments.uploads_to is None else Path(arguments.uploads_to),
-            server_folder=arguments.server_dir,
-        )
-    return _answer(backup, render_restored, arguments, streams)
+    database = _named_database(arguments, streams)
+    with told_where_it_stands(manifest, database):
+        with _shown("Restoring", arguments, streams) as step:
+            backup = restore_backup(
+                manifest,
+                database=database,
+                replace=arguments.replace,
+                progress=step,
+                client_dir=_client_dir(arguments),
+                uploads_to=None if arguments.uploads_to is None else Path(arguments.uploads_to),
+                server_folder=arguments.server_dir,
+            )
+        return _answer(backup, render_restored, arguments, streams)
 
 
 def _list(arguments: Namespace, streams: Streams) -> Exit:
