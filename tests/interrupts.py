@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import unwrap
+from linecache import getline
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NamedTuple
@@ -18,6 +20,10 @@ class Line(NamedTuple):
     file: str
     number: int
     time: int
+
+
+class NotReachedError(AssertionError):
+    """The line was not run, so nothing was interrupted."""
 
 
 @dataclass
@@ -82,6 +88,17 @@ def lines_run(modules: tuple[ModuleType, ...], *, times: int = 1) -> Iterator[li
     told.extend(lines)
 
 
+def lines_of(function: Callable[..., object], *, without: str) -> list[Line]:
+    """Return the lines of a function, but for those that hold a text."""
+    code = unwrap(function).__code__  # type: ignore[attr-defined]
+    numbers = {number for *_, number in code.co_lines() if number is not None and number > code.co_firstlineno}
+    return [
+        Line(code.co_filename, number, 1)
+        for number in sorted(numbers)
+        if without not in getline(code.co_filename, number)
+    ]
+
+
 @contextmanager
 def interrupt_at(line: Line) -> Iterator[Stopped]:
     """Raise ``KeyboardInterrupt`` in the block when this line is about to run; it must come out, and ends there."""
@@ -100,8 +117,9 @@ def interrupt_at(line: Line) -> Iterator[Stopped]:
     except KeyboardInterrupt as interrupted:
         stopped.message = str(interrupted)
         return
-    came = "the interrupt did not come out" if seen >= line.time else "this was not reached"
-    raise AssertionError(f"{shown(line)}: {came}")
+    if seen < line.time:
+        raise NotReachedError(f"{shown(line)}: this was not reached")
+    raise AssertionError(f"{shown(line)}: the interrupt did not come out")
 
 
 @contextmanager

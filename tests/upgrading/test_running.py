@@ -12,9 +12,12 @@ from urllib.parse import quote
 import psutil
 import pytest
 
+from tests.interrupts import interrupted_runs
 from tests.upgrading.site import programs, python
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import Run
+from upgrade_kit.upgrading import running
 from upgrade_kit.upgrading.running import written_forms
 
 
@@ -144,3 +147,25 @@ def test_a_password_is_masked_in_each_form_in_which_programs_write_it(tmp_path: 
     for form in forms:
         assert form.strip("'\"") not in text
     assert shown[0] == "..."
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_no_program_at_work_and_no_secret_in_the_log(tmp_path: Path) -> None:
+    action = python("print('s3cret', flush=True)")
+
+    def run(folder: Path) -> None:
+        programs(secrets=("s3cret",)).run(action, folder / "step.log")
+
+    wrong, unmasked = {}, []
+    for line, folder, _ in interrupted_runs((running, whole_file), tmp_path, Path.stat, run, at_least=50):
+        if at_work := [child.pid for child in psutil.Process().children() if child.is_running()]:
+            wrong[line] = f"{at_work} at work"
+        for path in folder.iterdir():
+            if path.name != "step.log":
+                wrong[line] = path.name
+            elif b"s3cret" in path.read_bytes():
+                unmasked.append(line)
+                programs(secrets=("s3cret",)).mask(path)  # as the next run does first
+                assert b"s3cret" not in path.read_bytes()
+    assert not wrong
+    assert len(unmasked) <= 15  # the lines that mask it

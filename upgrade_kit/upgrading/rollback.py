@@ -225,6 +225,11 @@ def _put_back(environment: Path, copy: Path) -> Path:
         restored = copy.with_name(f"{copy.name}.restored")
         shutil.rmtree(restored, ignore_errors=True)
         copy.rename(restored)
+    except KeyboardInterrupt:
+        shutil.rmtree(partial, ignore_errors=True)
+        if aside.exists() and not environment.exists():
+            aside.rename(environment)
+        raise
     except OSError as error:
         raise UpgradeError(
             f"{environment}: the environment cannot be put back: {error.strerror or error}.",
