@@ -7,8 +7,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.backup import programs
 from upgrade_kit.backup.programs import Login, Running, beside, find_program
 from upgrade_kit.errors import BackupError, ProgramError
 
@@ -171,8 +174,11 @@ def test_a_long_account_is_cut() -> None:
 
 def test_one_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no program", encoding="utf-8")
-    with pytest.raises(ProgramError, match="cannot be started"):
-        Running([tmp_path / "x"], login=NO_LOGIN, silence_seconds=1)
+    with (
+        pytest.raises(ProgramError, match="cannot be started"),
+        Running([tmp_path / "x"], login=NO_LOGIN, silence_seconds=1),
+    ):
+        pytest.fail("it runs")
 
 
 # --- silence -----------------------------------------------------------------------------------------
@@ -250,3 +256,25 @@ def test_no_thread_is_left(request: pytest.FixtureRequest) -> None:
         list(running.lines())
         running.finish()
     assert threading.active_count() == before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pipes that are left to be collected
+@pytest.mark.parametrize("pipe", ["stdin", "stdout", ""])
+def test_an_interrupt_before_any_line_leaves_no_program_at_work(tmp_path: Path, pipe: str) -> None:
+    code = "import sys; sys.stdin.read(); print('x')"
+
+    def work(_folder: Path) -> None:
+        with start(code, pipe=pipe) as running:
+            if pipe == "stdin":
+                running.feed(b"x")
+            if pipe == "stdout":
+                list(running.lines())
+            running.finish()
+
+    left = {}
+    for line, _, _ in interrupted_runs((programs,), tmp_path, Path.stat, work, may_vary=True, at_least=40):
+        for child in psutil.Process().children():
+            left[line] = child.pid
+            child.kill()
+            child.wait()
+    assert not left

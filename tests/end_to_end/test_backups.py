@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -22,9 +24,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.backup import mysql, programs
+from upgrade_kit.backup import postgresql as postgresql_module
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.listing import list_backups
 from upgrade_kit.backup.restore import restore_backup
+from upgrade_kit.backup.standing import told_where_it_stands
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
@@ -42,6 +48,7 @@ SMALL: Tests = [
     (3, "plain", "Just a number", "simple", None),
     (4, "rows", "Rows \u00e9 \u4e2d", "upload", "a\tb\\n\\N'\"`;--\n\\.\n# \U0001f600),("),
 ]
+EVERY = int(os.environ.get("EVERY", "12"))  # all lines take minutes
 MOMENT = datetime(2026, 11, 23, 16, 15, tzinfo=UTC)
 
 
@@ -635,6 +642,82 @@ def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
     if content(target) != before:  # it had begun, so what was there is in a verified backup
         assert len(kept) == 1
         assert isinstance(read_manifest(kept[0]), Backup)
+
+
+def _left_over(folder: Path, *addresses: DatabaseAddress) -> list[str]:
+    """Return programs that still work for a database, and what stands in a folder for temporary files."""
+    names_of = [address.name for address in addresses]
+    at_work = [line for line in command_lines() if "python" not in line and any(name in line for name in names_of)]
+    return at_work + [path.name for path in folder.rglob("*")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="command lines are not read like this on Windows")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_a_whole_backup_or_nothing(
+    site: DatabaseAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tmp", "interrupted"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+
+    def back_up(folder: Path) -> None:
+        create_backup(site, to_dir=folder)
+
+    left = {}
+    for line, folder, _ in interrupted_runs(
+        (mysql, postgresql_module, programs),
+        tmp_path / "interrupted",
+        names,
+        back_up,
+        every=EVERY,
+        may_vary=True,
+        at_least=150,
+    ):
+        if len(names(folder)) not in (0, 2) or (over := _left_over(tmp_path / "tmp", site)):
+            left[line] = names(folder) or over
+    assert not left
+
+
+@pytest.mark.skipif(os.name == "nt", reason="command lines are not read like this on Windows")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_of_a_restore_leaves_what_was_there_or_all_of_the_backup(
+    server: Server, backup: Backup, site: DatabaseAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("tmp", "interrupted"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    target, old = server.small_site(SMALL[:2]), server.small_site(SMALL[:2])
+    before, after = content(old), content(site)
+
+    def prepare(folder: Path) -> None:
+        for file in backup.made.manifest.parent.iterdir():
+            shutil.copy(file, folder)
+        server.run("DELETE FROM qa_test WHERE id > 2", address=target)
+
+    def put(folder: Path) -> None:
+        manifest = folder / backup.made.manifest.name
+        with told_where_it_stands(manifest, target):
+            restore_backup(manifest, database=target, replace=True)
+
+    left = {}
+    for line, folder, message in interrupted_runs(
+        (mysql, postgresql_module, programs),
+        tmp_path / "interrupted",
+        prepare,
+        put,
+        every=EVERY,
+        may_vary=True,
+        at_least=150,
+    ):
+        found = content(target)
+        kept = [path for path in folder.glob("*.manifest.json") if path.name != backup.made.manifest.name]
+        if found not in (before, after):
+            left[line] = sorted(found)
+        if found == after and not (kept and (not message or kept[0].name in message)):
+            left[line] = [message]
+        if over := _left_over(tmp_path / "tmp", target):
+            left[line] = over
+    assert not left
 
 
 # --- what is one server's own ------------------------------------------------------------------------

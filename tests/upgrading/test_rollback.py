@@ -384,4 +384,4 @@ def test_it_comes_to_its_end_however_often_it_is_interrupted(upgraded: Upgrade, 
     assert git(folder, "rev-parse", "HEAD") == git(folder, "rev-parse", "v0.2.9.1^{commit}")
     with closing(sqlite3.connect(folder / "site.db")) as database:
         assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0
-    assert not [path for path in folder.parent.rglob("*.partial*")]
+    assert not list(folder.parent.rglob("*.partial*"))
