@@ -95,15 +95,11 @@ def lines_run(modules: tuple[ModuleType, ...], *, times: int = 1) -> Iterator[li
     told.extend(lines)
 
 
-def lines_of(function: Callable[..., object], *, without: str) -> list[Line]:
-    """Return the lines of a function, but for those that hold a text."""
+def lines_of(function: Callable[..., object]) -> list[Line]:
+    """Return the lines of a function."""
     code = unwrap(function).__code__
     numbers = {number for *_, number in code.co_lines() if number is not None and number > code.co_firstlineno}
-    return [
-        Line(code.co_filename, number, 1)
-        for number in sorted(numbers)
-        if without not in getline(code.co_filename, number)
-    ]
+    return [Line(code.co_filename, number, 1) for number in sorted(numbers)]
 
 
 @contextmanager
@@ -127,6 +123,23 @@ def interrupt_at(line: Line) -> Iterator[Stopped]:
     if seen < line.time:
         raise NotReachedError(f"{shown(line)}: this was not reached")
     raise AssertionError(f"{shown(line)}: the interrupt did not come out")
+
+
+@contextmanager
+def meanwhile(function: Callable[..., object], text: str, happens: Callable[[], object]) -> Iterator[None]:
+    """Let something happen once in the block, when the line of a function that holds a text is about to run."""
+    (line,) = (line for line in lines_of(function) if text in getline(line.file, line.number))
+    done = False
+
+    def look(file: str, number: int) -> None:
+        nonlocal done
+        if not done and (file, number) == (line.file, line.number):
+            done = True
+            happens()
+
+    with _each_line({line.file}, look):
+        yield
+    assert done
 
 
 @contextmanager

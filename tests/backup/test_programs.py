@@ -195,19 +195,20 @@ def test_silence_ends_it() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "import sys, time\nfor _ in range(8): print('x', file=sys.stderr, flush=True); time.sleep(0.25)",
-        "import time\nfor _ in range(8): open('grows', 'ab').write(b'x'); time.sleep(0.25)",
+        "import sys, time\nfor _ in range(14): print('x', file=sys.stderr, flush=True); time.sleep(0.25)",
+        "import time\nfor _ in range(14): open('grows', 'ab').write(b'x'); time.sleep(0.25)",
     ],
     ids=["words", "a file that grows"],
 )
 def test_a_sign_of_life_keeps_it(tmp_path: Path, code: str) -> None:
-    with start(code, silence_seconds=1.0, folder=tmp_path, file=tmp_path / "grows") as running:
+    with start(code, silence_seconds=3.0, folder=tmp_path, file=tmp_path / "grows") as running:
         running.finish()
 
 
 def test_it_is_not_silent_while_its_caller_is_busy() -> None:
-    with start("for _ in range(3): print('x', flush=True)", silence_seconds=0.4, pipe="stdout") as running:
-        for _ in running.lines():
+    with start("print('x\\nx\\nx', flush=True)", silence_seconds=30, pipe="stdout") as running:
+        for number, _ in enumerate(running.lines(), 1):
+            running._silence_seconds = 0.2 if number < 3 else 30  # it may take its time to begin and to end
             time.sleep(0.6)
         running.finish()
 

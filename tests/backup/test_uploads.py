@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import stat
-import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.interrupts import interrupted_runs
+from tests.interrupts import interrupted_runs, meanwhile
 from upgrade_kit.backup import uploads as uploads_module
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.restore import restore_backup
-from upgrade_kit.backup.uploads import LISTING, copy_uploads, prove_uploads, restore_uploads
+from upgrade_kit.backup.uploads import LISTING, _copy, copy_uploads, prove_uploads, restore_uploads
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.address import DatabaseAddress
@@ -211,22 +210,16 @@ def test_a_file_that_becomes_a_link_is_not_followed(uploads: Path, tmp_path: Pat
 
 
 def test_a_file_that_is_written_to_while_it_is_read_is_told(uploads: Path, tmp_path: Path) -> None:
-    growing, done = uploads / "0" / "growing.log", threading.Event()
+    growing = uploads / "0" / "growing.log"
     growing.parent.mkdir()
-    growing.write_bytes(os.urandom(20_000_000))
+    growing.write_bytes(os.urandom(5_000_000))
 
     def grow() -> None:
-        with growing.open("ab", buffering=0) as file:
-            while not done.wait(0.001):
-                file.write(bytes(100_000))
+        with growing.open("ab") as file:
+            file.write(bytes(100_000))
 
-    writer = threading.Thread(target=grow)
-    writer.start()
-    try:
+    with meanwhile(_copy, "target.write(piece)", grow):
         archive = copied(uploads, tmp_path)
-    finally:
-        done.set()
-        writer.join()
     assert archive.changed == ("0/growing.log",)
     assert prove_uploads(archive)
 

@@ -127,7 +127,7 @@ def test_the_loan_ends_when_the_connection_fails(tmp_path: Path) -> None:
 def test_sessions_of_several_threads_share_the_loan(site: DatabaseAddress) -> None:
     from django.conf import settings  # noqa: PLC0415 - only this test looks
 
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=60)
     seen: list[int] = []
 
     def work() -> None:

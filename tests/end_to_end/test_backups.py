@@ -604,7 +604,7 @@ def test_killed_at_any_moment_there_is_all_of_a_backup_or_none(
     for name in manifests:
         verify_backup(tmp_path / "to" / name)
     assert len(whole) - len(manifests) <= 1  # between the two renames there is a whole file without its manifest
-    assert waiting_for(30, lambda: not any(f"{padded.name}" in line and "dump" in line for line in command_lines()))
+    assert waiting_for(120, lambda: not any(f"{padded.name}" in line and "dump" in line for line in command_lines()))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are not like this on Windows")
@@ -613,12 +613,13 @@ def test_an_interrupt_leaves_nothing_and_no_program_at_work(
     server: Server, padded: DatabaseAddress, tmp_path: Path, seconds: float
 ) -> None:
     with child(CREATE, padded, tmp_path / "to") as process:
-        waiting_for(10, lambda: names(tmp_path / "to") != [])
+        waiting_for(60, lambda: names(tmp_path / "to") != [])
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-        process.wait(30)
-    left = names(tmp_path / "to")
-    assert left == [] or (process.returncode == 0 and len(left) == 2)
+        process.wait(120)
+    if left := names(tmp_path / "to"):  # it was done a moment before
+        assert len(left) == 2
+        verify_backup(next((tmp_path / "to").glob("*.manifest.json")))
     assert not any(padded.name in line and "dump" in line for line in command_lines())
 
 
@@ -634,10 +635,10 @@ def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
         time.sleep(seconds)
         process.kill()
     if server.vendor == "postgresql":  # one transaction: all or nothing, once the server has noticed
-        assert waiting_for(30, lambda: len(content(target)["qa_test"]) in {2, 4})
+        assert waiting_for(120, lambda: len(content(target)["qa_test"]) in {2, 4})
         assert content(target) in (before, content(padded))
         return
-    waiting_for(30, lambda: not any(target.name in line and "maria" in line for line in command_lines()))
+    waiting_for(120, lambda: not any(target.name in line and "maria" in line for line in command_lines()))
     kept = [path for path in (tmp_path / "to").glob("*.manifest.json") if path != backup.made.manifest]
     if content(target) != before:  # it had begun, so what was there is in a verified backup
         assert len(kept) == 1
@@ -647,7 +648,12 @@ def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
 def _left_over(folder: Path, *addresses: DatabaseAddress) -> list[str]:
     """Return programs that still work for a database, and what stands in a folder for temporary files."""
     names_of = [address.name for address in addresses]
-    at_work = [line for line in command_lines() if "python" not in line and any(name in line for name in names_of)]
+    others = ("python", "postgres: ")  # such as the server's own
+    at_work = [
+        line
+        for line in command_lines()
+        if not any(one in line for one in others) and any(name in line for name in names_of)
+    ]
     return at_work + [path.name for path in folder.rglob("*")]
 
 
@@ -882,7 +888,7 @@ def test_killed_while_it_dumps_no_option_file_is_left(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     with child(CREATE, site, tmp_path / "to") as process:
         partials = (tmp_path / "to").glob
-        assert waiting_for(20, lambda: any(path.stat().st_size > 100_000 for path in partials("*.partial")))
+        assert waiting_for(60, lambda: any(path.stat().st_size > 100_000 for path in partials("*.partial")))
         process.kill()
     assert list((tmp_path / "tmp").rglob("*.cnf")) == []
 

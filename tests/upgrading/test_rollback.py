@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from io import StringIO
+from linecache import getline
 from pathlib import Path
 
 import pytest
@@ -369,7 +370,9 @@ def test_it_comes_to_its_end_however_often_it_is_interrupted(upgraded: Upgrade, 
     with closing(sqlite3.connect(folder / "site.db")) as database:
         assert database.execute("SELECT count(*) FROM qa_test").fetchone() == (0,)
     times = 0
-    for line in lines_of(take_back, without="return False"):
+    for line in lines_of(take_back):
+        if "return False" in getline(line.file, line.number):
+            continue
         journal = read_upgrade_journal(upgraded.journal.path)
         if journal.is_taken_back:
             break
