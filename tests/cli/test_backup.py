@@ -295,3 +295,28 @@ def test_a_restore_that_is_interrupted_says_so_and_tells_what_is_kept(
             wrong[line] = message
     assert not wrong
     assert kept_at > 5
+
+
+def test_what_a_killed_backup_left_is_told_and_left_alone(
+    database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = tmp_path / "to" / "my-db-20261123T161500Z.sqlite3.partial"
+    left.parent.mkdir()
+    left.touch()
+
+    assert main(["backup", "--database", f"sqlite:///{database.name}", "--to-dir", "to", "-q"]) == Exit.DONE
+
+    assert "my-db-20261123T161500Z.sqlite3.partial was left by a run that was killed" in capsys.readouterr().err
+    assert left.exists()
+
+
+def test_what_a_killed_restore_left_is_told_and_left_alone(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = tmp_path / "new.db.0a1b2c3d.partial"
+    left.touch()
+
+    assert main(["backup", "restore", str(manifest), "--database", "sqlite:///new.db", "-q"]) == Exit.DONE
+
+    assert f"{left} was left by a run that was killed" in capsys.readouterr().err
+    assert left.exists()

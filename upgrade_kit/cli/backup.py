@@ -9,6 +9,7 @@ from pathlib import Path
 
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.fixture_proof import inspect_fixture
+from upgrade_kit.backup.leftovers import left_by_backups, left_by_restores
 from upgrade_kit.backup.listing import list_backups
 from upgrade_kit.backup.method import METHODS
 from upgrade_kit.backup.restore import restore_backup
@@ -142,6 +143,7 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             f"the site does not say where its database is: {address.reason}",
             hint="Name it with --database URL.",
         )
+    _tell_of(left_by_backups(Path(arguments.to_dir)), streams)
     with _shown("Backing up", arguments, streams) as step:
         backup = create_backup(
             address,
@@ -156,6 +158,14 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             loaddata=arguments.loaddata,
         )
     return _answer(backup, render_created, arguments, streams)
+
+
+def _tell_of(leftovers: tuple[Path, ...], streams: Streams) -> None:
+    for path in leftovers:
+        streams.err.write(
+            f"upgrade-kit: {path} was left by a run that was killed, and is of no use. Delete it, unless another "
+            "upgrade-kit is at work there.\n"
+        )
 
 
 def _uploads(site: str | None, arguments: Namespace) -> Path | Unobserved | None:
@@ -215,6 +225,10 @@ def _restore(arguments: Namespace, streams: Streams) -> Exit:
             hint="Type --database URL.",
         )
     database = _named_database(arguments, streams)
+    if database is not None and database.vendor == "sqlite":
+        _tell_of(left_by_restores(Path(database.name).resolve()), streams)
+    if arguments.uploads_to is not None:
+        _tell_of(left_by_restores(Path(arguments.uploads_to)), streams)
     with told_where_it_stands(manifest, database):
         with _shown("Restoring", arguments, streams) as step:
             backup = restore_backup(
