@@ -152,8 +152,8 @@ def _replace_one_that_is_over(path: Path, header: bytes) -> None:
         write_whole(kept, before)
         write_whole(path, header)
     except BaseException:  # an interrupt too: it may have come when the new one was in place already
-        if path.read_bytes() == before:
-            with suppress(OSError):
+        with suppress(OSError):
+            if path.read_bytes() == before:
                 kept.unlink(missing_ok=True)
         raise
 

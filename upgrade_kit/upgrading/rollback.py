@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,8 +228,9 @@ def _put_back(environment: Path, copy: Path) -> Path:
         copy.rename(restored)
     except KeyboardInterrupt:
         shutil.rmtree(partial, ignore_errors=True)
-        if aside.exists() and not environment.exists():
-            aside.rename(environment)
+        with suppress(OSError):
+            if not environment.exists():
+                aside.rename(environment)
         raise
     except OSError as error:
         raise UpgradeError(

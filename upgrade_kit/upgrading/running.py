@@ -79,8 +79,11 @@ class Programs:
                 with log.open("ab") as stream:
                     ended = "ended at its limit of time" if ran.status is None else f"exit status {ran.status}"
                     _note(stream, f"--- {ended}")
-            finally:
                 self.mask(log)
+            except BaseException:
+                with suppress(OSError):  # what led here is the thing to tell
+                    self.mask(log)
+                raise
         except OSError as error:
             raise UpgradeError(
                 f"{log}: the log cannot be written: {error.strerror or error}.",
