@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -645,15 +646,14 @@ def test_killed_in_the_middle_of_a_restore_what_was_there_is_not_lost(
         assert isinstance(read_manifest(kept[0]), Backup)
 
 
-def _left_over(folder: Path, *addresses: DatabaseAddress) -> list[str]:
-    """Return programs that still work for a database, and what stands in a folder for temporary files."""
-    names_of = [address.name for address in addresses]
-    others = ("python", "postgres: ")  # such as the server's own
-    at_work = [
-        line
-        for line in command_lines()
-        if not any(one in line for one in others) and any(name in line for name in names_of)
-    ]
+def _left_over(folder: Path, address: DatabaseAddress) -> list[str]:
+    """Return programs of this process that still work for a database, and what is in a folder for temporary files."""
+    at_work = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            words = " ".join(child.cmdline())
+            if address.name in words and not words.startswith("postgres: "):  # one of the server's own
+                at_work.append(words)
     return at_work + [path.name for path in folder.rglob("*")]
 
 
@@ -669,7 +669,6 @@ def test_an_interrupt_before_any_line_leaves_a_whole_backup_or_nothing(
     def back_up(folder: Path) -> None:
         create_backup(site, to_dir=folder)
 
-    left = {}
     for line, folder, _ in interrupted_runs(
         (mysql, postgresql_module, programs),
         tmp_path / "interrupted",
@@ -677,11 +676,11 @@ def test_an_interrupt_before_any_line_leaves_a_whole_backup_or_nothing(
         back_up,
         every=EVERY,
         may_vary=True,
+        tries=False,  # where programs run is a with around them
         at_least=150,
     ):
-        if len(names(folder)) not in (0, 2) or (over := _left_over(tmp_path / "tmp", site)):
-            left[line] = names(folder) or over
-    assert not left
+        assert len(names(folder)) in (0, 2), line
+        assert not _left_over(tmp_path / "tmp", site), line
 
 
 @pytest.mark.skipif(os.name == "nt", reason="command lines are not read like this on Windows")
@@ -705,7 +704,6 @@ def test_an_interrupt_before_any_line_of_a_restore_leaves_what_was_there_or_all_
         with told_where_it_stands(manifest, target):
             restore_backup(manifest, database=target, replace=True)
 
-    left = {}
     for line, folder, message in interrupted_runs(
         (mysql, postgresql_module, programs),
         tmp_path / "interrupted",
@@ -713,17 +711,16 @@ def test_an_interrupt_before_any_line_of_a_restore_leaves_what_was_there_or_all_
         put,
         every=EVERY,
         may_vary=True,
+        tries=False,  # where programs run is a with around them
         at_least=150,
     ):
         found = content(target)
         kept = [path for path in folder.glob("*.manifest.json") if path.name != backup.made.manifest.name]
-        if found not in (before, after):
-            left[line] = sorted(found)
-        if found == after and not (kept and (not message or kept[0].name in message)):
-            left[line] = [message]
-        if over := _left_over(tmp_path / "tmp", target):
-            left[line] = over
-    assert not left
+        assert found in (before, after), line
+        if found == after:
+            assert kept, line
+            assert not message or kept[0].name in message, line
+        assert not _left_over(tmp_path / "tmp", target), line
 
 
 # --- what is one server's own ------------------------------------------------------------------------
