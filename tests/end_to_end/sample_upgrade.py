@@ -51,11 +51,13 @@ class Site:
         folder: which holds everything.
         python: the interpreter of which the new environment is made.
         more: environment variables besides.
+        from_github: whether git is to fetch from where it fetches on a real site, and not from this folder.
     """
 
     folder: Path
     python: Path
     more: dict[str, str] = field(default_factory=dict)
+    from_github: bool = False
 
     @property
     def root(self) -> Path:
@@ -79,7 +81,8 @@ class Site:
 
     def command(self, *arguments: str) -> list[str]:
         named = () if "--rollback" in arguments else ("--python", str(self.python))
-        remote = () if "--rollback" in arguments else ("--remote", str(self.folder / "origin"))
+        here = not self.from_github and "--rollback" not in arguments
+        remote = ("--remote", str(self.folder / "origin")) if here else ()
         return [sys.executable, "-m", "upgrade_kit", "upgrade", str(self.root), *remote, *named, *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -292,6 +292,19 @@ def test_a_migration_that_fails_is_told_with_all_that_a_person_needs_and_is_take
     ran = site.run("--yes")
     assert ran.returncode == 0, ran.stderr
     assert state(site) == upgraded.end
+
+
+def test_a_server_without_a_network_takes_the_tags_from_where_git_was_told_to_look(site: Site) -> None:
+    mirror = site.folder / "carried" / "git" / "qatrackplus" / "qatrackplus.git"
+    mirror.parent.mkdir(parents=True)
+    (site.folder / "origin").rename(mirror)
+    config = site.folder / "gitconfig"
+    config.write_text(f'[url "{mirror.parents[1].as_uri()}/"]\n\tinsteadOf = https://github.com/\n', encoding="utf-8")
+    far = replace(site, from_github=True)
+    ran = far.run("--yes", "--until", "0.3.0-requirements", GIT_CONFIG_GLOBAL=str(config))
+    assert ran.returncode == 0, ran.stderr
+    assert "https://github.com/qatrackplus/qatrackplus.git" in ran.stdout
+    assert done(site.root, "describe", "--tags").strip() == "v0.3.0"
 
 
 def test_a_local_change_that_git_would_not_carry_ends_it_before_anything_is_written(site: Site) -> None:

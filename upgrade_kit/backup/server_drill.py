@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Never, Protocol
 
-from upgrade_kit.backup.method import Options
+from upgrade_kit.backup.method import Options, Restored
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.fingerprint import database_content
@@ -27,7 +27,7 @@ class Restore(Protocol):
         *,
         replace: bool,
         keep: Callable[[], Backup],
-    ) -> tuple[str, ...]:
+    ) -> Restored:
         """Put the content of a proved backup into a database."""
 
 

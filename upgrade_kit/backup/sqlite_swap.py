@@ -25,8 +25,8 @@ KEPT = ".before-restore-"
 _HEADER = b"SQLite format 3\0"
 
 
-def put_in_place(made: UnverifiedBackup, target: Path, *, replace_old: bool, lock_seconds: float) -> str:
-    """Copy a backup beside the target and rename it over in one step; return what was done, in one sentence.
+def put_in_place(made: UnverifiedBackup, target: Path, *, replace_old: bool, lock_seconds: float) -> Path | None:
+    """Copy a backup beside the target and rename it over in one step; return the file that the old one is now, if any.
 
     Killed at any moment, nothing is lost. An old file is kept beside the new one.
 
@@ -70,8 +70,8 @@ def _inspect(target: Path, made: UnverifiedBackup, *, replace_old: bool) -> bool
     return occupied
 
 
-def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: float) -> str:
-    """Copy the backup beside the target and rename it over; return what was done, in one sentence."""
+def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: float) -> Path | None:
+    """Copy the backup beside the target and rename it over; return the file that the old one is now, if any."""
     partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         make_private(partial)
@@ -84,13 +84,13 @@ def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: 
         if not occupied:
             partial.replace(target)
             sync_folder(target.parent)
-            return f"Restored to {target}."
+            return None
         with _held(target, lock_seconds):
             kept = _swap(partial, target)
         sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
-    return f"Restored to {target}; what was there is kept as {kept.name}."
+    return kept
 
 
 def _take_rights(old: Path, new: Path) -> None:

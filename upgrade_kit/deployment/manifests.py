@@ -8,6 +8,7 @@ import math
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
@@ -163,6 +164,11 @@ def changed_content(then: Content, now: Content) -> str:
     if then.digests and now.digests:
         parts.append(_changed_values(then, now))
     return ", ".join(part for part in parts if part)
+
+
+def filled(content: Content) -> Content:
+    """Return the same without the tables that hold no rows, of which rows alone tell nothing."""
+    return replace(content, rows=tuple(row for row in content.rows if row[1]))
 
 
 def file_sha256(path: Path) -> str:
