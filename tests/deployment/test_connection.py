@@ -285,7 +285,7 @@ def test_an_interrupt_before_any_line_leaves_no_loan_no_lock_and_all_of_a_transa
                 session.execute("UPDATE qa_test SET slug = %s WHERE id = %s", ("changed", number + 1))
 
     lent, found = [], set()
-    for line, folder, _ in interrupted_runs((connection_module,), place, prepare, write, times=3, at_least=120):
+    for line, folder, _ in interrupted_runs((connection_module,), place, prepare, write, times=3, at_least=90):
         if settings.configured:
             lent.append(line)
         with closing(sqlite3.connect(folder / "site.sqlite3", timeout=0)) as other, other:  # no lock is left

@@ -677,7 +677,7 @@ def test_an_interrupt_before_any_line_leaves_a_whole_backup_or_nothing(
         every=EVERY,
         may_vary=True,
         tries=False,  # where programs run is a with around them
-        at_least=150,
+        at_least=100,
     ):
         assert len(names(folder)) in (0, 2), line
         assert not _left_over(tmp_path / "tmp", site), line
@@ -712,7 +712,7 @@ def test_an_interrupt_before_any_line_of_a_restore_leaves_what_was_there_or_all_
         every=EVERY,
         may_vary=True,
         tries=False,  # where programs run is a with around them
-        at_least=150,
+        at_least=100,
     ):
         found = content(target)
         kept = [path for path in folder.glob("*.manifest.json") if path.name != backup.made.manifest.name]
