@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.backup import fixture_restore, loading, restore, tables
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.verify import verify_backup
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.content import content_digests
@@ -352,3 +356,56 @@ def test_a_real_database_comes_back_into_its_own_tables_and_into_new_ones(
 
     assert digests(own) == digests(new) == then
     assert len(content(own)["qa_testinstance"]) == dict(backup.made.content.rows)["qa_testinstance"]
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+MODULES = (fixture_restore, loading, tables, whole_file)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_whole_new_database_or_none(
+    site: Path, backup: Backup, tmp_path: Path
+) -> None:
+    place, wanted = tmp_path / "interrupted", digests(site)
+    place.mkdir()
+
+    def put(folder: Path) -> None:
+        restore_backup(backup.made.manifest, database=address(folder / "new.db"))
+
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, place, Path.stat, put, at_least=120):
+        found = [path.name for path in folder.iterdir()]
+        if found == ["new.db"]:
+            assert {each for each in digests(folder / "new.db") if each.rows} == {each for each in wanted if each.rows}
+        elif found:
+            left[line] = found
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_leaves_the_old_rows_or_the_new_and_a_backup_of_the_old(
+    site: Path, backup: Backup, tmp_path: Path
+) -> None:
+    place, new = tmp_path / "interrupted", digests(site)
+    place.mkdir()
+    execute(site, "UPDATE qa_category SET name = 'changed'")
+    old = digests(site)
+
+    def prepare(folder: Path) -> None:
+        shutil.copy(site, folder / "site.db")
+        for file in backup.made.manifest.parent.iterdir():
+            shutil.copy(file, folder)
+
+    def put(folder: Path) -> None:
+        restore_backup(folder / backup.made.manifest.name, database=address(folder / "site.db"), replace=True)
+
+    left, seen = {}, set()
+    for line, folder, _ in interrupted_runs((fixture_restore, restore), place, prepare, put, at_least=50):
+        found = sorted(path.name for path in folder.iterdir())
+        present = digests(folder / "site.db")
+        seen.add(present)
+        if len(found) not in (3, 5) or (present != old and len(found) != 5) or present not in (old, new):
+            left[line] = found
+    assert not left
+    assert seen == {old, new}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.conf import empty, settings
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.deployment import connection as connection_module
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.errors import DatabaseError
@@ -106,7 +110,7 @@ def test_the_loan_ends_when_the_connection_fails(tmp_path: Path) -> None:
 def test_sessions_of_several_threads_share_the_loan(site: DatabaseAddress) -> None:
     from django.conf import settings  # noqa: PLC0415 - only this test looks
 
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=60)
     seen: list[int] = []
 
     def work() -> None:
@@ -257,3 +261,35 @@ def test_a_missing_driver_names_the_extra(vendor: str, hidden: tuple[str, ...], 
                 print(error)
             """
     )
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # connections, left to be collected
+def test_an_interrupt_before_any_line_leaves_no_loan_no_lock_and_all_of_a_transaction_or_none(
+    site: DatabaseAddress, tmp_path: Path
+) -> None:
+    place = tmp_path / "interrupted"
+    place.mkdir()
+
+    def prepare(folder: Path) -> None:
+        connection_module._loans.clear()
+        settings._wrapped = empty
+        shutil.copy(site.name, folder / "site.sqlite3")
+
+    def write(folder: Path) -> None:
+        copy = DatabaseAddress(vendor="sqlite", name=str(folder / "site.sqlite3"))
+        with open_database(copy, writable=True) as session, session.transaction():
+            for number in range(2):
+                session.execute("UPDATE qa_test SET slug = %s WHERE id = %s", ("changed", number + 1))
+
+    lent, found = [], set()
+    for line, folder, _ in interrupted_runs((connection_module,), place, prepare, write, times=3, at_least=90):
+        if settings.configured:
+            lent.append(line)
+        with closing(sqlite3.connect(folder / "site.sqlite3", timeout=0)) as other, other:  # no lock is left
+            found.add(other.execute("SELECT COUNT(*) FROM qa_test WHERE slug = 'changed'").fetchone()[0])
+            other.execute("DELETE FROM qa_test")
+    assert len(lent) <= 4  # the lines that give it back
+    assert found == {0, 2}

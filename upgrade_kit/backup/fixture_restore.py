@@ -12,15 +12,16 @@ from pathlib import Path
 from upgrade_kit.backup.fixture_proof import differences, fixture_shapes
 from upgrade_kit.backup.loading import load, reset_sequences, without_constraints
 from upgrade_kit.backup.method import Options, Restored, kept_sentence
-from upgrade_kit.backup.names import PARTIAL, file_errors
+from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.tables import make_tables
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.content import content_digests
 from upgrade_kit.deployment.fingerprint import database_fingerprint
 from upgrade_kit.deployment.fixture_reader import read_fixture
-from upgrade_kit.deployment.manifests import changed_content, filled, sync_folder
+from upgrade_kit.deployment.manifests import changed_content, filled
 from upgrade_kit.deployment.shapes import read_shapes
+from upgrade_kit.deployment.whole_file import PARTIAL, make_private, sync_folder
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 from upgrade_kit.model.shape import Shapes
@@ -100,8 +101,8 @@ def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> Rest
         raise BackupError(f"{file.parent}: there is no such folder", hint="Make it, or check the --database URL.")
     partial = file.with_name(f"{file.name}.{secrets.token_hex(4)}{PARTIAL}")
     with file_errors(file):
-        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
+            make_private(partial)
             with open_database(DatabaseAddress(vendor="sqlite", name=str(partial)), writable=True) as session:
                 session.execute("PRAGMA journal_mode = OFF")  # a half one is thrown away whole
                 done = _into_tables_of_our_own(made, session, options)

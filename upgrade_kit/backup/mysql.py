@@ -153,15 +153,16 @@ def restore(
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
         kept = keep() if occupied else None
+        cleared = False
         try:
             _clear(session, options)
-        except DatabaseError as error:
-            raise BackupError(f"{target.shown}: nothing was changed: {error.message}", hint=error.hint) from error
-        try:
+            cleared = True
             _load(made, client, target, options)
             tables = _compare(made, session)
         except (BackupError, DatabaseError, KeyboardInterrupt) as error:
-            became = _undo(session, kept, client, target, options)
+            if isinstance(error, DatabaseError) and not cleared:
+                raise BackupError(f"{target.shown}: nothing was changed: {error.message}", hint=error.hint) from error
+            became = _undo(kept, client, target, options)
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(became) from error
             raise type(error)(f"{target.shown}: {became}: {error.message}", hint=error.hint) from error
@@ -184,16 +185,18 @@ def _compare(made: UnverifiedBackup, session: Session) -> int:
     return len(dict(made.content.digests).keys() & dict(now.digests).keys())
 
 
-def _undo(session: Session, kept: Backup | None, client: Path, target: DatabaseAddress, options: Options) -> str:
-    """Take back a restore that failed, and tell what became of the target."""
+def _undo(kept: Backup | None, client: Path, target: DatabaseAddress, options: Options) -> str:
+    """Take back a restore that failed or was interrupted, and tell what became of the target."""
     try:
-        _clear(session, options)
+        with open_database(target, writable=True) as session:  # the other may wait for an answer for ever
+            _clear(session, options)
         if kept is None:
             return "it is empty, as it was"
         _load(kept.made, client, target, options)
-    except (BackupError, DatabaseError) as error:
+    except (BackupError, DatabaseError, KeyboardInterrupt) as error:
         where = f"; what was there is in {kept.made.manifest}" if kept else ""
-        return f"the restore failed half way, and so did taking it back ({error.message}){where}"
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else error.message
+        return f"the restore failed half way, and so did taking it back ({why}){where}"
     return f"what was there has been put back (it is also in {kept.made.manifest})"
 
 

@@ -58,13 +58,13 @@ def drill(
     name = f"upgrade_kit_drill_{secrets.token_hex(6)}"
     copy = dataclasses.replace(database, name=name)
     with open_database(database, writable=True) as session:
-        create(session, name)
         try:
+            create(session, name)
             restore(made, copy, options, replace=False, keep=_nothing_to_keep)
             with open_database(copy) as restored, restored.transaction():
                 differences = changed_content(made.content, database_content(restored))
         finally:
-            session.execute(f"DROP DATABASE {name}")
+            session.execute(f"DROP DATABASE IF EXISTS {name}")
     if differences:
         raise BackupError(
             f"{made.file}: restored under another name it differs from the manifest: {differences}",

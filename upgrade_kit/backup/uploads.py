@@ -24,8 +24,9 @@ from pathlib import Path, PureWindowsPath
 from typing import IO
 
 from upgrade_kit.backup.method import Progress
-from upgrade_kit.backup.names import PARTIAL, file_errors
-from upgrade_kit.deployment.manifests import file_sha256, sync_folder
+from upgrade_kit.backup.names import file_errors
+from upgrade_kit.deployment.manifests import file_sha256
+from upgrade_kit.deployment.whole_file import PARTIAL, sync_folder
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Uploads
 
@@ -189,8 +190,8 @@ def restore_uploads(uploads: Uploads, folder: Path, progress: Progress | None = 
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{PARTIAL}")
     check_free(folder)
     with file_errors(folder):
-        partial.mkdir()
         try:
+            partial.mkdir()
             done = 0
             for entry, pieces in _read(uploads.file):
                 done += _unpack(entry, pieces, partial, uploads.file)
@@ -199,7 +200,8 @@ def restore_uploads(uploads: Uploads, folder: Path, progress: Progress | None = 
             check_free(folder)
             if folder.exists():
                 shutil.copymode(folder, partial)
-                folder.rmdir()
+                if os.name == "nt":  # elsewhere a folder takes the place of an empty one
+                    folder.rmdir()
             partial.rename(folder)
             sync_folder(folder.parent)
         finally:

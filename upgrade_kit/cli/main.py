@@ -80,7 +80,10 @@ def _dispatch(argv: list[str], *, configured: bool) -> int:
         _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.FAILED
     except KeyboardInterrupt as interrupt:
-        _tell(streams, f"upgrade-kit: interrupted; {str(interrupt) or 'what was not told as done was not done'}")
+        _tell(
+            streams,
+            f"upgrade-kit: interrupted; {str(interrupt) or 'what was under way is done whole or not at all'}",
+        )
         return Exit.INTERRUPTED
     except BrokenPipeError:
         _leave_the_pipe()

@@ -434,31 +434,31 @@ def _remember(wrapper: Untyped) -> None:
 # --- Django's settings, lent -------------------------------------------------------------------------
 
 _lock = threading.RLock()
-_loan: list[Untyped] = []  # the holder that is lent, once for each connection that lives
+_loans: dict[object, Untyped] = {}  # the holder that is lent, for each connection that lives
 
 
 @contextmanager
 def _lent_settings() -> Iterator[None]:
     """Give Django its own defaults while a connection lives, unless the host program has configured it."""
-    with _lock:
-        lent = not settings.configured or bool(_loan and settings._wrapped is _loan[0])  # noqa: SLF001 - see the module
-        if lent:
-            if not _loan:
-                holder = UserSettingsHolder(global_settings)
-                # Read by mssql-django: what is closed must be closed, or a restore finds the database in use.
-                holder.DATABASE_CONNECTION_POOLING = False
-                settings._wrapped = holder  # noqa: SLF001 - configure() could not be taken back
-            else:
-                holder = _loan[0]
-            _loan.append(holder)
+    mine = object()
     try:
+        with _lock:
+            if not settings.configured or settings._wrapped in _loans.values():  # noqa: SLF001 - see the module
+                _loans[mine] = next(iter(_loans.values())) if _loans else _own_defaults()
+                settings._wrapped = _loans[mine]  # noqa: SLF001 - configure() could not be taken back
         yield
     finally:
-        if lent:
-            with _lock:
-                holder = _loan.pop()
-                if not _loan and settings._wrapped is holder:  # noqa: SLF001 - see above
-                    settings._wrapped = empty  # noqa: SLF001 - see above
+        with _lock:
+            holder = _loans.pop(mine, None)
+            if holder is not None and not _loans and settings._wrapped is holder:  # noqa: SLF001 - see above
+                settings._wrapped = empty  # noqa: SLF001 - see above
+
+
+def _own_defaults() -> Untyped:
+    holder = UserSettingsHolder(global_settings)
+    # Read by mssql-django: what is closed must be closed, or a restore finds the database in use.
+    holder.DATABASE_CONNECTION_POOLING = False
+    return holder
 
 
 def _load_backend(address: DatabaseAddress) -> Untyped:
