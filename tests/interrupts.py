@@ -174,7 +174,7 @@ def _each_line(files: set[str], tell: Callable[[str, int], None]) -> Iterator[No
 
 @cache
 def _leaves_with(code: CodeType, offset: int) -> bool:
-    """Return whether what runs next leaves a ``with``; CPython 3.11 to 3.13 hear no signal until ``__exit__`` is called.
+    """Return whether what runs next leaves a ``with``: CPython 3.11 to 3.13 hear no signal then.
 
     A trace function hears of the line once more there. What it raised would pass ``__exit__`` over, as nothing
     else can: a lock would stay locked, and whoever waits for it next would wait for ever.
