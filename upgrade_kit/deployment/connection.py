@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from importlib.util import find_spec
 from itertools import count
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import quote_from_bytes
 
 from django.conf import UserSettingsHolder, global_settings, settings
 from django.core.exceptions import ImproperlyConfigured, SynchronousOnlyOperation
@@ -28,6 +27,7 @@ from django.utils.functional import empty
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.inserting import column_definition, insert_rows
 from upgrade_kit.deployment.own_connections import OwnConnections
+from upgrade_kit.deployment.sqlite_uri import sqlite_uri
 from upgrade_kit.errors import DatabaseError, DriverMissingError
 from upgrade_kit.model.shape import Field
 
@@ -647,7 +647,7 @@ def _settings_of(address: DatabaseAddress, *, writable: bool) -> dict[str, objec
     options: dict[str, object] = {}
     match address.vendor:
         case "sqlite":
-            name = _sqlite_uri(name, mode="rw" if writable else "ro")
+            name = sqlite_uri(name, mode="rw" if writable else "ro")
             options = {
                 "timeout": BUSY_SECONDS,
                 "detect_types": 0,  # a date that is none must not end a read
@@ -694,14 +694,6 @@ def _is_number(text: str) -> bool:
 def _typed(options: tuple[tuple[str, str], ...]) -> dict[str, object]:
     """Return MySQL's options with whole numbers as numbers; the driver takes no texts for them."""
     return {key: int(value) if value.isascii() and value.isdigit() else value for key, value in options}
-
-
-def _sqlite_uri(name: str, *, mode: str) -> str:
-    path = PureWindowsPath(name).as_posix() if re.match(r"[A-Za-z]:|\\\\", name) else name
-    if not path.startswith("/"):
-        path = f"/{path}"
-    # Surrogates stand for bytes that are no UTF-8 (PEP 383).
-    return f"file://{quote_from_bytes(path.encode('utf-8', 'surrogateescape'), safe='/:')}?mode={mode}"
 
 
 _MICROSOFT_DRIVER = re.compile(r"ODBC Driver .* for SQL Server|SQL Server Native Client.*")
