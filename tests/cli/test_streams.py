@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -52,6 +53,29 @@ def test_anything_else_may_not(start: str, tmp_path: Path) -> None:
     (tmp_path / "answer").write_text(start, encoding="utf-8")
     with pytest.raises(UsageError, match="no earlier answer"):
         refuse_to_replace(str(tmp_path / "answer"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+def test_a_pipe_is_no_file_to_replace(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "answer")
+    with pytest.raises(UsageError, match="no plain file"):
+        refuse_to_replace(str(tmp_path / "answer"))
+
+
+def test_the_null_device_is_no_file_to_replace() -> None:
+    with pytest.raises(UsageError, match="no plain file"):
+        refuse_to_replace(os.devnull)
+
+
+@pytest.mark.parametrize("name", ["CON", "nul.txt", "com1.json", "answer.json:stream", "answer.json."])
+def test_nor_is_what_windows_has_no_file_for(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no plain file"):
+        refuse_to_replace(str(tmp_path / name), system="nt")
+
+
+@pytest.mark.parametrize("name", ["console.txt", "nullen.json", "answer.v1.json"])
+def test_a_name_that_begins_like_a_device_is_a_file(name: str, tmp_path: Path) -> None:
+    refuse_to_replace(str(tmp_path / name), system="nt")
 
 
 @pytest.mark.parametrize("name", ["site.manifest.json", "journal-1.json"])

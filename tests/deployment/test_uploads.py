@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from upgrade_kit.deployment.uploads import UploadsFolder, impossible_on_windows, leads_out, read_uploads_folder
+from upgrade_kit.deployment.uploads import UploadsFolder, leads_out, read_uploads_folder
 from upgrade_kit.model.deployment import Settings
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import UploadedFiles
@@ -36,18 +36,6 @@ def write(path: Path, size: int) -> None:
 
 
 class TestNames:
-    @pytest.mark.parametrize(
-        "name", ["scan.dcm", "a b (1).dcm", "auxiliary.txt", "..hidden", "Gr\xf6\xdfe.dcm", "\u4e2d.txt"]
-    )
-    def test_windows_holds_what_is_usual(self, name: str) -> None:
-        assert not impossible_on_windows(name)
-
-    @pytest.mark.parametrize(
-        "name", ["10:30.dcm", "a?", "aux", "AUX.txt", "con.1.txt", "scan.", "scan ", "a\tb", "\udcf6"]
-    )
-    def test_windows_does_not_hold_these(self, name: str) -> None:
-        assert impossible_on_windows(name)
-
     @pytest.mark.parametrize("name", ["scan.dcm", "1/scan.dcm", "a..b", "..hidden", "10:30.dcm", "a/...", ""])
     def test_these_stay_inside(self, name: str) -> None:
         assert not leads_out(name)
