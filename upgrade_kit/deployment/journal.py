@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from upgrade_kit.deployment.private_file import open_new
 from upgrade_kit.errors import JournalError
 from upgrade_kit.model.journal import Journal, JournalRow, JournalState
 
@@ -162,8 +163,7 @@ class _Reader:
 
 
 def _write_new(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
-    with os.fdopen(handle, "wb") as stream:
+    with open_new(path) as stream:
         stream.write(text.encode("utf-8"))
         stream.flush()
         os.fsync(stream.fileno())

@@ -19,6 +19,7 @@ from upgrade_kit import __version__
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_content, database_fingerprint
+from upgrade_kit.deployment.private_file import open_new
 from upgrade_kit.deployment.sqlite_pages import same_pages
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup, Content, UnverifiedBackup, Uploads
@@ -100,9 +101,8 @@ def write_manifest(backup: Backup | UnverifiedBackup) -> None:
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         try:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - of a descriptor
-                file.write(text)
+            with open_new(partial) as file:
+                file.write(text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(target)

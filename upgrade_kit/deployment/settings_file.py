@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_kit.deployment.parsing import SIZE_LIMIT_BYTES, coding_line
+from upgrade_kit.deployment.private_file import open_new
 from upgrade_kit.errors import ApplyError, JournalError, SiteError
 
 KIND = "rewrite-settings record"
@@ -248,17 +249,17 @@ def _replace(path: Path, raw: bytes, *, expecting: bytes) -> None:
 
 def _write_new(path: Path, raw: bytes, like: Path) -> None:
     """Write a file that is not there yet, with the owner and the rights of another, and none more before."""
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        with os.fdopen(handle, "wb") as stream:
+    with open_new(path) as stream:
+        try:
             stream.write(raw)
             _liken(stream.fileno(), like.stat())
             stream.flush()
             os.fsync(stream.fileno())
-    except BaseException:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-        raise
+        except BaseException:
+            with suppress(OSError):
+                stream.close()  # Windows removes no open file
+                path.unlink(missing_ok=True)
+            raise
 
 
 def _liken(handle: int, status: os.stat_result) -> None:

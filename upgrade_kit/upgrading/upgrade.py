@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from upgrade_kit.backup.restore import restore_backup
+from upgrade_kit.deployment.private_file import open_new
 from upgrade_kit.errors import OtherDatabaseError, StepFailedError, UpgradeKitError, UsageError
 from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
@@ -353,7 +354,7 @@ def copy_privately(action: CopyFile) -> None:
     temporary = action.target.with_name(f"{action.target.name}.{os.getpid()}.tmp")
     try:
         action.target.parent.mkdir(parents=True, exist_ok=True)
-        with action.source.open("rb") as source, open(temporary, "xb", opener=_private) as target:
+        with action.source.open("rb") as source, open_new(temporary) as target:
             shutil.copyfileobj(source, target)
             target.flush()
             os.fsync(target.fileno())
@@ -365,10 +366,6 @@ def copy_privately(action: CopyFile) -> None:
             f"{action.source} cannot be copied to {action.target}: {error.strerror or error}",
             hint="Both folders must be there, and the second be writable, on a disk with room.",
         ) from error
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
 
 
 Rehearsed = Callable[[PlannedStep, str], None]
