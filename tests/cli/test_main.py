@@ -62,7 +62,6 @@ def test_as_a_module_it_is_the_same() -> None:
     assert result.stdout == f"upgrade-kit {upgrade_kit.__version__}\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no broken pipe signal to survive")
 def test_a_reader_that_goes_away_ends_no_traceback() -> None:
     writer = subprocess.Popen(
         [sys.executable, "-m", "upgrade_kit", "path", "--from", "0.2.8"],
@@ -73,7 +72,7 @@ def test_a_reader_that_goes_away_ends_no_traceback() -> None:
     writer.stdout.close()
     assert writer.stderr is not None
 
-    assert b"Traceback" not in writer.stderr.read()
+    assert writer.stderr.read() == b""
 
     writer.stderr.close()
     writer.wait(timeout=30)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from io import StringIO
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.cli.main import main
-from upgrade_kit.cli.streams import Streams, refuse_to_replace
+from upgrade_kit.cli.streams import Streams, reader_has_gone, refuse_to_replace
 from upgrade_kit.errors import UsageError
 
 SARIF = """{
@@ -53,6 +54,20 @@ def test_anything_else_may_not(start: str, tmp_path: Path) -> None:
     (tmp_path / "answer").write_text(start, encoding="utf-8")
     with pytest.raises(UsageError, match="no earlier answer"):
         refuse_to_replace(str(tmp_path / "answer"))
+
+
+@pytest.mark.parametrize(
+    ("error", "system", "gone"),
+    [
+        pytest.param(BrokenPipeError(errno.EPIPE, "Broken pipe"), "posix", True, id="a broken pipe"),
+        pytest.param(OSError(errno.EINVAL, "Invalid argument"), "nt", True, id="what Windows calls it"),
+        pytest.param(OSError(errno.EINVAL, "Invalid argument"), "posix", False, id="an invalid argument elsewhere"),
+        pytest.param(OSError(errno.EINVAL, "Invalid argument", "a?"), "nt", False, id="an invalid name on Windows"),
+        pytest.param(OSError(errno.ENOSPC, "No space left"), "nt", False, id="a full disk"),
+    ],
+)
+def test_a_reader_that_has_gone_is_told_from_other_errors(error: OSError, system: str, *, gone: bool) -> None:
+    assert reader_has_gone(error, system=system) is gone
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None, *, configured: bool = True) -> int:
 def _dispatch(argv: list[str], *, configured: bool) -> int:
     # Imported here: `--version` must start without what it does not use.
     from upgrade_kit.cli.parser import make_parser  # noqa: PLC0415
-    from upgrade_kit.cli.streams import Streams, refuse_to_replace  # noqa: PLC0415
+    from upgrade_kit.cli.streams import Streams, reader_has_gone, refuse_to_replace  # noqa: PLC0415
     from upgrade_kit.errors import UpgradeKitError, UsageError  # noqa: PLC0415
 
     line = make_parser(argv)
@@ -84,10 +84,10 @@ def _dispatch(argv: list[str], *, configured: bool) -> int:
     except KeyboardInterrupt as interrupt:
         _tell(streams, f"upgrade-kit: interrupted; {str(interrupt) or 'what was not told as done was not done'}")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        _leave_the_pipe()
-        return Exit.DONE if getattr(arguments, "apply", False) else Exit.FAILED
     except OSError as error:
+        if reader_has_gone(error):
+            _leave_the_pipe()
+            return Exit.DONE if getattr(arguments, "apply", False) else Exit.FAILED
         where = f"{error.filename}: " if error.filename else "standard output: "
         _tell(streams, f"upgrade-kit: {where}{error.strerror or error}. What was not told as done was not shown whole.")
         return Exit.FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -125,6 +126,13 @@ class Streams:
 def without_passwords(text: str) -> str:
     """Return a line without the passwords of the database URLs in it."""
     return _URL_PASSWORD.sub(r"\1:...@", text)
+
+
+def reader_has_gone(error: OSError, *, system: str = os.name) -> bool:
+    """Tell whether nobody reads standard output any more, which Windows calls an invalid argument of no file."""
+    return isinstance(error, BrokenPipeError) or (
+        system == "nt" and error.errno == errno.EINVAL and error.filename is None
+    )
 
 
 def refuse_to_replace(output: str, *, system: str = os.name) -> None:
