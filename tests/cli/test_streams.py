@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from upgrade_kit.cli.main import main
-from upgrade_kit.cli.streams import Streams, reader_has_gone, refuse_to_replace
+from upgrade_kit.cli.streams import Streams, reader_has_gone, refuse_to_replace, without_passwords
 from upgrade_kit.errors import UsageError
 
 SARIF = """{
@@ -117,3 +117,18 @@ def test_the_password_that_is_typed_counts_before_the_one_of_the_environment(mon
     streams.ask_password()
 
     assert streams.password() == "typed"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        pytest.param("mysql://me:sekret@host/x", "mysql://me:...@host/x", id="a URL"),
+        pytest.param("mysql:/me:sekret@host/x: no such file", "mysql:/me:...@host/x: no such file", id="as a path"),
+        pytest.param("mysql:\\me:sekret@host\\x: gone", "mysql:\\me:...@host\\x: gone", id="as a path on Windows"),
+        pytest.param("mssql://DOM\\me:sek@ret@host/x", "mssql://DOM\\me:...@host/x", id="a domain's user"),
+        pytest.param("C:\\sites\\a.db:b@c", "C:\\sites\\a.db:b@c", id="a drive is no URL"),
+        pytest.param("sqlite:///C:/me@home/a.db", "sqlite:///C:/me@home/a.db", id="a file has no password"),
+    ],
+)
+def test_a_password_in_a_line_is_left_out(line: str, shown: str) -> None:
+    assert without_passwords(line) == shown

@@ -16,7 +16,8 @@ from typing import TextIO
 from upgrade_kit.errors import UpgradeKitError, UsageError
 from upgrade_kit.model.windows_names import impossible_on_windows
 
-_URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://?[^\s/:@]*):[^\s/]*@")
+# A URL that was typed where a path belongs has one slash left, on Windows a backslash; one letter is a drive.
+_URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]+:[/\\]{1,2}[^\s/:@]*):[^\s/]*@")
 _START_BYTES = 400
 _EARLIER_ANSWER = re.compile(
     rb'\{\s*"schema": 1,\s*"command": "(?!backup)[a-z][a-z -]*"'
