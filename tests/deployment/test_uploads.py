@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,7 @@ class TestFolder:
         assert isinstance(files, UploadedFiles)
         assert files.impossible.first == (r"Gr\udcf6\udcdfe",)
 
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no file of such a name")
     def test_of_many_the_first_few_are_named(self, settings: Settings, tmp_path: Path) -> None:
         for number in range(8):
             write(tmp_path / "media" / "uploads" / f"{number}" / "aux.txt", 1)
