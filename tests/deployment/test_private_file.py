@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.interrupts import interrupt_at, lines_run
 from upgrade_kit.deployment import private_file
-from upgrade_kit.deployment.private_file import open_new
+from upgrade_kit.deployment.private_file import open_new, put_in_place
 
 
 def test_bytes_stay_as_they_are(tmp_path: Path) -> None:
@@ -42,6 +44,41 @@ def test_an_interrupt_leaves_nothing_open(tmp_path: Path) -> None:
         (tmp_path / f"{number}").unlink(missing_ok=True)
     assert len(lines) >= 2
     assert _open_descriptors() == descriptors
+
+
+def test_the_new_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "old").write_bytes(b"old")
+    put_in_place(tmp_path / "new", tmp_path / "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"new"
+
+
+def test_what_cannot_be_is_told_at_once(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(FileNotFoundError):
+        put_in_place(tmp_path / "gone", tmp_path / "old")
+    assert time.monotonic() - start < 0.5
+
+
+@pytest.mark.skipif(os.name != "nt", reason="only Windows renames no file that is open elsewhere")
+@pytest.mark.parametrize("name", ["new", "old"])
+def test_who_looks_at_a_file_for_a_moment_is_waited_for(tmp_path: Path, name: str) -> None:
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "old").write_bytes(b"old")
+    scanner = (tmp_path / name).open("rb")
+    threading.Timer(0.3, scanner.close).start()
+    put_in_place(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name != "nt", reason="only Windows renames no file that is open elsewhere")
+def test_who_keeps_it_open_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "old").write_bytes(b"old")
+    with (tmp_path / "old").open("rb"), pytest.raises(PermissionError):
+        put_in_place(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old").read_bytes() == b"old"
 
 
 def _open_descriptors() -> list[int]:

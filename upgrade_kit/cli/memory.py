@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_kit.deployment.address import parse_database_url
+from upgrade_kit.deployment.private_file import put_in_place
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.changes import EarlierRun
 from upgrade_kit.report.changes import earlier_run_document, read_earlier_run
@@ -89,7 +90,7 @@ def remember(file: Path, run: EarlierRun) -> str:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(partial).replace(file)
+        put_in_place(Path(partial), file)
     except OSError as error:
         if partial is not None:
             with suppress(OSError):

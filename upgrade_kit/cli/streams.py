@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
+from upgrade_kit.deployment.private_file import put_in_place
 from upgrade_kit.errors import UpgradeKitError, UsageError
 from upgrade_kit.model.windows_names import impossible_on_windows
 
@@ -109,7 +110,7 @@ class Streams:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(target)
+            put_in_place(partial, target)
         except OSError as error:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)

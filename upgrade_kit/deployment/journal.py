@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from upgrade_kit.deployment.private_file import open_new
+from upgrade_kit.deployment.private_file import open_new, put_in_place
 from upgrade_kit.errors import JournalError
 from upgrade_kit.model.journal import Journal, JournalRow, JournalState
 
@@ -39,7 +39,7 @@ def write_journal(journal: Journal, *, create: bool = False) -> None:
             _write_new(journal.path, "")  # takes the name; nobody can take it between now and the replace
         try:
             _write_new(temporary, text)
-            temporary.replace(journal.path)
+            put_in_place(temporary, journal.path)
         except OSError:
             for left in (temporary, *((journal.path,) if create else ())):
                 left.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from upgrade_kit import __version__
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_content, database_fingerprint
-from upgrade_kit.deployment.private_file import open_new
+from upgrade_kit.deployment.private_file import open_new, put_in_place
 from upgrade_kit.deployment.sqlite_pages import same_pages
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup, Content, UnverifiedBackup, Uploads
@@ -105,7 +105,7 @@ def write_manifest(backup: Backup | UnverifiedBackup) -> None:
                 file.write(text.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(target)
+            put_in_place(partial, target)
         finally:
             partial.unlink(missing_ok=True)
         sync_folder(target.parent)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_kit.deployment.parsing import SIZE_LIMIT_BYTES, coding_line
-from upgrade_kit.deployment.private_file import open_new
+from upgrade_kit.deployment.private_file import open_new, put_in_place
 from upgrade_kit.errors import ApplyError, JournalError, SiteError
 
 KIND = "rewrite-settings record"
@@ -240,7 +240,7 @@ def _replace(path: Path, raw: bytes, *, expecting: bytes) -> None:
             raise PermissionError(errno.EACCES, "it is marked read-only", str(path))
         if _read(path) != expecting:
             raise _changed(path)
-        partial.replace(path)
+        put_in_place(partial, path)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from upgrade_kit.deployment.private_file import put_in_place
 from upgrade_kit.errors import JournalError
 from upgrade_kit.model.plan import Plan
 from upgrade_kit.upgrading.plan_codec import decode_plan, encode_plan
@@ -140,7 +141,7 @@ def begin_journal(plan: Plan, start: Mapping[str, str]) -> UpgradeJournal:
             stream.write((json.dumps(header) + "\n").encode("ascii"))
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
+        put_in_place(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise _unwritable(path, error) from error

@@ -17,6 +17,7 @@ from typing import IO
 from urllib.parse import quote
 
 from upgrade_kit.deployment.asking import end_tree
+from upgrade_kit.deployment.private_file import put_in_place
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import Run
 
@@ -103,7 +104,7 @@ class Programs:
         if masked != raw:
             temporary = log.with_name(f"{log.name}.{os.getpid()}.tmp")
             temporary.write_bytes(masked)
-            temporary.replace(log)
+            put_in_place(temporary, log)
 
     def _start(self, action: Run, log: IO[bytes]) -> subprocess.Popen[bytes]:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from upgrade_kit.backup.restore import restore_backup
-from upgrade_kit.deployment.private_file import open_new
+from upgrade_kit.deployment.private_file import open_new, put_in_place
 from upgrade_kit.errors import OtherDatabaseError, StepFailedError, UpgradeKitError, UsageError
 from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
@@ -358,7 +358,7 @@ def copy_privately(action: CopyFile) -> None:
             shutil.copyfileobj(source, target)
             target.flush()
             os.fsync(target.fileno())
-        temporary.replace(action.target)
+        put_in_place(temporary, action.target)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
