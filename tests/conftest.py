@@ -11,8 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A loaded machine is slow, and that is no failure.
+settings.register_profile("upgrade-kit", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("upgrade-kit")
 
 
 @pytest.fixture(scope="session")

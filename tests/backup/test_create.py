@@ -9,23 +9,28 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from tests.interrupts import interrupt_at, lines_run, shown
+from tests.interrupts import interrupted_runs
 from upgrade_kit.backup import create as create_module
+from upgrade_kit.backup import fixture, fixture_proof, fixture_writer, loaddata, sqlite, sqlite_files
 from upgrade_kit.backup import names as names_module
-from upgrade_kit.backup import sqlite, sqlite_files
 from upgrade_kit.backup import uploads as uploads_module
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment import manifests
 from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.sample import build_sample_database
 from upgrade_kit.errors import BackupError, DatabaseError, UpgradeKitError, UsageError
+from upgrade_kit.planning.graph import VersionGraph
 
 Content = Callable[[Path], dict[str, list[tuple[object, ...]]]]
 
@@ -287,11 +292,6 @@ def test_a_disk_that_fills_up_half_way_leaves_nothing(large: Path, small_disk: P
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from tests.interrupts import interrupt_at, lines_run, shown
-from upgrade_kit.backup import create as create_module
-from upgrade_kit.backup import names as names_module
-from upgrade_kit.backup import sqlite, sqlite_files
-from upgrade_kit.backup import uploads as uploads_module
 from upgrade_kit.backup.create import create_backup
 
 def stop(done, total):
@@ -340,29 +340,57 @@ def test_an_interrupt_leaves_nothing(large: Path, tmp_path: Path) -> None:
     assert names(tmp_path / "to") == []
 
 
-# --- the real application's databases ----------------------------------------------------------------
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
 def test_an_interrupt_before_any_line_leaves_a_whole_backup_or_nothing(database: Path, tmp_path: Path) -> None:
     modules = (create_module, manifests, names_module, sqlite, sqlite_files, uploads_module)
     uploads = tmp_path / "uploads"
     uploads.mkdir()
     (uploads / "a.txt").write_text("a", encoding="utf-8")
-    with lines_run(modules) as lines:
-        create_backup(address(database), to_dir=tmp_path / "whole", uploads=uploads)
+
+    def back_up(folder: Path) -> None:
+        create_backup(address(database), to_dir=folder, uploads=uploads)
+
     left: dict[str, list[str]] = {}
-    for number, line in enumerate(lines):
-        folder = tmp_path / str(number)
-        with interrupt_at(line):
-            create_backup(address(database), to_dir=folder, uploads=uploads)
-        found = names(folder) if folder.exists() else []
+    for line, folder, _ in interrupted_runs(modules, tmp_path, names, back_up, at_least=200):
+        found = names(folder)
         if len(found) == 3:
             verify_backup(next(folder.glob("*.manifest.json")))
         elif found:
-            left[shown(line)] = found
+            left[line] = found
     assert not left
-    assert len(lines) > 200  # code that has moved to another module would not be looked at
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+@pytest.mark.parametrize(
+    ("how", "modules"),
+    [
+        pytest.param({"compress": True}, (fixture, fixture_writer), id="gzip"),
+        pytest.param({"loaddata": True}, (loaddata,), id="loaddata"),
+        pytest.param({"method": "json", "drill": True}, (fixture_proof,), id="with a drill"),
+    ],
+)
+def test_an_interrupt_before_any_line_leaves_a_whole_dump_or_nothing(
+    database: Path, tmp_path: Path, how: dict[str, Any], modules: tuple[ModuleType, ...]
+) -> None:
+    if "loaddata" in how:
+        database.unlink()
+        build_sample_database(database, VersionGraph.load().resolve("0.2.9.1"))
+    place = tmp_path / "interrupted"
+    place.mkdir()
+
+    def dump(folder: Path) -> None:
+        create_backup(address(database), to_dir=folder, **how)
+
+    left: dict[str, list[str]] = {}
+    waiting = threading.active_count()
+    for line, folder, _ in interrupted_runs(modules, place, names, dump, at_least=40):
+        if found := names(folder):
+            left[line] = found
+    assert not left
+    assert threading.active_count() - waiting <= 4  # the lines that end the thread of a compressor
+
+
+# --- the real application's databases ----------------------------------------------------------------
 
 
 @pytest.mark.real

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -13,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.backup import fixture_restore, loading, restore, tables
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.verify import verify_backup
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.content import content_digests
@@ -166,24 +170,65 @@ def test_a_column_that_is_gone_from_the_target_stops_before_anything_is_changed(
     assert digests(site) == before
 
 
-def test_a_trigger_that_changes_rows_is_noticed_and_nothing_is_kept(site: Path, backup: Backup) -> None:
-    execute(
-        site,
-        "DELETE FROM qa_test",
-        "CREATE TRIGGER spoil AFTER INSERT ON qa_test BEGIN UPDATE qa_test SET slug = 'x' WHERE id = NEW.id; END",
-    )
-    before = digests(site)
-    with pytest.raises(BackupError, match="not what the manifest says"):
+def say(backup: Backup, **changes: Any) -> None:
+    """Change what the manifest says."""
+    document = json.loads(backup.made.manifest.read_text(encoding="utf-8")) | changes
+    backup.made.manifest.write_text(json.dumps(document), encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", ["slug = 'x'", "calculation_procedure = 'x = 1'", "id = id + 1000"])
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_trigger_that_changes_rows_is_noticed_and_not_a_byte_is_changed(
+    site: Path, backup: Backup, change: str, journal: str
+) -> None:
+    trigger = f"CREATE TRIGGER spoil AFTER INSERT ON qa_test BEGIN UPDATE qa_test SET {change} WHERE id = NEW.id; END"
+    execute(site, "DELETE FROM qa_test WHERE id > 1", trigger, f"PRAGMA journal_mode = {journal}")
+    before = site.read_bytes()
+    with pytest.raises(BackupError, match=r"not what the manifest says, so nothing was kept of it: .*qa_test"):
         restore_backup(backup.made.manifest, database=address(site), replace=True)
 
-    assert digests(site) == before
+    assert site.read_bytes() == before
+
+
+def test_a_procedure_that_a_trigger_changes_is_noticed_by_a_manifest_without_digests(
+    site: Path, backup: Backup
+) -> None:
+    execute(
+        site,
+        "CREATE TRIGGER spoil AFTER INSERT ON qa_test BEGIN "
+        "UPDATE qa_test SET calculation_procedure = 'x = 1' WHERE id = NEW.id; END",
+    )
+    say(backup, content={})
+    before = site.read_bytes()
+    with pytest.raises(BackupError, match="nothing was kept of it: calculation procedures in qa_test"):
+        restore_backup(backup.made.manifest, database=address(site), replace=True)
+
+    assert site.read_bytes() == before
+
+
+@pytest.mark.parametrize("what", ["history_sha256", "procedures_sha256"])
+def test_another_history_or_other_procedures_than_the_manifest_tells_are_not_kept(
+    site: Path, backup: Backup, tmp_path: Path, what: str
+) -> None:
+    say(backup, **{what: "0" * 64})
+    before = site.read_bytes()
+    for target in (site, tmp_path / "new.db"):
+        with pytest.raises(BackupError, match=rf"{target.name}: .*, so nothing was kept of it"):
+            restore_backup(backup.made.manifest, database=address(target), replace=True)
+
+    assert site.read_bytes() == before
+    assert not list(tmp_path.glob("new.db*"))
+
+
+def test_history_and_procedures_are_told_as_proved(backup: Backup, tmp_path: Path) -> None:
+    proof = restore_backup(backup.made.manifest, database=address(tmp_path / "new.db")).proof
+    assert any("migration history and procedures were compared with the manifest before" in told for told in proof)
 
 
 @pytest.mark.parametrize("change", ["value", "row", "text"])
 def test_an_altered_dump_is_no_backup_even_where_its_digest_was_altered_too(
-    backup: Backup, change: str, tmp_path: Path
+    site: Path, backup: Backup, change: str, tmp_path: Path
 ) -> None:
-
     made = backup.made
     lines = made.file.read_bytes().splitlines()
     place = next(number for number, line in enumerate(lines) if b'"qa.test"' in line)
@@ -203,8 +248,11 @@ def test_an_altered_dump_is_no_backup_even_where_its_digest_was_altered_too(
 
     with pytest.raises(BackupError):
         verify_backup(made.manifest)
-    with pytest.raises(BackupError):
-        restore_backup(made.manifest, database=address(tmp_path / "new.db"))
+    before = site.read_bytes()
+    for target in (site, tmp_path / "new.db"):
+        with pytest.raises(BackupError):
+            restore_backup(made.manifest, database=address(target), replace=True)
+    assert site.read_bytes() == before
     assert not (tmp_path / "new.db").exists()
 
 
@@ -308,3 +356,56 @@ def test_a_real_database_comes_back_into_its_own_tables_and_into_new_ones(
 
     assert digests(own) == digests(new) == then
     assert len(content(own)["qa_testinstance"]) == dict(backup.made.content.rows)["qa_testinstance"]
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+MODULES = (fixture_restore, loading, tables, whole_file)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_whole_new_database_or_none(
+    site: Path, backup: Backup, tmp_path: Path
+) -> None:
+    place, wanted = tmp_path / "interrupted", digests(site)
+    place.mkdir()
+
+    def put(folder: Path) -> None:
+        restore_backup(backup.made.manifest, database=address(folder / "new.db"))
+
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, place, Path.stat, put, at_least=120):
+        found = [path.name for path in folder.iterdir()]
+        if found == ["new.db"]:
+            assert {each for each in digests(folder / "new.db") if each.rows} == {each for each in wanted if each.rows}
+        elif found:
+            left[line] = found
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_leaves_the_old_rows_or_the_new_and_a_backup_of_the_old(
+    site: Path, backup: Backup, tmp_path: Path
+) -> None:
+    place, new = tmp_path / "interrupted", digests(site)
+    place.mkdir()
+    execute(site, "UPDATE qa_category SET name = 'changed'")
+    old = digests(site)
+
+    def prepare(folder: Path) -> None:
+        shutil.copy(site, folder / "site.db")
+        for file in backup.made.manifest.parent.iterdir():
+            shutil.copy(file, folder)
+
+    def put(folder: Path) -> None:
+        restore_backup(folder / backup.made.manifest.name, database=address(folder / "site.db"), replace=True)
+
+    left, seen = {}, set()
+    for line, folder, _ in interrupted_runs((fixture_restore, restore), place, prepare, put, at_least=50):
+        found = sorted(path.name for path in folder.iterdir())
+        present = digests(folder / "site.db")
+        seen.add(present)
+        if len(found) not in (3, 5) or (present != old and len(found) != 5) or present not in (old, new):
+            left[line] = found
+    assert not left
+    assert seen == {old, new}

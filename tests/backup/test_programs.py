@@ -7,8 +7,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.backup import programs
 from upgrade_kit.backup.programs import Login, Running, beside, find_program
 from upgrade_kit.errors import BackupError, ProgramError
 
@@ -171,8 +174,11 @@ def test_a_long_account_is_cut() -> None:
 
 def test_one_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no program", encoding="utf-8")
-    with pytest.raises(ProgramError, match="cannot be started"):
-        Running([tmp_path / "x"], login=NO_LOGIN, silence_seconds=1)
+    with (
+        pytest.raises(ProgramError, match="cannot be started"),
+        Running([tmp_path / "x"], login=NO_LOGIN, silence_seconds=1),
+    ):
+        pytest.fail("it runs")
 
 
 # --- silence -----------------------------------------------------------------------------------------
@@ -189,19 +195,20 @@ def test_silence_ends_it() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "import sys, time\nfor _ in range(8): print('x', file=sys.stderr, flush=True); time.sleep(0.25)",
-        "import time\nfor _ in range(8): open('grows', 'ab').write(b'x'); time.sleep(0.25)",
+        "import sys, time\nfor _ in range(14): print('x', file=sys.stderr, flush=True); time.sleep(0.25)",
+        "import time\nfor _ in range(14): open('grows', 'ab').write(b'x'); time.sleep(0.25)",
     ],
     ids=["words", "a file that grows"],
 )
 def test_a_sign_of_life_keeps_it(tmp_path: Path, code: str) -> None:
-    with start(code, silence_seconds=1.0, folder=tmp_path, file=tmp_path / "grows") as running:
+    with start(code, silence_seconds=3.0, folder=tmp_path, file=tmp_path / "grows") as running:
         running.finish()
 
 
 def test_it_is_not_silent_while_its_caller_is_busy() -> None:
-    with start("for _ in range(3): print('x', flush=True)", silence_seconds=0.4, pipe="stdout") as running:
-        for _ in running.lines():
+    with start("print('x\\nx\\nx', flush=True)", silence_seconds=30, pipe="stdout") as running:
+        for number, _ in enumerate(running.lines(), 1):
+            running._silence_seconds = 0.2 if number < 3 else 30  # it may take its time to begin and to end
             time.sleep(0.6)
         running.finish()
 
@@ -250,3 +257,25 @@ def test_no_thread_is_left(request: pytest.FixtureRequest) -> None:
         list(running.lines())
         running.finish()
     assert threading.active_count() == before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pipes that are left to be collected
+@pytest.mark.parametrize("pipe", ["stdin", "stdout", ""])
+def test_an_interrupt_before_any_line_leaves_no_program_at_work(tmp_path: Path, pipe: str) -> None:
+    code = "import sys; sys.stdin.read(); print('x')"
+
+    def work(_folder: Path) -> None:
+        with start(code, pipe=pipe) as running:
+            if pipe == "stdin":
+                running.feed(b"x")
+            if pipe == "stdout":
+                list(running.lines())
+            running.finish()
+
+    left = {}
+    for line, _, _ in interrupted_runs((programs,), tmp_path, Path.stat, work, may_vary=True, at_least=40):
+        for child in psutil.Process().children():
+            left[line] = child.pid
+            child.kill()
+            child.wait()
+    assert not left

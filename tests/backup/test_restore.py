@@ -16,9 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.backup import restore, sqlite, sqlite_swap, standing
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.backup.sqlite_swap import _swap
+from upgrade_kit.backup.standing import told_where_it_stands
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.manifests import write_manifest
 from upgrade_kit.errors import BackupError
@@ -373,3 +377,64 @@ def test_a_real_database_comes_back_table_by_table(real: Path, tmp_path: Path, c
     backup = create_backup(address(source), to_dir=tmp_path / "to")
     restore_backup(backup.made.manifest, database=address(tmp_path / "back.sqlite3"))
     assert content(tmp_path / "back.sqlite3") == content(source)
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+MODULES = (restore, sqlite, sqlite_swap, standing, whole_file)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_whole_database_or_none(
+    backup: Backup, database: Path, content: Content, tmp_path: Path
+) -> None:
+    place, wanted = tmp_path / "interrupted", content(database)
+    place.mkdir()
+
+    def put(folder: Path) -> None:
+        restore_backup(backup.made.manifest, database=address(folder / "site.sqlite3"))
+
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, place, names, put, at_least=80):
+        found = names(folder)
+        if found == ["site.sqlite3"]:
+            assert content(folder / "site.sqlite3") == wanted
+        elif found:
+            left[line] = found
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+@pytest.mark.parametrize(("beside", "at_least"), [("", 110), ("-journal", 100)], ids=["a database", "a damaged one"])
+def test_an_interrupt_before_any_line_leaves_the_old_database_alone_or_the_new_with_the_old_and_tells_where(
+    backup: Backup, make_database: Callable[..., Path], tmp_path: Path, beside: str, at_least: int
+) -> None:
+    place, new = tmp_path / "interrupted", backup.made.file.read_bytes()
+    old = b"damaged" if beside else make_database(tmp_path / "old.sqlite3", tests=9).read_bytes()
+    place.mkdir()
+
+    def prepare(folder: Path) -> None:
+        (folder / "site.sqlite3").write_bytes(old)
+        if beside:
+            (folder / f"site.sqlite3{beside}").write_bytes(b"whatever")
+
+    def put(folder: Path) -> None:
+        target = address(folder / "site.sqlite3")
+        with told_where_it_stands(backup.made.manifest, target):
+            restore_backup(backup.made.manifest, database=target, replace=True)
+
+    wrong, seen = {}, set()
+    for line, folder, message in interrupted_runs(MODULES, place, prepare, put, at_least=at_least):
+        there = {path.name: path.read_bytes() for path in folder.iterdir()}
+        present = there.pop("site.sqlite3")
+        seen.add(present)
+        kept = next((name for name in there if "before-restore" in name and not name.endswith("-journal")), "")
+        journal = {f"{kept or 'site.sqlite3'}{beside}": b"whatever"} if beside else {}
+        if present == old and (kept or there != journal):
+            wrong[line] = sorted(there)
+        if present != old and (present, there) != (new, {kept: old, **journal}):
+            wrong[line] = sorted(there)
+        if present != old and kept not in message:
+            wrong[line] = [f"not told: {message}"]
+    assert not wrong
+    assert seen == {old, new}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -108,6 +109,20 @@ def test_a_database_of_the_system_is_left_alone(
 ) -> None:
     assert "database of the system" in failed(manifest, replace(address, name=name))
     assert "RESTORE DATABASE" not in site.kinds
+
+
+def test_a_difference_afterwards_is_told_with_the_way_back(
+    site: Site, address: DatabaseAddress, manifest: Path
+) -> None:
+    """The server takes no RESTORE back."""
+    said = json.loads(manifest.read_text(encoding="utf-8"))
+    said["content"]["auth_user"] = "0" * 64
+    manifest.write_text(json.dumps(said), encoding="utf-8")
+    told = failed(manifest, address)
+    kept = list(site.backups)[-1]
+    assert f"other values in auth_user. What was there before is kept as {kept}; its manifest is " in told
+    assert "restore what was there" in told
+    assert users(site) == [(1, "physicist")]
 
 
 # --- Over data ------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import stat
-import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs, meanwhile
+from upgrade_kit.backup import uploads as uploads_module
 from upgrade_kit.backup.create import create_backup
-from upgrade_kit.backup.names import make_private
 from upgrade_kit.backup.restore import restore_backup
-from upgrade_kit.backup.uploads import LISTING, _refuse_name, copy_uploads, prove_uploads, restore_uploads
+from upgrade_kit.backup.uploads import LISTING, _copy, _refuse_name, copy_uploads, prove_uploads, restore_uploads
 from upgrade_kit.backup.verify import verify_backup
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.manifests import file_sha256, read_manifest
+from upgrade_kit.deployment.whole_file import make_private
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup, Uploads
 from upgrade_kit.model.unobserved import Unobserved
@@ -210,22 +212,16 @@ def test_a_file_that_becomes_a_link_is_not_followed(uploads: Path, tmp_path: Pat
 
 
 def test_a_file_that_is_written_to_while_it_is_read_is_told(uploads: Path, tmp_path: Path) -> None:
-    growing, done = uploads / "0" / "growing.log", threading.Event()
+    growing = uploads / "0" / "growing.log"
     growing.parent.mkdir()
-    growing.write_bytes(os.urandom(20_000_000))
+    growing.write_bytes(os.urandom(5_000_000))
 
     def grow() -> None:
-        with growing.open("ab", buffering=0) as file:
-            while not done.wait(0.001):
-                file.write(bytes(100_000))
+        with growing.open("ab") as file:
+            file.write(bytes(100_000))
 
-    writer = threading.Thread(target=grow)
-    writer.start()
-    try:
+    with meanwhile(_copy, "target.write(piece)", grow):
         archive = copied(uploads, tmp_path)
-    finally:
-        done.set()
-        writer.join()
     assert archive.changed == ("0/growing.log",)
     assert prove_uploads(archive)
 
@@ -467,3 +463,34 @@ def test_a_database_is_restored_though_its_uploads_are_elsewhere(
     made.uploads.file.unlink()
     target = DatabaseAddress(vendor="sqlite", name=str(tmp_path / "new.sqlite3"))
     assert isinstance(restore_backup(made.manifest, database=target), Backup)
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+@pytest.mark.parametrize("there", [False, True], ids=["a folder that is not there", "an empty folder"])
+def test_an_interrupt_before_any_line_leaves_all_uploads_or_the_folder_as_it_was(
+    uploads: Path, tmp_path: Path, there: bool
+) -> None:
+    archive, place = copied(uploads, tmp_path), tmp_path / "interrupted"
+    place.mkdir()
+
+    def prepare(folder: Path) -> None:
+        if there:
+            (folder / "back").mkdir()
+
+    def unpack(folder: Path) -> None:
+        restore_uploads(archive, folder / "back")
+
+    left, seen = {}, []
+    for line, folder, _ in interrupted_runs((uploads_module, whole_file), place, prepare, unpack, times=3, at_least=80):
+        found = [path.name for path in folder.iterdir()]
+        files = tree(folder / "back") if found else {}
+        if found != (["back"] if there or files else []) or files not in ({}, tree(uploads)):
+            left[line] = found
+        seen.append(bool(files))
+        if not files:
+            unpack(folder)
+    assert not left
+    assert set(seen) == {True, False}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.backup import restore
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.main import main
 from upgrade_kit.deployment.sample import build_sample_site
@@ -170,7 +172,7 @@ def test_the_uploads_of_a_site_go_with_its_database(site: Path, capsys: pytest.C
     assert main(["backup", "qatrackplus"]) == Exit.DONE
     assert any(name.endswith(".zip") for name in made_in(site.parent))
     out = capsys.readouterr().out
-    assert "All 1 uploaded files (12 bytes) were read back" in out
+    assert "The one uploaded file (12 bytes) was read back" in out
     assert "It holds the database alone" not in out
     assert "--uploads-to" in out
 
@@ -269,3 +271,52 @@ class TestADumpWithoutAManifest:
         dump = manifest.with_name(manifest.name.replace(".manifest.json", ".json"))
         assert main(["backup", "verify", str(dump), "--format", "json"]) == Exit.DONE
         assert json.loads(capsys.readouterr().out)["file"] == dump.name
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # connections, left to be collected
+def test_a_restore_that_is_interrupted_says_so_and_tells_what_is_kept(
+    manifest: Path, database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def prepare(folder: Path) -> None:
+        shutil.copy(database, folder / "site.sqlite3")
+
+    def put(folder: Path) -> None:
+        url = f"sqlite:///{(folder / 'site.sqlite3').as_posix()}"
+        if main(["backup", "restore", str(manifest), "--database", url, "--replace", "-q"]) == Exit.INTERRUPTED:
+            raise KeyboardInterrupt(capsys.readouterr().err)
+
+    place = tmp_path / "interrupted"
+    place.mkdir()
+    wrong, kept_at = {}, 0
+    for line, folder, message in interrupted_runs((restore,), place, prepare, put, at_least=25):
+        kept = [path.name for path in folder.iterdir() if "before-restore" in path.name]
+        kept_at += bool(kept)
+        if "is as it was, or holds the whole backup already" not in message or not all(n in message for n in kept):
+            wrong[line] = message
+    assert not wrong
+    assert kept_at > 5
+
+
+def test_what_a_killed_backup_left_is_told_and_left_alone(
+    database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = tmp_path / "to" / "my-db-20261123T161500Z.sqlite3.partial"
+    left.parent.mkdir()
+    left.touch()
+
+    assert main(["backup", "--database", f"sqlite:///{database.name}", "--to-dir", "to", "-q"]) == Exit.DONE
+
+    assert "my-db-20261123T161500Z.sqlite3.partial was left by a run that was killed" in capsys.readouterr().err
+    assert left.exists()
+
+
+def test_what_a_killed_restore_left_is_told_and_left_alone(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = tmp_path / "new.db.0a1b2c3d.partial"
+    left.touch()
+
+    assert main(["backup", "restore", str(manifest), "--database", "sqlite:///new.db", "-q"]) == Exit.DONE
+
+    assert f"{left} was left by a run that was killed" in capsys.readouterr().err
+    assert left.exists()

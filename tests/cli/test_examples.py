@@ -32,12 +32,15 @@ def test_an_example_is_a_line_of_its_command(name: str, line: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_shows_them_within_the_width_of_a_console(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_them_within_the_width_of_a_console(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main([name, "--help"]) == 0
 
     printed = capsys.readouterr().out
     assert all(line in printed for line, _ in EXAMPLES[name])
-    assert [line for line in printed.splitlines() if len(line) > 100] == []
+    assert [line for line in printed.splitlines() if len(line) > 80] == []
 
 
 def test_the_help_of_all_begins_with_first_steps(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,6 +48,7 @@ def test_the_help_of_all_begins_with_first_steps(capsys: pytest.CaptureFixture[s
 
     printed = capsys.readouterr().out
     assert FIRST_STEPS in printed
+    assert [line for line in printed.splitlines() if len(line) > 80] == []
     assert "Exit status: 0 go or done" in printed
 
 

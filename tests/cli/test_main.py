@@ -62,6 +62,23 @@ def test_as_a_module_it_is_the_same() -> None:
     assert result.stdout == f"upgrade-kit {upgrade_kit.__version__}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no broken pipe signal to survive")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full here")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["backup", "--help"]])
+def test_what_a_full_disk_does_not_take_is_told_in_a_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "upgrade_kit", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert ended.returncode == 3
+    assert ended.stderr == "upgrade-kit: standard output: No space left on device. It was not shown whole.\n"
+
+
 def test_a_reader_that_goes_away_ends_no_traceback() -> None:
     writer = subprocess.Popen(
         [sys.executable, "-m", "upgrade_kit", "path", "--from", "0.2.8"],

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.cli import memory
 from upgrade_kit.cli.memory import Recalled, memory_file, read_since, recall, remember
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.changes import EarlierAnswer, EarlierRun, Outcome, Remembered
 from upgrade_kit.model.finding import Severity
@@ -150,3 +153,21 @@ class TestSince:
             file.write_text(text, encoding="utf-8")
         with pytest.raises(UsageError, match="--since"):
             read_since(str(file))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_old_memory_or_the_new(tmp_path: Path) -> None:
+    def prepare(folder: Path) -> None:
+        remember(folder / "run.json", run("old"))
+
+    def write(folder: Path) -> None:
+        remember(folder / "run.json", run("new"))
+
+    left = {}
+    for line, folder, _ in interrupted_runs((memory, whole_file), tmp_path, prepare, write, at_least=8):
+        if [path.name for path in folder.iterdir()] != ["run.json"] or recall(folder / "run.json").run not in (
+            run("old"),
+            run("new"),
+        ):
+            left[line] = sorted(path.name for path in folder.iterdir())
+    assert not left

@@ -71,6 +71,35 @@ def copied(real: Path, name: str, folder: Path) -> str:
     return "sqlite:///site.db"
 
 
+def mend(folder: Path) -> None:
+    """Type what UK307 says of ``site.db``, after a copy of it, ``copy.db``, is made."""
+    hint = call("--database", "sqlite:///site.db", "--format", "json").of("UK307")["findings"][0]["hint"]
+    shutil.copyfile(folder / "site.db", folder / "copy.db")
+    _, *typed = [line.removeprefix("    ") for line in hint.splitlines() if line.startswith("    ")]
+    subprocess.run([sys.executable, "-c", "\n".join(typed)], check=True, cwd=folder)
+
+
+def definitions(file: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        return set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+class TestForeignKeys:
+    def test_what_is_to_be_typed_mends_keys_and_leaves_a_table_called_old_its_name(self, folder: Path) -> None:
+        build_sample_database(folder / "site.db", VersionGraph.load().resolve("0.3.0"))
+        with closing(sqlite3.connect(folder / "site.db")) as connection, connection:
+            for name in ("qa_note", "qa_left__old"):
+                connection.execute(
+                    f'CREATE TABLE "{name}" (id integer PRIMARY KEY, x integer REFERENCES "qa_test__old" ("id"))'
+                )
+        mend(folder)
+        assert call("--database", "sqlite:///copy.db", "--format", "json").of("UK307")["result"] == "passed"
+        with closing(sqlite3.connect(folder / "copy.db")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute('SELECT * FROM "qa_left__old"').fetchall() == []
+            assert {key[2] for key in connection.execute("PRAGMA foreign_key_list(qa_note)")} == {"qa_test"}
+
+
 class TestTimeLimit:
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a file that never answers")
     def test_what_takes_longer_could_not_be_looked_at_and_is_no_pass(self, folder: Path) -> None:
@@ -118,6 +147,13 @@ class TestVenv:
         assert answer.of("UK121")["result"] == "passed"
         assert "copied (Python 2.7.18) is not there" in answer.of("UK103")["findings"][0]["message"]
         assert call(*words).of("UK121")["result"] == "not_applicable"
+
+    def test_one_that_holds_no_environment_is_told_and_no_pass(self, real: Path, folder: Path) -> None:
+        (folder / "empty").mkdir()
+        url = copied(real, "0.2.9.1", folder)
+        answer = call("--database", url, "--only", "UK103", "--venv", "empty", "--format", "json")
+        assert answer.unknown() == ["UK103"]
+        assert answer.of("UK103")["reason"].startswith("empty, named with --venv, holds no environment")
 
 
 class TestIis:
@@ -199,11 +235,8 @@ class TestReal:
             assert result["findings"][0]["message"].startswith(f"{keys} foreign keys of 25 tables")
 
     def test_what_is_to_be_typed_mends_dangling_foreign_keys(self, real: Path, folder: Path) -> None:
-        url = copied(real, "0.3.0", folder)
-        hint = call("--database", url, "--format", "json").of("UK307")["findings"][0]["hint"]
-        shutil.copyfile(folder / "site.db", folder / "copy.db")
-        _, *typed = [line.removeprefix("    ") for line in hint.splitlines() if line.startswith("    ")]
-        subprocess.run([sys.executable, "-c", "\n".join(typed)], check=True, cwd=folder)
+        copied(real, "0.3.0", folder)
+        mend(folder)
         mended = call("--database", "sqlite:///copy.db", "--format", "json")
         assert mended.of("UK307")["result"] == "passed"
         with closing(sqlite3.connect(folder / "copy.db")) as connection:
@@ -211,6 +244,7 @@ class TestReal:
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
             connection.execute("PRAGMA foreign_keys=ON")
             assert connection.execute("UPDATE qa_testinstance SET status_id = status_id").rowcount == 486
+        assert definitions(folder / "copy.db") == definitions(real / "0.3.0-clean.sqlite3")
 
     def test_a_backup_of_the_database_as_it_stands_satisfies(self, real: Path, folder: Path) -> None:
         url = copied(real, "0.2.9.1", folder)

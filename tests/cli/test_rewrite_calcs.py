@@ -99,6 +99,18 @@ def test_without_a_backup_apply_refuses_and_says_how_to_make_one(
     assert dump(upgraded) == before
 
 
+def test_the_backups_that_an_upgrade_keeps_beside_the_site_are_found_from_anywhere(
+    upgraded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["backup", "site", "--to-dir", "site-upgrade/backups", "-q"]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert main(["rewrite-calcs", "../site", "--apply"]) == 0
+
+    assert "BIN_FILE" in (procedures(upgraded)["epid_mean"] or "")
+
+
 def test_apply_then_undo_is_as_if_nothing_had_been(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = dump(upgraded)
     assert main(["backup", "site"]) == 0
@@ -116,6 +128,18 @@ def test_apply_then_undo_is_as_if_nothing_had_been(upgraded: Path, capsys: pytes
     assert dump(upgraded) == before
     assert main(["rewrite-calcs", "--undo", document["journal"]]) == 0, "twice is once"
     assert dump(upgraded) == before
+
+
+def test_the_journal_s_path_is_told_whole_in_a_pipe(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = upgraded.parent / ("j" * 90)
+    folder.mkdir()
+
+    assert main(["rewrite-calcs", "site", "--apply", "--no-backup", "--journal-dir", str(folder)]) == 0
+
+    (journal,) = folder.iterdir()
+    lines = capsys.readouterr().out.splitlines()
+    assert str(journal) in lines
+    assert all(line == line.rstrip() for line in lines)
 
 
 def test_an_undo_refuses_a_row_that_was_changed_since(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -449,10 +473,40 @@ class TestApproved:
         main(["rewrite-calcs", "site", "--format", "json"])
         here = answer(capsys)["site"]["database"]
 
-        assert notes(here) == notes(None) == []
+        no_change = "Approved, and nothing is written for them, for the kit proposes no change: header_and_data."
+        assert notes(here) == notes(None) == [no_change]
         assert notes("sqlite:///copy.db") == [
-            f"The approvals were given on a page of sqlite:///copy.db; this is {here}."
+            f"The approvals were given on a page of sqlite:///copy.db; this is {here}.",
+            no_change,
         ]
+
+    def test_a_review_that_is_approved_is_written_by_the_line_that_is_shown(
+        self, upgraded: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with closing(sqlite3.connect(upgraded / "db" / "default.db")) as connection, connection:
+            text = "ds = dicom.read_file(FILE)\nresult = ds.PatientName\n"  # FILE is plain, PatientName is not
+            for slug in ("film_size", "header_and_data"):
+                connection.execute("UPDATE qa_test SET calculation_procedure = ? WHERE slug = ?", (text, slug))
+        before = procedures(upgraded)
+        approve(upgraded.parent, "epid_mean", "film_size")
+        command = "rewrite-calcs site --approved approved.json"
+        line = f"To write the approved review too:  upgrade-kit {command} --include film_size --apply"
+
+        assert main(command.split()) == 1
+        assert line in capsys.readouterr().out.splitlines()
+        assert main([*command.split(), "--apply", "--no-backup"]) == 0
+        out = capsys.readouterr().out
+        assert line in out.splitlines()
+        assert "--include header_and_data" not in out  # nobody has approved it, so it would not be written
+        assert [slug for slug, now in procedures(upgraded).items() if now != before[slug]] == ["epid_mean"]
+
+        assert main(command.split()) == 1
+        assert "Nothing to write: what is approved is a review, which has to be named too." in " ".join(
+            capsys.readouterr().out.split()
+        )
+        assert main([*line.split()[7:], "--no-backup"]) == 0
+        assert "dicom.read_file(BIN_FILE)" in (procedures(upgraded)["film_size"] or "")
+        assert procedures(upgraded)["header_and_data"] == before["header_and_data"]
 
     def test_what_is_rejected_is_not_written(self, upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before = dump(upgraded)

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.interrupts import Line, interrupt_at, interrupted_runs
+from upgrade_kit.cli import rewrite_settings
 from upgrade_kit.cli.main import main
+from upgrade_kit.cli.rewrite_settings import told_where_it_stands
+from upgrade_kit.deployment import settings_file
 from upgrade_kit.deployment.sample import build_sample_site
+from upgrade_kit.deployment.settings_file import read_settings_file, write_settings_file
 from upgrade_kit.planning.graph import VersionGraph
 
 SECRET = "Zq7-geheim"
@@ -281,3 +286,38 @@ def test_a_file_marked_read_only_is_a_clear_error(site: Path, capsys: pytest.Cap
 
     assert "read-only" in capsys.readouterr().err
     assert local(site).read_bytes() == OLD
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_apply_that_is_interrupted_tells_the_way_back_where_the_file_may_be_written(tmp_path: Path) -> None:
+    def prepare(folder: Path) -> None:
+        (folder / "local_settings.py").write_bytes(OLD)
+
+    def apply(folder: Path) -> None:
+        file = read_settings_file(folder / "local_settings.py")
+        with told_where_it_stands(file.path):
+            write_settings_file(file, "# new", suffix="before-0.3.0")
+
+    wrong, written = {}, 0
+    modules = (rewrite_settings, settings_file)
+    for line, folder, message in interrupted_runs(modules, tmp_path, prepare, apply, at_least=60):
+        path = folder / "local_settings.py"
+        is_new = path.read_bytes() != OLD
+        written += is_new
+        if is_new != (f"rewrite-settings --undo {path}.before-0.3.0" in message):
+            wrong[line] = message
+    assert not wrong
+    assert written > 3
+
+
+def test_an_apply_that_is_interrupted_before_it_is_told_ends_with_the_way_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = site_of(tmp_path, "0.3.0")
+    emit = rewrite_settings._emit.__code__
+
+    with interrupt_at(Line(emit.co_filename, emit.co_firstlineno + 1, 1)):
+        if main(["rewrite-settings", str(site), "--apply"]) == 130:
+            raise KeyboardInterrupt
+
+    assert "rewrite-settings --undo" in capsys.readouterr().err

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import errno
 import os
+from argparse import Namespace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.cli import streams
 from upgrade_kit.cli.main import main
 from upgrade_kit.cli.streams import Streams, reader_has_gone, refuse_to_replace, without_passwords
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.errors import UsageError
 
 SARIF = """{
@@ -132,3 +136,25 @@ def test_the_password_that_is_typed_counts_before_the_one_of_the_environment(mon
 )
 def test_a_password_in_a_line_is_left_out(line: str, shown: str) -> None:
     assert without_passwords(line) == shown
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_old_answer_or_the_new(tmp_path: Path) -> None:
+    old, new = '{"schema": 1, "command": "path"}', '{"schema": 1, "command": "preflight"}'
+
+    def prepare(folder: Path) -> None:
+        (folder / "answer.json").write_text(old, encoding="utf-8")
+
+    def answer(folder: Path) -> None:
+        Streams(out=StringIO()).emit(new, Namespace(output=str(folder / "answer.json")))
+
+    left = {
+        line: found
+        for line, folder, _ in interrupted_runs((streams, whole_file), tmp_path, prepare, answer, at_least=20)
+        if (found := {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()})
+        not in ({"answer.json": old}, {"answer.json": new})
+    }
+    assert not left

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.errors import DatabaseError
 from upgrade_kit.planning.graph import VersionGraph
 
 Tests = list[tuple[int, str, str, str, str | None]]
@@ -76,3 +78,17 @@ def make_site(tmp_path: Path) -> MakeSite:
 def site(make_site: MakeSite) -> DatabaseAddress:
     """A small site at 0.3.0."""
     return make_site()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[str]:
+    """A loopback port that is taken and answers nobody."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield str(taken.getsockname()[1])
+
+
+def text_of(caught: pytest.ExceptionInfo[DatabaseError]) -> str:
+    """Return the one line that an error is."""
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -100,6 +100,14 @@ def test_quotes_that_the_shell_left_are_taken_off(site: Path) -> None:
     assert isinstance(find_site(f'{site}"'), SiteFolder)
 
 
+@posix
+@pytest.mark.parametrize("name", ['the "old"', "it's'", " blanks "])
+def test_a_folder_whose_own_name_begins_or_ends_so_is_taken_by_its_name(site: Path, name: str) -> None:
+    found = find_site(site.rename(site.with_name(name)))
+    assert isinstance(found, SiteFolder)
+    assert found.root.name == name
+
+
 def test_two_sites_in_one_folder_are_not_chosen_from(site: Path) -> None:
     shutil.copytree(site, site.parent / "other")
     found = find_site(site.parent)

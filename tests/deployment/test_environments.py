@@ -219,11 +219,12 @@ class TestWhatIsIn:
         assert isinstance(one.distributions, Unobserved)
         assert one.installed("django") is None
 
-    def test_what_is_named_and_not_there_is_lost(self, tmp_path: Path) -> None:
-        gone = tmp_path / "gone"
+    def test_what_is_named_and_holds_no_environment_is_lost(self, tmp_path: Path) -> None:
+        gone, folder = tmp_path / "gone", tmp_path
         assert seen(gone, named_by="the script").lost == (("the script", str(gone)),)
+        assert seen(folder, named_by="--venv").lost == (("--venv", str(folder)),)
         assert seen(gone) == Environments(found=(), planned=())
-        assert seen(tmp_path, named_by="--venv") == Environments(found=(), planned=())
+        assert seen(environment(tmp_path / "q"), named_by="the script").lost == ()
 
     def test_an_interpreter_with_a_django_of_that_time_counts(self, tmp_path: Path) -> None:
         old = Interpreter(

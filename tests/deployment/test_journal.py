@@ -12,10 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.deployment import journal as journal_module
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.journal import journal_path, read_journal, write_journal
 from upgrade_kit.errors import JournalError
 from upgrade_kit.model.journal import Journal, JournalRow, JournalState
 
+MODULES = (journal_module, whole_file)
 NOW = datetime(2018, 10, 10, 9, 8, 7, 654321, tzinfo=UTC)
 
 
@@ -165,3 +169,36 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="cannot be read"):
         read_journal(tmp_path)
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_no_new_journal(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        write_journal(make(folder / "journal.json"), create=True)
+
+    left = {
+        line: found
+        for line, folder, _ in interrupted_runs(MODULES, tmp_path, Path.stat, write, times=2, at_least=25)
+        if (found := [path.name for path in folder.iterdir()])
+    }
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_leaves_the_old_state_of_a_journal_or_the_new(tmp_path: Path) -> None:
+    def prepare(folder: Path) -> None:
+        write_journal(make(folder / "journal.json"), create=True)
+
+    def settle(folder: Path) -> None:
+        write_journal(replace(make(folder / "journal.json"), state=JournalState.COMMITTED))
+
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, tmp_path, prepare, settle, times=2, at_least=20):
+        found = [path.name for path in folder.iterdir()]
+        assert read_journal(folder / "journal.json").rows
+        if found != ["journal.json"]:
+            left[line] = found
+    assert not left

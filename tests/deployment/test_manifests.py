@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.deployment import manifests, whole_file
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.fingerprint import database_fingerprint
@@ -422,3 +424,25 @@ def test_many_changed_tables_are_counted_and_not_listed() -> None:
     then = content({f"t{number:02}": 0 for number in range(20)})
     now = content({f"t{number:02}": 1 for number in range(20)})
     assert changed_content(then, now).endswith("t05 (0 -> 1) and 14 more")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_old_manifest_or_the_new(backup: Backup, tmp_path: Path) -> None:
+    def in_folder(folder: Path) -> UnverifiedBackup:
+        return dataclasses.replace(backup.made, manifest=folder / "db.manifest.json", file=folder / "db.sqlite3")
+
+    def prepare(folder: Path) -> None:
+        write_manifest(in_folder(folder))
+
+    def prove(folder: Path) -> None:
+        write_manifest(dataclasses.replace(backup, made=in_folder(folder)))
+
+    place = tmp_path / "interrupted"
+    place.mkdir()
+    left = {}
+    for line, folder, _ in interrupted_runs((manifests, whole_file), place, prepare, prove, at_least=30):
+        found = [path.name for path in folder.iterdir()]
+        assert read_manifest(folder / "db.manifest.json") is not None
+        if found != ["db.manifest.json"]:
+            left[line] = found
+    assert not left

@@ -13,7 +13,7 @@ def test_numbers_that_were_added_are_known() -> None:
 
 
 def test_one_that_is_being_made_is_waited_for() -> None:
-    own = OwnConnections(wait_seconds=5)
+    own = OwnConnections(wait_seconds=60)
     begun = Event()
 
     def make() -> None:
@@ -24,7 +24,7 @@ def test_one_that_is_being_made_is_waited_for() -> None:
 
     making = Thread(target=make)
     making.start()
-    assert begun.wait(5)
+    assert begun.wait(60)
     assert own.numbers() == {8}
     making.join()
 

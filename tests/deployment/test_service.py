@@ -35,7 +35,7 @@ class TestScript:
     @pytest.mark.parametrize(
         ("text", "port"),
         [
-            pytest.param("", 8080, id="CherryPy's own where none is set"),
+            pytest.param("import cherrypy\n", 8080, id="CherryPy's own where none is set"),
             pytest.param("PORT = 8008\n", 8080, id="a name that nothing uses"),
             pytest.param("PORT = 8008\nx = {'server.socket_port': PORT}\n", 8008, id="through a name"),
             pytest.param("x = {'global': {'server.socket_port': 8009}}\n", 8009, id="in the configuration"),

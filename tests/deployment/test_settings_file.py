@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.deployment import settings_file, whole_file
 from upgrade_kit.deployment.settings_file import (
     read_settings_file,
     undo_settings_file,
@@ -20,6 +22,7 @@ from upgrade_kit.deployment.settings_file import (
 )
 from upgrade_kit.errors import ApplyError, JournalError, SiteError
 
+MODULES = (settings_file, whole_file)
 OLD = b"DEBUG = True\r\nSECRET_KEY = 'x'\r\n"
 NEW = "DEBUG = False\r\nSECRET_KEY = 'x'\r\n"
 SUFFIX = "before-0.3.0"
@@ -347,3 +350,55 @@ def test_a_copy_that_was_changed_is_not_put_back(path: Path) -> None:
 def test_a_copy_without_a_record_is_said(path: Path) -> None:
     with pytest.raises(JournalError, match="record"):
         undo_settings_file(path.with_name("local_settings.py.before-0.3.0"))
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+def old_settings(folder: Path) -> Path:
+    (folder / "local_settings.py").write_bytes(OLD)
+    return folder / "local_settings.py"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_old_file_alone_or_the_new_one_with_its_way_back(
+    tmp_path: Path,
+) -> None:
+    def apply(folder: Path) -> None:
+        write(folder / "local_settings.py")
+
+    copy = "local_settings.py.before-0.3.0"
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, tmp_path, old_settings, apply, times=4, at_least=80):
+        found = sorted(path.name for path in folder.iterdir())
+        path = folder / "local_settings.py"
+        if path.read_bytes() == OLD and found != [path.name]:
+            left[line] = found
+        elif path.read_bytes() != OLD:
+            if found != [path.name, copy, f"{copy}.json"]:
+                left[line] = found
+            assert undo_settings_file(folder / copy).written
+            assert path.read_bytes() == OLD
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_of_an_undo_leaves_the_way_back(tmp_path: Path) -> None:
+    copy = "local_settings.py.before-0.3.0"
+
+    def prepare(folder: Path) -> None:
+        write(old_settings(folder))
+
+    def undo(folder: Path) -> None:
+        undo_settings_file(folder / copy)
+
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, tmp_path, prepare, undo, times=4, at_least=40):
+        found = sorted(path.name for path in folder.iterdir())
+        path = folder / "local_settings.py"
+        if found != [path.name, copy, f"{copy}.json"]:
+            left[line] = found
+        assert path.read_bytes() in (OLD, NEW.encode())
+        undo(folder)
+        assert path.read_bytes() == OLD
+    assert not left

@@ -17,6 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.interrupts import interrupted_runs
+from upgrade_kit.deployment import journal as journal_module
+from upgrade_kit.deployment import store, whole_file
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import open_database
 from upgrade_kit.deployment.fingerprint import database_fingerprint
@@ -629,3 +632,73 @@ def test_an_undo_killed_anywhere_can_be_run_again(site: DatabaseAddress, where: 
 def test_a_second_apply_after_a_killed_one_starts_afresh(site: DatabaseAddress) -> None:
     killed("at COMMIT", "apply", plan_for(site), site)
     assert run(site, plan_for(site)).state is JournalState.COMMITTED
+
+
+# --- stopped at any line -----------------------------------------------------------------------------
+
+MODULES = (store, journal_module, whole_file)
+
+
+def copied(site: DatabaseAddress, folder: Path) -> DatabaseAddress:
+    shutil.copy(site.name, folder / "site.sqlite3")
+    return DatabaseAddress(vendor="sqlite", name=str(folder / "site.sqlite3"))
+
+
+def in_folder(folder: Path) -> DatabaseAddress:
+    return DatabaseAddress(vendor="sqlite", name=str(folder / "site.sqlite3"))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_of_an_apply_leaves_all_of_it_with_its_journal_or_none(
+    site: DatabaseAddress, tmp_path: Path
+) -> None:
+    before, wanted = content(site), plan_for(site)
+    (tmp_path / "after").mkdir()
+    run(copied(site, tmp_path / "after"), wanted)
+    after = content(in_folder(tmp_path / "after"))
+    place = tmp_path / "interrupted"
+    place.mkdir()
+
+    def prepare(folder: Path) -> None:
+        copied(site, folder)
+
+    def apply(folder: Path) -> None:
+        run(in_folder(folder), wanted)
+
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, place, prepare, apply, at_least=100):
+        names = [path.name for path in folder.iterdir() if path.name != "site.sqlite3"]
+        found = content(in_folder(folder))
+        if [name for name in names if not name.endswith(".json")] or len(names) > 1 or found not in (before, after):
+            left[line] = names
+        if found == after and not names:
+            left[line] = ["no journal"]
+        for name in names:  # whatever was written, it tells, and takes it back
+            undo_rewrites(folder / name, database=in_folder(folder))
+        assert content(in_folder(folder)) == before
+        run(in_folder(folder), wanted)
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_of_an_undo_leaves_all_or_none_and_the_journal(
+    site: DatabaseAddress, tmp_path: Path
+) -> None:
+    before, wanted = content(site), plan_for(site)
+    place = tmp_path / "interrupted"
+    place.mkdir()
+
+    def prepare(folder: Path) -> None:
+        run(copied(site, folder), wanted)
+
+    def undo(folder: Path) -> None:
+        undo_rewrites(next(folder.glob("*.json")), database=in_folder(folder))
+
+    left = {}
+    for line, folder, _ in interrupted_runs(MODULES, place, prepare, undo, at_least=100):
+        names = [path.name for path in folder.iterdir()]
+        if len(names) != 2:
+            left[line] = names
+        undo(folder)
+        assert content(in_folder(folder)) == before
+    assert not left

@@ -24,6 +24,8 @@ from upgrade_kit.model.path import Release
 from upgrade_kit.planning.graph import VersionGraph
 
 PARTS = Path(__file__).parents[2] / "fixtures" / "upgrade"
+# The key of a table that 0.3.0 makes, to one that it makes anew afterwards.
+KEY = ("qa_sublist", '"parent_id" integer NOT NULL', '"parent_id" integer NOT NULL REFERENCES "qa_testlist" ("id")')
 UPLOADS = (("epid_mean", "image of EPID.dcm"), ("profile_txt", "profil é.txt"), ("by_path", "path.txt"))
 DJANGO = ("1.6.11", "1.11.15")
 LOCAL_SETTINGS = """\
@@ -51,11 +53,13 @@ class Site:
         folder: which holds everything.
         python: the interpreter of which the new environment is made.
         more: environment variables besides.
+        from_github: whether git is to fetch from where it fetches on a real site, and not from this folder.
     """
 
     folder: Path
     python: Path
     more: dict[str, str] = field(default_factory=dict)
+    from_github: bool = False
 
     @property
     def root(self) -> Path:
@@ -79,7 +83,8 @@ class Site:
 
     def command(self, *arguments: str) -> list[str]:
         named = () if "--rollback" in arguments else ("--python", str(self.python))
-        remote = () if "--rollback" in arguments else ("--remote", str(self.folder / "origin"))
+        here = not self.from_github and "--rollback" not in arguments
+        remote = ("--remote", str(self.folder / "origin")) if here else ()
         return [sys.executable, "-m", "upgrade_kit", "upgrade", str(self.root), *remote, *named, *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -236,7 +241,7 @@ def _changes() -> Iterator[str]:
             known = {name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             for name, sql in tables.items():
                 if name not in known and name != "django_migrations":
-                    yield sql
+                    yield sql.replace(*KEY[1:]) if name == KEY[0] else sql
                     continue
                 has = {row[1] for row in old.execute(f'PRAGMA table_info("{name}")')}
                 for _, column, kind, required, default, _ in new.execute(f'PRAGMA table_info("{name}")'):

@@ -137,6 +137,7 @@ def test_the_script_of_a_plan_upgrades_a_real_site(
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("== ")] == ids
     upgraded = survey(site, interpreters=False)
     assert isinstance(upgraded.database, Database)
+    assert upgraded.database.dangling == (), "no foreign key points at a table that is gone"
     schema = upgraded.database.schema
     assert isinstance(schema, Schema)
     assert (schema.state, str(schema.version), upgraded.versions_agree) == (SchemaState.COMPLETE, "0.3.0", True)

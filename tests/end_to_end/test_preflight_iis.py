@@ -54,6 +54,19 @@ def test_a_set_up_as_in_the_guide_trips_nothing_else(case: Path, site: Path) -> 
     assert [result.id for result in results if isinstance(result.result, Found)] == []
 
 
+@pytest.mark.parametrize("what", ["does-not-stop", "not-enabled", "order"])
+def test_a_second_rule_of_one_name_which_stops_iis_is_never_what_to_type(what: str, site: Path) -> None:
+    result = answer(observed(CASES / f"UK611-warning-{what}", site), "UK611")
+    assert isinstance(result, Found)
+    assert all(finding.hint.startswith("Put this in the place of 'QATrack Static' (") for finding in result.findings)
+
+
+def test_where_there_is_no_static_rule_it_is_to_be_added(site: Path) -> None:
+    result = answer(observed(CASES / "UK611-warning-missing", site), "UK611")
+    assert isinstance(result, Found)
+    assert result.findings[0].hint.startswith("Put this rule before 'QATrack Reverse Proxy':")
+
+
 @pytest.mark.parametrize("case", UNREADABLE, ids=lambda case: case.name)
 def test_what_cannot_be_read_is_no_pass(case: Path, site: Path) -> None:
     answers = run_preflight(observed(case, site), only=["iis"]).results

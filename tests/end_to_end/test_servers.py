@@ -191,7 +191,8 @@ def test_a_database_that_does_not_exist_is_told(server: Server) -> None:
 
 
 def test_a_port_that_answers_nobody_is_told(site: DatabaseAddress, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upgrade_kit.deployment.connection.CONNECT_SECONDS", 1)  # one driver tries on until then
+    # One driver tries on until then.
+    monkeypatch.setattr("upgrade_kit.deployment.connection_settings.CONNECT_SECONDS", 1)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         assert "Check host, port" in failure(replace(site, port=str(taken.getsockname()[1])))

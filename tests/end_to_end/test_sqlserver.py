@@ -335,7 +335,7 @@ def test_a_login_that_is_refused_is_told_without_the_password(
 
 
 def test_a_server_that_never_answers_the_login_is_given_up(odbc_driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upgrade_kit.deployment.connection.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("upgrade_kit.deployment.connection_settings.CONNECT_SECONDS", 1)
     with SqlServer(logins=Logins(answer=lambda _: [Hang()])) as server:
         address = parse_database_url(server.url(odbc_driver), base=Path())
         with pytest.raises(DatabaseError, match="Check host, port"), open_database(address):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ pytest.importorskip("sqlglot")
 
 from tests.sqlserver.server import Logins, SqlServer
 from tests.sqlserver.tables import Tables
+from tests.sqlserver.translation import COLLATION
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.restore import restore_backup
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
@@ -41,6 +45,15 @@ def server(tmp_path: Path, source: DatabaseAddress) -> Iterator[SqlServer]:
     databases = {"qatrack": site, "empty": empty}
     with SqlServer(databases=databases, logins=Logins(passwords={"sa": "pw"})) as found:
         yield found
+
+
+def spoil(tmp_path: Path, change: str) -> None:
+    """Let a trigger change each test that is inserted. The statement is SQLite's, which holds the server's tables."""
+    with closing(sqlite3.connect(tmp_path / "qatrack.sqlite3")) as connection, connection:
+        connection.create_collation(COLLATION, lambda one, other: (one > other) - (one < other))
+        connection.execute(
+            f"CREATE TRIGGER spoil AFTER INSERT ON qa_test BEGIN UPDATE qa_test SET {change} WHERE id = NEW.id; END"
+        )
 
 
 def address(server: SqlServer, driver: str, name: str) -> DatabaseAddress:
@@ -86,3 +99,34 @@ def test_data_goes_only_when_replace_is_said_and_keys_come_back_as_they_were(
     restore_backup(backup.made.manifest, database=target, replace=True)
 
     assert digests(target) == then
+
+
+def test_what_a_trigger_changes_is_rolled_back_with_all_the_rest(
+    server: SqlServer, odbc_driver: str, tmp_path: Path
+) -> None:
+    target = address(server, odbc_driver, "qatrack")
+    manifest = create_backup(target, to_dir=tmp_path / "backups", method="json").made.manifest
+    said = json.loads(manifest.read_text(encoding="utf-8")) | {"content": {}}  # rows are compared in any case
+    manifest.write_text(json.dumps(said), encoding="utf-8")
+    with open_database(target, writable=True) as session, session.transaction():
+        session.execute("DELETE FROM [qa_test] WHERE [id] = 1")
+    spoil(tmp_path, "calculation_procedure = 'x = 1'")
+    before = digests(target)
+    with pytest.raises(BackupError, match=r"so nothing was kept of it: .*qa_test"):
+        restore_backup(manifest, database=target, replace=True)
+
+    assert digests(target) == before
+
+
+def test_a_history_that_differs_from_the_manifest_is_rolled_back_with_new_tables(
+    server: SqlServer, odbc_driver: str, source: DatabaseAddress, tmp_path: Path
+) -> None:
+    manifest = create_backup(source, to_dir=tmp_path / "backups", method="json").made.manifest
+    said = json.loads(manifest.read_text(encoding="utf-8")) | {"history_sha256": "0" * 64}
+    manifest.write_text(json.dumps(said), encoding="utf-8")
+    target = address(server, odbc_driver, "empty")
+    with pytest.raises(BackupError, match="so nothing was kept of it: the migration history"):
+        restore_backup(manifest, database=target)
+
+    with open_database(target) as session:
+        assert session.table_names() == ()

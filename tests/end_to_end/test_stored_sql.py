@@ -73,11 +73,23 @@ class TestSqlite:
     def test_a_database_without_any_passes(self, file: Path) -> None:
         assert {type(result) for result in answers(self.read(file)).values()} == {Passed}
 
-    def test_a_view_of_a_table_that_is_made_anew_stops_the_migration(self, file: Path) -> None:
-        found = self.read(file, "CREATE VIEW monthly AS SELECT id, created FROM qa_testlistinstance")
-        assert told(answers(found)["UK355"]) == [
-            ("error", "view monthly reads qa_testlistinstance, which the migration makes anew; it stops there")
+    def test_a_view_of_a_table_that_south_makes_anew_stops_the_migration(self, file: Path) -> None:
+        found = self.read(file, "CREATE VIEW monthly AS SELECT id, created FROM qa_testinstance")
+        assert told(answers(found, "0.2.8")["UK355"]) == [
+            ("error", "view monthly reads qa_testinstance, which the migration makes anew; it stops there")
         ]
+
+    def test_a_view_of_one_that_django_makes_anew_does_not_where_it_is_told_to_rename_as_before(
+        self, file: Path
+    ) -> None:
+        found = self.read(file, "CREATE VIEW monthly AS SELECT id, created FROM qa_testinstance")
+        assert isinstance(answers(found)["UK355"], Passed)
+
+    def test_a_view_of_a_column_that_goes_is_told(self, file: Path) -> None:
+        found = self.read(file, "CREATE VIEW notes AS SELECT id, comment FROM qa_testlistinstance")
+        ((severity, message),) = told(answers(found)["UK355"])
+        assert severity == "warning"
+        assert message.startswith("view notes names qa_testlistinstance.comment, which goes; the view fails")
 
     def test_a_view_of_another_table_does_not(self, file: Path) -> None:
         found = self.read(file, "CREATE VIEW sorts AS SELECT id, name FROM qa_category")

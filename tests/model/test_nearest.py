@@ -13,6 +13,9 @@ from upgrade_kit.model.nearest import did_you_mean, nearest
         pytest.param("preflght", ["preflight", "plan"], "Did you mean preflight?", id="a letter too few"),
         pytest.param("uk30l", ["UK301", "UK999"], "Did you mean UK301?", id="lower case"),
         pytest.param("epid", ["epid_a", "epid_b"], "Did you mean epid_b or epid_a?", id="two alike"),
+        pytest.param(
+            "UK2O1", ["UK201", "UK521", "UK321"], "Did you mean UK201?", id="a letter that looks like a digit"
+        ),
         pytest.param("xyz", ["preflight", "plan"], "", id="like none"),
         pytest.param("plan", [], "", id="none is known"),
     ],

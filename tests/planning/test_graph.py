@@ -245,10 +245,10 @@ def test_two_hundred_more_versions_change_nothing_and_take_no_time(real_rules: V
     jumps = [edge(one, other) for one, other in zip(later, later[2:], strict=False)]
     hops = [*real_rules.hops, *chain, *jumps]
     hops.reverse()
-    begin = time.perf_counter()
+    begin = time.process_time()
     grown = VersionGraph([*map(node, later), *real_rules.releases], hops)
     path = grown.path("0.2.8", "1.249")
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert names(path.versions)[:4] == ["0.2.8", "0.2.9.1", "0.3.0", "1.0"]
     assert len(path.hops) == 2 + 1 + 125
     assert grown.path("0.2.8", "0.3.0") == real_rules.path("0.2.8", "0.3.0")

@@ -13,7 +13,7 @@ from packaging.version import Version
 from upgrade_kit.errors import RulesError
 from upgrade_kit.model.path import Hop, Release, ServerSpan
 from upgrade_kit.model.setting_change import ChangeKind, SettingChange
-from upgrade_kit.model.step import Do, Effect, StepKind, When
+from upgrade_kit.model.step import VENDORS, Do, Effect, StepKind, When
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.planning.guide import guide_steps
 from upgrade_kit.planning.rulebook import Rulebook, builtin, load_rules, rule_folders
@@ -654,9 +654,13 @@ def test_0_3_0_is_migrated_after_its_settings_and_in_utf_8(rules: Rulebook) -> N
     assert ids.index("0.3.0-keep") < ids.index("0.3.0-checkout") < ids.index("0.3.0-settings")
     assert ids.index("0.3.0-settings") < ids.index("0.3.0-collectstatic") < ids.index("0.3.0-migrate")
     assert ids.index("0.3.0-migrate") < ids.index("0.3.0-backup-migrated") < ids.index("0.3.0-calcs-apply")
-    (migrate,) = steps["0.3.0-migrate"].do
-    assert migrate.run == ("{python}", "manage.py", "migrate", "--fake-initial")
-    assert dict(migrate.environment) == {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
+    on_servers, on_sqlite = steps["0.3.0-migrate"].do
+    assert on_servers.run == ("{python}", "manage.py", "migrate", "--fake-initial")
+    assert sorted((*on_servers.vendors, *on_sqlite.vendors)) == sorted(VENDORS)
+    assert (on_sqlite.vendors, on_sqlite.run[-2:]) == (("sqlite",), ("migrate", "--fake-initial"))
+    for migrate in (on_servers, on_sqlite):
+        assert dict(migrate.environment) == {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
+        assert migrate.limit_seconds == on_servers.limit_seconds
 
 
 def test_every_step_that_changes_something_says_how_long_it_may_take_how_to_see_it_and_how_to_go_back(

@@ -46,6 +46,13 @@ def test_without_a_hop_nothing_changes() -> None:
     assert (changes.changes, changes.reshaped) == ((), ())
 
 
+def test_sqlite_looks_at_views_only_where_it_was_not_told_to_rename_as_before() -> None:
+    first, second = between("0.2.8", "0.2.9.1"), between("0.2.9.1", "0.3.0")
+    assert first.guarded == first.remade != ()
+    assert second.guarded == () != second.remade
+    assert between("0.2.8", "0.3.0").guarded == first.guarded
+
+
 def test_of_everything_that_goes_the_rules_say_what_becomes_of_it() -> None:
     assert all(one.instead and one.source for one in between("0.2.8", "0.3.0").changes)
 

@@ -122,11 +122,21 @@ def test_bash_reads_it_without_a_complaint(tmp_path: Path, source: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="there is no shellcheck here")
+@pytest.mark.parametrize("name", ["".join(AWKWARD_NAMES[:6]), "".join(AWKWARD_NAMES[6:])])
+def test_shellcheck_finds_nothing_in_it(tmp_path: Path, name: str) -> None:
+    script = tmp_path / "plan.sh"
+    script.write_text(bash_script(plan("Linux", tmp_path / name), made=MADE, version="1"), encoding="utf-8")
+    utf_8 = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["shellcheck", str(script)], capture_output=True, check=False, env=utf_8)  # noqa: S607
+    assert (done.returncode, done.stdout.decode()) == (0, "")
+
+
 def test_each_program_runs_in_its_folder_and_only_the_migration_in_utf_8(site: Site) -> None:
     site.run(LC_ALL="C")
     where = dict(zip(map(tuple, site.called()), site.called_where(), strict=True))
-    migrate = ("python", "manage.py", "migrate", "--fake-initial")
-    assert where[migrate] == (str(site.folder), "LC_ALL=C.UTF-8")
+    (migrate,) = [called for words, called in where.items() if words[-2:] == ("migrate", "--fake-initial")]
+    assert migrate == (str(site.folder), "LC_ALL=C.UTF-8")
     assert where["git", "checkout", "v0.3.0"] == (str(site.folder), "LC_ALL=C")
     verified = [folder for words, (folder, _) in where.items() if words[:2] == ("upgrade-kit", "verify")]
     assert verified == [f"{site.folder}-upgrade"]
@@ -198,7 +208,7 @@ def test_it_does_not_pass_the_point_of_no_return_without_a_yes(site: Site, typed
 
 def test_a_yes_is_for_one_step_alone(site: Site) -> None:
     done = site.run("--from", "0.3.0-migrate", confirmed="", typed="YES\n")
-    assert ["python", "manage.py", "migrate", "--fake-initial"] in site.called()
+    assert ["migrate", "--fake-initial"] in [words[-2:] for words in site.called()]
     assert "Stopped at 0.3.0-serve" in done.stderr
 
 

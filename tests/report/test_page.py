@@ -19,13 +19,14 @@ from upgrade_kit.deployment.sample import build_sample_site
 from upgrade_kit.deployment.survey import survey
 from upgrade_kit.model.deployment import Deployment
 from upgrade_kit.model.finding import CheckResult, Finding, Found, Severity, Verdict
-from upgrade_kit.model.rewrite import RewritePlan
+from upgrade_kit.model.rewrite import Outcome, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.journey import path_of
 from upgrade_kit.preflight.runner import Preflight, run_preflight
 from upgrade_kit.report.page import report_page
 from upgrade_kit.rewriting.plan import plan_rewrites
+from upgrade_kit.rewriting.rewrite import rewrite_procedure
 
 HOSTILE = "</script><script>x</script>\"'><img src=x onerror=y> {{ 7*7 }} \u202e \x00 \ud800"
 
@@ -156,6 +157,22 @@ def test_a_text_that_a_person_must_judge_is_not_folded(tree: Any) -> None:
     [review] = [one for one in having(tree, class_="procedure") if one.get("data-outcome") == "review"]
 
     assert review.find("details").get("open") is not None
+
+
+def test_of_a_review_it_says_what_an_approval_does(
+    deployment: Deployment, plan: RewritePlan, preflight: Preflight
+) -> None:
+    review = next(item for item in plan.items if item.rewrite.outcome is Outcome.REVIEW)
+    proposal = rewrite_procedure("ds = dicom.read_file(FILE)\nresult = ds.PatientName\n", slug=review.procedure.slug)
+    assert proposal.outcome is Outcome.REVIEW
+    items = tuple(replace(item, rewrite=proposal) if item is review else item for item in plan.items)
+
+    def told(shown: RewritePlan) -> str:
+        page = parsed(report_page(preflight, shown, path=path_of(deployment), deployment=deployment))
+        return text_of(having(page, id=f"test-{review.procedure.test_id}")[0])
+
+    assert "whatever is decided here, nothing is written" in told(plan)
+    assert f"approve it and add --include {review.procedure.slug} to" in told(replace(plan, items=items))
 
 
 def test_the_policy_allows_this_script_and_this_style_and_nothing_else(tree: Any) -> None:

@@ -143,6 +143,12 @@ class TestFindings:
         text = shown(preflight_of(UK1=WARNING, UK2=ERROR))
         assert text.index("UK2  error") < text.index("UK1  warning")
 
+    def test_the_backup_comes_after_the_other_errors_which_it_would_not_hold_mended(self, path: UpgradePath) -> None:
+        preflight = preflight_of(UK204=ERROR, UK304=ERROR, UK491=WARNING)
+        told = shown(preflight, path=path)
+        assert told.index("UK304  error") < told.index("UK204  error") < told.index("UK491  warning")
+        assert "UK304, UK204." in told
+
     def test_a_very_long_message_is_shortened_and_says_so(self) -> None:
         slugs = ", ".join(f"slug_{number}" for number in range(200))
         finding = Finding(severity=Severity.WARNING, message=slugs, hint="h")

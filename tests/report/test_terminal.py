@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import detect_legacy_windows
 from rich.table import Table
+from rich.text import Text
 
 from upgrade_kit.report.terminal import (
     known_encoding,
     literal,
     looking,
     make_console,
+    print_prose,
     print_table,
     progress,
     rate,
@@ -126,6 +128,37 @@ class TestWidth:
 
     def test_a_width_can_be_given(self) -> None:
         assert make_console(io.StringIO(), width=120).width == 120
+
+
+class TestProse:
+    @pytest.mark.parametrize(
+        ("text", "indent", "lines"),
+        [
+            pytest.param("one two three four", 0, ["one two", "three four"], id="at blanks"),
+            pytest.param("one two", 2, ["  one two"], id="that fits"),
+            pytest.param("one two three", 4, ["    one two", "    three"], id="indented"),
+            pytest.param(
+                "in C:\\a\\folder-with-a-name now", 0, ["in", "C:\\a\\folder-with-a-name", "now"], id="no path"
+            ),
+            pytest.param("線線線 線線線", 0, ["線線線", "線線線"], id="by what it takes on the screen"),
+            pytest.param("", 2, [], id="nothing"),
+        ],
+    )
+    def test_it_is_folded_at_blanks_alone(self, text: str, indent: int, lines: list[str]) -> None:
+        stream = io.StringIO()
+
+        print_prose(make_console(stream, width=11), Text(text), indent=indent)
+
+        assert stream.getvalue().splitlines() == lines
+
+    def test_its_style_stays(self) -> None:
+        stream = io.StringIO()
+
+        print_prose(
+            make_console(stream, width=8, color=True), Text("one two", style="red").append(" six", style="bold")
+        )
+
+        assert stream.getvalue() == "\x1b[31mone two\x1b[0m\n\x1b[1;31msix\x1b[0m\n"
 
 
 class TestTables:

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.upgrading.site import plan_of, step
+from tests.interrupts import interrupted_runs
+from tests.upgrading.site import access, git, plan_of, step
+from upgrade_kit.cli import upgrade as cli_upgrade
+from upgrade_kit.cli.upgrade import _begin
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.errors import SiteError, UsageError
 from upgrade_kit.model.plan import Plan
+from upgrade_kit.upgrading import claim as claim_module
 from upgrade_kit.upgrading.claim import CLAIM_NAME, claim, refuse_beside_another
-from upgrade_kit.upgrading.journal import Happening, begin_journal
+from upgrade_kit.upgrading.journal import JOURNAL_NAME, Happening, begin_journal
 
 
 @pytest.fixture
@@ -72,3 +78,44 @@ def test_what_is_no_repository_holds_no_note(tmp_path: Path) -> None:
     refuse_beside_another(site, tmp_path / "work", os.environ)
     with pytest.raises(SiteError, match="git does not say where its repository is"):
         claim(site, tmp_path / "work", os.environ)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_old_note_or_the_new(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "interrupted"
+    place.mkdir()
+
+    def prepare(site: Path) -> None:
+        git(site, "init", "--quiet")
+        claim(site, Path("/old"), os.environ)
+
+    def note(site: Path) -> None:
+        claim(site, Path("/new"), os.environ)
+
+    left, seen = {}, set()
+    for line, site, _ in interrupted_runs((claim_module, whole_file), place, prepare, note, at_least=6):
+        seen.add((site / ".git" / CLAIM_NAME).read_text(encoding="utf-8"))
+        if found := [path.name for path in (site / ".git").iterdir() if path.name.endswith(".partial")]:
+            left[line] = found
+    assert not left
+    assert seen == {"/old", "/new"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_leaves_no_journal_without_its_note(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "interrupted"
+    place.mkdir()
+
+    def prepare(copy: Path) -> None:
+        shutil.copytree(folder, copy / "site")
+        (copy / "work").mkdir()
+
+    def begin(copy: Path) -> None:
+        plan = plan_of(copy / "site", step("a"))
+        _begin(plan, access(plan))
+
+    without = {}
+    for line, copy, _ in interrupted_runs((cli_upgrade, claim_module), place, prepare, begin, at_least=12):
+        if (copy / "work" / JOURNAL_NAME).exists() and not (copy / "site" / ".git" / CLAIM_NAME).exists():
+            without[line] = "a second upgrade could begin beside it"
+    assert not without

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.interrupts import interrupted_runs
 from tests.upgrading.site import copying, plan_of, python, step
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.errors import JournalError
-from upgrade_kit.upgrading.journal import Happening, UpgradeJournal, begin_journal, read_upgrade_journal
+from upgrade_kit.model.plan import Plan
+from upgrade_kit.upgrading import journal as journal_module
+from upgrade_kit.upgrading.journal import JOURNAL_NAME, Happening, UpgradeJournal, begin_journal, read_upgrade_journal
 from upgrade_kit.upgrading.plan_codec import decode_plan, encode_plan
 
 
@@ -129,3 +133,52 @@ def test_a_journal_that_cannot_be_written_is_told(journal: UpgradeJournal) -> No
     journal.path.unlink()
     with pytest.raises(JournalError, match="cannot be written"):
         journal.add(Happening.BEGUN, "a")
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_the_journal_that_is_over_or_the_new_one(tmp_path: Path) -> None:
+    def plan(folder: Path) -> Plan:
+        (folder / "work").mkdir(exist_ok=True)
+        return plan_of(folder / "site", step("a", python("pass")))
+
+    def prepare(folder: Path) -> None:
+        begin_journal(plan(folder), {"head": "old"}).add(Happening.FINISHED)
+
+    def begin(folder: Path) -> None:
+        begin_journal(plan(folder), {"head": "new"})
+
+    left, seen = {}, set()
+    modules = (journal_module, whole_file)
+    for line, folder, _ in interrupted_runs(modules, tmp_path, prepare, begin, times=2, at_least=45):
+        found = sorted(path.name for path in (folder / "work").iterdir())
+        present = read_upgrade_journal(folder / "work" / JOURNAL_NAME)
+        seen.add(present.start["head"])
+        kept = [name for name in found if name != JOURNAL_NAME]
+        if len(found) != (2 if present.start["head"] == "new" else 1):
+            left[line] = found
+        if kept:
+            assert read_upgrade_journal(folder / "work" / kept[0]).is_over
+    assert not left
+    assert seen == {"old", "new"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_an_interrupt_before_any_line_of_an_event_leaves_it_whole_or_not_there(tmp_path: Path) -> None:
+    def prepare(folder: Path) -> None:
+        (folder / "work").mkdir()
+        begin_journal(plan_of(folder / "site", step("a", python("pass"))), {}).add(Happening.BEGUN, "a")
+
+    def add(folder: Path) -> None:
+        read_upgrade_journal(folder / "work" / JOURNAL_NAME).add(Happening.PROVED, "a")
+
+    seen = set()
+    for _, folder, _ in interrupted_runs((journal_module,), tmp_path, prepare, add, times=2, at_least=45):
+        journal = read_upgrade_journal(folder / "work" / JOURNAL_NAME)
+        seen.add(len(journal.events))
+        journal.add(Happening.FAILED, "a")
+        assert len(read_upgrade_journal(journal.path).events) == len(journal.events)
+        assert [path.name for path in (folder / "work").iterdir()] == [JOURNAL_NAME]
+    assert seen == {1, 2}

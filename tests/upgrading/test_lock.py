@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.interrupts import interrupted_runs
 from upgrade_kit.errors import UpgradeError
+from upgrade_kit.upgrading import lock
 from upgrade_kit.upgrading.lock import locked, marked
 
 HOLD = """
@@ -62,3 +64,13 @@ def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UpgradeError, match="cannot be taken"), locked(tmp_path / "file"):
         pytest.fail("nowhere to lock")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # locks that are left to be collected
+def test_after_an_interrupt_before_any_line_it_can_be_taken_again(tmp_path: Path) -> None:
+    def hold(folder: Path) -> None:
+        with locked(folder):
+            pass
+
+    for _, folder, _ in interrupted_runs((lock,), tmp_path, Path.stat, hold, at_least=12):
+        hold(folder)

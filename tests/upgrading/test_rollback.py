@@ -3,21 +3,29 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
+from io import StringIO
+from linecache import getline
 from pathlib import Path
 
 import pytest
 
+from tests.interrupts import NotReachedError, interrupt_at, interrupted_runs, lines_of
 from tests.upgrading.site import copying, git, programs, python, step
 from upgrade_kit.backup.create import create_backup
+from upgrade_kit.cli.streams import Streams
+from upgrade_kit.cli.upgrade import Console, _take_back
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import PlannedStep, Run, StepKind
 from upgrade_kit.model.step import Effect
+from upgrade_kit.upgrading import rollback
+from upgrade_kit.upgrading import upgrade as upgrade_module
 from upgrade_kit.upgrading.journal import Happening, read_upgrade_journal
-from upgrade_kit.upgrading.rollback import take_back, way_back
-from upgrade_kit.upgrading.upgrade import Part, Upgrade
+from upgrade_kit.upgrading.rollback import _put_back, take_back, way_back
+from upgrade_kit.upgrading.upgrade import Part, Upgrade, copy_privately
 
 Begin = Callable[..., Upgrade]
 
@@ -315,3 +323,68 @@ def test_a_backup_made_after_the_database_was_restored_in_between_leads_back(upg
     with closing(sqlite3.connect(folder / "site.db")) as database, database:
         database.execute("DELETE FROM qa_category")
     assert way_back(upgraded.journal, upgraded.site).manifest == newer.made.manifest
+
+
+# --- stopped in the middle ---------------------------------------------------------------------------
+
+
+def test_an_environment_that_was_half_put_back_is_put_back_by_the_next_try(tmp_path: Path) -> None:
+    def prepare(folder: Path) -> None:
+        for name, content in (("env", "upgraded"), ("copy", "old")):
+            (folder / name).mkdir()
+            (folder / name / "python").write_text(content, encoding="utf-8")
+
+    def put(folder: Path) -> None:
+        _put_back(folder / "env", folder / "copy")
+
+    left = {}
+    for line, folder, _ in interrupted_runs((rollback,), tmp_path, prepare, put, at_least=11):
+        if (folder / "env.part").exists():
+            left[line] = sorted(path.name for path in folder.iterdir())
+        if (folder / "copy").exists():  # as the next try finds out
+            put(folder)
+        found = {path.parent.name: path.read_text(encoding="utf-8") for path in folder.glob("*/python")}
+        assert found == {"env": "old", "env.upgraded": "upgraded", "copy.restored": "old"}
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_of_a_copy_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
+    def prepare(folder: Path) -> None:
+        (folder / "from").write_bytes(b"new")
+        (folder / "to").write_bytes(b"old")
+
+    def copy(folder: Path) -> None:
+        copy_privately(copying(folder / "from", folder / "to"))
+
+    left = {}
+    for line, folder, _ in interrupted_runs((upgrade_module, whole_file), tmp_path, prepare, copy, at_least=9):
+        found = {path.name: path.read_bytes() for path in folder.iterdir()}
+        if found not in ({"from": b"new", "to": b"old"}, {"from": b"new", "to": b"new"}):
+            left[line] = sorted(found)
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as above
+def test_it_comes_to_its_end_however_often_it_is_interrupted(upgraded: Upgrade, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone() == (0,)
+    times = 0
+    for line in lines_of(take_back):
+        if "return False" in getline(line.file, line.number):
+            continue
+        journal = read_upgrade_journal(upgraded.journal.path)
+        if journal.is_taken_back:
+            break
+        with suppress(NotReachedError), interrupt_at(line) as stopped:
+            _take_back(Console(Streams(StringIO()), yes=True, quiet=True), journal, upgraded.site, programs())
+        times += "The same command goes on" in stopped.message
+
+    journal = read_upgrade_journal(upgraded.journal.path)
+    assert journal.is_taken_back or take_back(journal, upgraded.site, programs(), Heard())
+    assert times > 10
+    assert (folder / "local_settings.py").read_bytes() == b"A = 1\r\n"
+    assert git(folder, "rev-parse", "HEAD") == git(folder, "rev-parse", "v0.2.9.1^{commit}")
+    with closing(sqlite3.connect(folder / "site.db")) as database:
+        assert database.execute("SELECT count(*) FROM qa_test").fetchone()[0] > 0
+    assert not list(folder.parent.rglob("*.partial*"))

@@ -12,9 +12,12 @@ from urllib.parse import quote
 import psutil
 import pytest
 
+from tests.interrupts import interrupted_runs
 from tests.upgrading.site import programs, python
+from upgrade_kit.deployment import whole_file
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import Run
+from upgrade_kit.upgrading import running
 from upgrade_kit.upgrading.running import written_forms
 
 
@@ -91,7 +94,7 @@ def test_at_its_limit_it_is_ended_with_what_it_started(log: Path) -> None:
     )
     shown: list[str] = []
     begun = time.monotonic()
-    ran = programs(shown).run(python(code, limit_seconds=1.0), log)
+    ran = programs(shown).run(python(code, limit_seconds=4.0), log)  # it has to have begun by then
 
     assert ran.status is None
     assert time.monotonic() - begun < 30
@@ -144,3 +147,20 @@ def test_a_password_is_masked_in_each_form_in_which_programs_write_it(tmp_path: 
     for form in forms:
         assert form.strip("'\"") not in text
     assert shown[0] == "..."
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that are left to be collected
+def test_an_interrupt_before_any_line_leaves_no_program_at_work_and_no_secret_in_the_log(tmp_path: Path) -> None:
+    action = python("print('s3cret', flush=True)")
+
+    def run(folder: Path) -> None:
+        programs(secrets=("s3cret",)).run(action, folder / "step.log")
+
+    wrong = {}
+    for line, folder, _ in interrupted_runs((running, whole_file), tmp_path, Path.stat, run, at_least=50):
+        if at_work := [child.pid for child in psutil.Process().children() if child.is_running()]:
+            wrong[line] = f"{at_work} at work"
+        for path in folder.iterdir():
+            if path.name != "step.log" or b"s3cret" in path.read_bytes():
+                wrong[line] = path.name
+    assert not wrong

@@ -20,14 +20,14 @@ from upgrade_kit.backup.method import (
     method_of,
     native_of,
 )
-from upgrade_kit.backup.names import Reserved, backup_name, file_errors, make_private, reserve
+from upgrade_kit.backup.names import Reserved, backup_name, file_errors, reserve
 from upgrade_kit.backup.uploads import copy_uploads, prove_uploads, uploads_bytes
 from upgrade_kit.backup.verify import prove
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.database import read_schema
-from upgrade_kit.deployment.manifests import file_sha256, sync_folder, write_manifest
-from upgrade_kit.deployment.private_file import put_in_place
+from upgrade_kit.deployment.manifests import file_sha256, write_manifest
+from upgrade_kit.deployment.whole_file import make_private, put_in_place, sync_folder
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup, Uploads
 from upgrade_kit.model.deployment import (

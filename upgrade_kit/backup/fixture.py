@@ -10,7 +10,7 @@ from pathlib import Path
 from upgrade_kit.backup.fixture_proof import prove_fixture
 from upgrade_kit.backup.fixture_restore import restore_fixture
 from upgrade_kit.backup.fixture_writer import FixtureFile, write_fixture
-from upgrade_kit.backup.method import JSON, Options, Written
+from upgrade_kit.backup.method import JSON, Options, Restored, Written
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.database import database_size
@@ -86,6 +86,6 @@ def restore(
     *,
     replace: bool,
     keep: Callable[[], Backup],
-) -> tuple[str, ...]:
+) -> Restored:
     """Put the objects into a database of any vendor, all of them or none."""
     return restore_fixture(made, target, options, replace_data=replace, keep=keep)

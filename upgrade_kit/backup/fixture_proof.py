@@ -11,6 +11,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from upgrade_kit.backup.leftovers import DRILLS
 from upgrade_kit.backup.loading import load
 from upgrade_kit.backup.method import Options, Progress
 from upgrade_kit.backup.tables import make_tables
@@ -181,7 +182,7 @@ def _nearest(counts: Counter[str]) -> Models | None:
 
 def _drill(made: UnverifiedBackup) -> str:
     """Load the dump into a scratch database and compare every table with the manifest."""
-    with tempfile.TemporaryDirectory(prefix="upgrade-kit-drill-", dir=made.file.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=DRILLS, dir=made.file.parent) as folder:
         file = Path(folder) / "drill.sqlite3"
         file.touch(mode=0o600)
         address = DatabaseAddress(vendor="sqlite", name=str(file.absolute()))

@@ -6,19 +6,22 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from upgrade_kit.backup.fixture_proof import differences, fixture_shapes
 from upgrade_kit.backup.loading import load, reset_sequences, without_constraints
-from upgrade_kit.backup.method import Options
-from upgrade_kit.backup.names import PARTIAL, file_errors
+from upgrade_kit.backup.method import Options, Restored, kept_sentence
+from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.tables import make_tables
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.content import content_digests
+from upgrade_kit.deployment.fingerprint import database_fingerprint
 from upgrade_kit.deployment.fixture_reader import read_fixture
-from upgrade_kit.deployment.manifests import sync_folder
+from upgrade_kit.deployment.manifests import changed_content, filled
 from upgrade_kit.deployment.shapes import read_shapes
+from upgrade_kit.deployment.whole_file import PARTIAL, make_private, sync_folder
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 from upgrade_kit.model.shape import Shapes
@@ -50,8 +53,12 @@ def restore_fixture(
     *,
     replace_data: bool,
     keep: Callable[[], Backup],
-) -> tuple[str, ...]:
+) -> Restored:
     """Put the content of a proved dump into a database, all of it or nothing.
+
+    What it holds then is compared with the manifest before the commit: rows and digest of every table, migration
+    history and procedures. What is not proved is rolled back. MySQL cannot do that with tables that know no
+    transactions (MyISAM), nor with tables that were made on the way, which are dropped again.
 
     Into a database without tables they are made first, with columns and keys alone. Into one that has the
     site's tables the rows go in one transaction; those that the migrations of a fresh database made give way.
@@ -62,9 +69,6 @@ def restore_fixture(
         options: what the caller asks.
         replace_data: whether data that is there may go.
         keep: makes a verified backup of what is there.
-
-    Returns:
-        What was done, one sentence each.
 
     Raises:
         BackupError: the target holds data and may not be replaced, its tables are others, or the work failed;
@@ -85,18 +89,20 @@ def restore_fixture(
                 f"{target.shown}: holds data ({_some(holding)}); nothing was changed",
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
-        kept = (f"What was there is kept: {keep().made.manifest}.",) if holding else ()
-        return (*kept, *_into_tables(made, session, tables, options))
+        kept = kept_sentence(keep()) if holding else ""
+        with _told_what_stays(session, kept):
+            done = _into_tables(made, session, tables, options)
+        return Restored(done=done, kept=kept, proved=True)
 
 
-def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> tuple[str, ...]:
+def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> Restored:
     """Build the database beside its place, and give it its name when it is whole."""
     if not file.parent.is_dir():
         raise BackupError(f"{file.parent}: there is no such folder", hint="Make it, or check the --database URL.")
     partial = file.with_name(f"{file.name}.{secrets.token_hex(4)}{PARTIAL}")
     with file_errors(file):
-        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
+            make_private(partial)
             with open_database(DatabaseAddress(vendor="sqlite", name=str(partial)), writable=True) as session:
                 session.execute("PRAGMA journal_mode = OFF")  # a half one is thrown away whole
                 done = _into_tables_of_our_own(made, session, options)
@@ -104,27 +110,46 @@ def _into_new_file(made: UnverifiedBackup, file: Path, options: Options) -> tupl
                 os.fsync(opened.fileno())
             partial.replace(file)
             sync_folder(file.parent)
-        except DatabaseError as error:  # of a file that the user has not named
-            raise DatabaseError(error.message.replace(partial.name, file.name), hint=error.hint) from error
+        except (BackupError, DatabaseError) as error:  # of a file that the user has not named
+            raise type(error)(error.message.replace(partial.name, file.name), hint=error.hint) from error
         finally:
             partial.unlink(missing_ok=True)
     return done
 
 
-def _into_tables_of_our_own(made: UnverifiedBackup, session: Session, options: Options) -> tuple[str, ...]:
+def _into_tables_of_our_own(made: UnverifiedBackup, session: Session, options: Options) -> Restored:
     shapes, own = fixture_shapes(made), list[str]()
     try:
         with session.transaction(), _nothing_changed(session):
             own.extend(make_tables(session, shapes))
             load(read_fixture(made.file), session, shapes, progress=options.progress)
-            done = _finished(made, session, shapes)
+            done = _proved(made, session, shapes)
     except BaseException:
         if session.vendor == "mysql":  # which takes no CREATE TABLE back
             with suppress(DatabaseError), open_database(session.address, writable=True) as other:
                 for table in own:
                     other.execute(f"DROP TABLE {other.quote(table)}")
         raise
-    return (_OURS, *done)
+    return Restored(done=(_OURS, done), proved=True)
+
+
+@contextmanager
+def _told_what_stays(session: Session, kept: str) -> Iterator[None]:
+    """Say with a failure which tables could not be taken back, and where that is which they held."""
+    try:
+        yield
+    except (BackupError, DatabaseError) as error:
+        loose: Sequence[str] = ()
+        if session.vendor == "mysql":
+            with suppress(DatabaseError), open_database(session.address) as other:  # this one may be lost
+                loose = other.tables_without_transactions()
+        if not loose:
+            raise
+        what = kept or "They held nothing but what a new database has."
+        raise type(error)(
+            f"{error.message}. Tables that know no transactions are not as they were: {_some(loose)}. {what}",
+            hint=error.hint,
+        ) from error
 
 
 @contextmanager
@@ -150,21 +175,30 @@ def _into_tables(made: UnverifiedBackup, session: Session, tables: Sequence[str]
             for table in tables:
                 session.execute(f"DELETE FROM {session.quote(table)}")  # noqa: S608 - quoted
             load(read_fixture(made.file), session, shapes, progress=options.progress)
-        done = _finished(made, session, shapes)
-    return (*done, *told)
+        done = _proved(made, session, shapes)
+    return (done, *told)
 
 
-def _finished(made: UnverifiedBackup, session: Session, shapes: Shapes) -> tuple[str, ...]:
-    """Compare every row with the manifest while all can still be taken back."""
-    reset_sequences(session, shapes)
+def _proved(made: UnverifiedBackup, session: Session, shapes: Shapes) -> str:
+    """Compare every row, the history of migrations and the procedures with the manifest while all can be taken back.
+
+    Of the plain dump alone: what a dump for ``loaddata`` leaves out (that history is of it) is in its manifest.
+    """
     found = content_digests(session, shapes)
-    if different := differences(made.content, found):
+    different = differences(made.content, found) or changed_content(
+        filled(replace(made.content, digests=())), filled(database_fingerprint(session))
+    )
+    if different:
         raise BackupError(
             f"{session.address.shown}: what was loaded is not what the manifest says, so nothing was kept of it: "
             f"{different}",
             hint="The database may not hold such values. Restore into SQLite or into the vendor that it came from.",
         )
-    return (f"Rows and digests of {len(found)} tables were compared with the manifest before they were kept.",)
+    reset_sequences(session, shapes)
+    return (
+        f"Rows and digests of {len(found)} tables, migration history and procedures were compared with the manifest "
+        "before they were kept."
+    )
 
 
 def _refuse_other_version(made: UnverifiedBackup, session: Session, tables: Sequence[str]) -> None:

@@ -82,18 +82,20 @@ class _Compressor:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._queue: Queue[bytearray | None] = Queue(_WAITING)
-        self._error: OSError | zlib.error | MemoryError | None = None
+        self._error: OSError | ValueError | zlib.error | MemoryError | None = None
         self._thread = Thread(target=self._run, name="upgrade-kit gzip", daemon=True)
-        self._thread.start()
 
     def write(self, data: bytearray) -> None:
         if self._error is not None:
             raise self._error
+        if not self._thread.is_alive():  # not before whoever closes this can be interrupted
+            self._thread.start()
         self._queue.put(data)
 
     def close(self, *, whole: bool) -> None:
-        self._queue.put(None)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
         if whole and self._error is not None:
             raise self._error
 
@@ -107,7 +109,7 @@ class _Compressor:
                 continue  # told at the next write; until then what comes is thrown away
             try:
                 self._file.write(compressor.flush() if data is None else compressor.compress(data))
-            except (OSError, zlib.error, MemoryError) as error:
+            except (OSError, ValueError, zlib.error, MemoryError) as error:  # ValueError: closed by an interrupt
                 self._error = error
 
 

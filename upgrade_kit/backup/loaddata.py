@@ -9,7 +9,7 @@ from pathlib import Path
 from upgrade_kit.backup import fixture
 from upgrade_kit.backup.fixture_writer import FixtureFile
 from upgrade_kit.backup.loaddata_writer import LEFT_OUT, PERMISSIONS, SET_ASIDE, TYPES, LoaddataWriter
-from upgrade_kit.backup.method import LOADDATA, Options, Written
+from upgrade_kit.backup.method import LOADDATA, Options, Restored, Written
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.database import read_schema
@@ -85,7 +85,7 @@ def restore(
     *,
     replace: bool,  # noqa: ARG001 - nothing is restored
     keep: Callable[[], Backup],  # noqa: ARG001 - as above
-) -> tuple[str, ...]:
+) -> Restored:
     """Say who can load it."""
     raise BackupError(
         f"{made.file}: was written for the site's own loaddata, without what a fresh database has",

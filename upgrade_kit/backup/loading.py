@@ -17,6 +17,8 @@ from upgrade_kit.model.shape import Field, Kind, ListField, Shapes, TableShape, 
 
 Value: TypeAlias = Any  # what JSON holds, then what a driver takes
 
+_TAKES_RESTART_BACK = 100_000  # PostgreSQL's server_version_num
+_LARGEST_SERIAL = 2**31 - 1
 _ROWS = 1000  # a batch; memory holds one for each table of pairs and one for the table at hand
 
 
@@ -249,23 +251,36 @@ def _sqlite_keys(session: Session) -> str:
 
 
 def reset_sequences(session: Session, shapes: Shapes) -> None:
-    """Let the next row of each table get a key that is free.
+    """Let the next row of each table get a key that is free; what is rolled back has not moved them.
 
-    PostgreSQL alone has to be told: the others go by the highest key that they have seen.
+    PostgreSQL alone has to be told: the others go by the highest key that they have seen. Its ``setval`` is for good
+    even where the transaction is not; ``ALTER SEQUENCE ... RESTART`` is part of it from PostgreSQL 10 on, for who owns
+    the sequence (its manual, "Sequence Manipulation Functions" and "ALTER SEQUENCE").
     """
     if session.vendor != "postgresql":
         return
     for shape in shapes.tables:
         columns = [(shape.table, shape.key.column)] if shape.key and shape.key.kind is Kind.AUTO else []
         for table, column in (*columns, *((pairs.table, "id") for pairs in shape.lists)):
-            if column not in session.column_names(table):
-                continue
-            name, quoted = session.quote(column), session.quote(table)
-            session.fetch(
-                f"SELECT setval(pg_get_serial_sequence(%s, %s), COALESCE(MAX({name}), 1), MAX({name}) IS NOT NULL)"  # noqa: S608 - quoted
-                f" FROM {quoted}",
-                (quoted, column),
-            )
+            if column in session.column_names(table):
+                _reset_sequence(session, session.quote(table), column)
+
+
+def _reset_sequence(session: Session, table: str, column: str) -> None:
+    ((sequence, owned, version),) = session.fetch(
+        "SELECT s.name, (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class c "
+        "WHERE c.oid = s.name::regclass), current_setting('server_version_num')::int "
+        "FROM (SELECT pg_get_serial_sequence(%s, %s) AS name) s",
+        (table, column),
+    )
+    if sequence is None:
+        return
+    highest = session.fetch(f"SELECT MAX({session.quote(column)}) FROM {table}")[0][0]  # noqa: S608 - quoted
+    following = max(int(str(highest or 0)), 0) + 1
+    if owned and int(str(version)) >= _TAKES_RESTART_BACK and following <= _LARGEST_SERIAL:
+        session.execute(f"ALTER SEQUENCE {sequence} RESTART WITH {following}")
+    else:
+        session.fetch("SELECT setval(%s::regclass, %s, %s)", (sequence, max(following - 1, 1), following > 1))
 
 
 # --- One function a kind -----------------------------------------------------------------------------

@@ -72,6 +72,22 @@ class Written:
     size_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What a restore has done.
+
+    Attributes:
+        done: one sentence each.
+        kept: where that is which the target held before, as a sentence; ``""`` where it held nothing.
+        proved: whether rows, digests, migration history and procedures were compared with the manifest while
+            all could still be taken back. Else the caller has to do it, of what is there for good.
+    """
+
+    done: tuple[str, ...]
+    kept: str = ""
+    proved: bool = False
+
+
 class Method(Protocol):
     """One way to back up a database."""
 
@@ -129,8 +145,8 @@ class Method(Protocol):
         *,
         replace: bool,
         keep: Callable[[], Backup],
-    ) -> tuple[str, ...]:
-        """Put the content of a proved backup into a database.
+    ) -> Restored:
+        """Put the content of a proved backup into a database; where the vendor can do that, prove it before it lasts.
 
         Args:
             made: the backup, proved a moment ago.
@@ -139,9 +155,6 @@ class Method(Protocol):
             replace: whether data that is there may go.
             keep: makes a verified backup of what is there; to be called before the first change of a
                 target whose data could not be had back otherwise.
-
-        Returns:
-            What was done, one sentence each. What the target holds then is compared by the caller.
 
         Raises:
             BackupError: the target holds data and may not be replaced, or the work failed; the message says

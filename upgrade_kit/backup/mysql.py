@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upgrade_kit.backup.dumped import DumpedContent
-from upgrade_kit.backup.method import Options, Progress, Written, kept_sentence
+from upgrade_kit.backup.method import Options, Progress, Restored, Written, kept_sentence
 from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.programs import Login, Running, find_program
 from upgrade_kit.backup.server_drill import drill
@@ -20,7 +20,7 @@ from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.database import as_text
 from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
-from upgrade_kit.deployment.private_file import open_new
+from upgrade_kit.deployment.whole_file import open_new
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
 
@@ -68,7 +68,7 @@ def make(session: Session, partial: Path, options: Options) -> Written:
     the file; of the digests of rows only those count that are the same before and after.
     """
     program, version = _dumper(session, options)
-    loose = _tables_without_transactions(session)
+    loose = session.tables_without_transactions()
     _limit_waiting(session, options)
     with session.transaction():
         before = database_content(session)
@@ -139,8 +139,8 @@ def restore(
     *,
     replace: bool,
     keep: Callable[[], Backup],
-) -> tuple[str, ...]:
-    """Put the dump into the database; where that fails, put back what was there.
+) -> Restored:
+    """Put the dump into the database and compare; where either fails, put back what was there.
 
     MySQL takes no table definition back, so this is no transaction: what was there is in a verified backup
     first, and is loaded again where the work fails. Only who kills this process in the middle must do that.
@@ -154,31 +154,50 @@ def restore(
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
         kept = keep() if occupied else None
+        cleared = False
         try:
             _clear(session, options)
-        except DatabaseError as error:
-            raise BackupError(f"{target.shown}: nothing was changed: {error.message}", hint=error.hint) from error
-        try:
+            cleared = True
             _load(made, client, target, options)
+            tables = _compare(made, session)
         except (BackupError, DatabaseError, KeyboardInterrupt) as error:
-            became = _undo(session, kept, client, target, options)
+            if isinstance(error, DatabaseError) and not cleared:
+                raise BackupError(f"{target.shown}: nothing was changed: {error.message}", hint=error.hint) from error
+            became = _undo(kept, client, target, options)
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(became) from error
             raise type(error)(f"{target.shown}: {became}: {error.message}", hint=error.hint) from error
-    done = f"Restored to {target.shown}."
-    return (kept_sentence(kept), done) if kept else (done,)
+    done = (
+        f"Restored to {target.shown}; rows per table, digests of {tables} tables, migration history and procedures "
+        "were compared with the manifest while what was there could be put back."
+    )
+    return Restored(done=(done,), kept=kept_sentence(kept) if kept else "", proved=True)
 
 
-def _undo(session: Session, kept: Backup | None, client: Path, target: DatabaseAddress, options: Options) -> str:
-    """Take back a restore that failed, and tell what became of the target."""
+def _compare(made: UnverifiedBackup, session: Session) -> int:
+    """Compare all that the tables hold now with the manifest; return how many digests were compared."""
+    with session.transaction():
+        now = database_content(session)
+    if differences := changed_content(made.content, now):
+        raise BackupError(
+            f"what was loaded is not what the manifest says: {differences}",
+            hint="If another program writes to it, stop that. A new database shows how the backup comes out there.",
+        )
+    return len(dict(made.content.digests).keys() & dict(now.digests).keys())
+
+
+def _undo(kept: Backup | None, client: Path, target: DatabaseAddress, options: Options) -> str:
+    """Take back a restore that failed or was interrupted, and tell what became of the target."""
     try:
-        _clear(session, options)
+        with open_database(target, writable=True) as session:  # the other may wait for an answer for ever
+            _clear(session, options)
         if kept is None:
             return "it is empty, as it was"
         _load(kept.made, client, target, options)
-    except (BackupError, DatabaseError) as error:
+    except (BackupError, DatabaseError, KeyboardInterrupt) as error:
         where = f"; what was there is in {kept.made.manifest}" if kept else ""
-        return f"the restore failed half way, and so did taking it back ({error.message}){where}"
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else error.message
+        return f"the restore failed half way, and so did taking it back ({why}){where}"
     return f"what was there has been put back (it is also in {kept.made.manifest})"
 
 
@@ -375,14 +394,6 @@ def _value(found: re.Match[bytes]) -> bytes | None:
 
 
 # --- The target --------------------------------------------------------------------------------------
-
-
-def _tables_without_transactions(session: Session) -> list[str]:
-    rows = session.fetch(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
-        "AND table_type = 'BASE TABLE' AND LOWER(engine) <> 'innodb' ORDER BY table_name"
-    )
-    return [as_text(row[0]) for row in rows]
 
 
 def _objects(session: Session) -> list[tuple[str, str]]:

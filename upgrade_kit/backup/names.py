@@ -13,9 +13,8 @@ from itertools import count
 from pathlib import Path
 
 from upgrade_kit.deployment.manifests import SUFFIX
+from upgrade_kit.deployment.whole_file import PARTIAL, make_private
 from upgrade_kit.errors import BackupError
-
-PARTIAL = ".partial"
 
 _LONGEST = 50
 _SIDECARS = ("-journal", "-wal", "-shm")
@@ -92,16 +91,6 @@ def reserve(folder: Path, name: str, ending: str) -> Reserved:
             raise
         reserved.release()
     raise AssertionError("count() does not end")  # pragma: no cover
-
-
-def make_private(file: Path) -> None:
-    """Make an empty file that its owner alone may read.
-
-    Raises:
-        FileExistsError: the name is taken.
-        OSError: it cannot be made.
-    """
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

@@ -120,7 +120,7 @@ class Login:
 
 
 class Running:
-    """A program at work. Leaving the block without ``finish`` ends it, so that none outlives its caller.
+    """A program at work within the block. Leaving it without ``finish`` ends the program: none outlives its caller.
 
     Args:
         command: the program and its arguments; no secret among them.
@@ -144,6 +144,10 @@ class Running:
         pipe: Literal["stdin", "stdout", ""] = "",
     ) -> None:
         self.name = Path(command[0]).stem
+        self._command = [str(part) for part in command]
+        self._environment = login.environment
+        self._folder = folder
+        self._pipe = pipe
         self._secrets = login.secrets
         self._silence_seconds = silence_seconds
         self._file = file
@@ -152,39 +156,39 @@ class Running:
         self._silent = False
         self._alive_at = time.monotonic()
         self._left_alone = False  # while its caller is busy with what it gave
-        try:
-            self._process = subprocess.Popen(
-                [str(part) for part in command],
-                stdin=subprocess.PIPE if pipe == "stdin" else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if pipe == "stdout" else subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env={**os.environ, **login.environment},
-                cwd=folder,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-        except OSError as error:
-            raise ProgramError(
-                f"{command[0]} cannot be started: {error.strerror or error}",
-                hint="Check the program, or name another folder of client programs with --client-dir DIR.",
-            ) from error
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
-        self._listener.start()
-        self._watcher.start()
-        return self
+        """Start the program.
+
+        Raises:
+            ProgramError: it cannot be started.
+        """
+        try:
+            self._process = self._start()
+            self._listener.start()
+            self._watcher.start()
+            return self  # noqa: TRY300 - an interrupt may come here too
+        except BaseException:  # an interrupt: nobody else knows of the program yet
+            if hasattr(self, "_process"):
+                self._leave()
+            raise
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         self._end()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-        self._listener.join(_END_SECONDS)
-        self._watcher.join(_END_SECONDS)
+        for thread in (self._listener, self._watcher):
+            if thread.ident is not None:  # it was started
+                thread.join(_END_SECONDS)
         if self._process.stderr is not None:
             self._process.stderr.close()
 
@@ -244,6 +248,23 @@ class Running:
             )
         if self._process.returncode != 0:
             raise self._error()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE if self._pipe == "stdin" else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if self._pipe == "stdout" else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **self._environment},
+                cwd=self._folder,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            raise ProgramError(
+                f"{self._command[0]} cannot be started: {error.strerror or error}",
+                hint="Check the program, or name another folder of client programs with --client-dir DIR.",
+            ) from error
 
     def _error(self) -> BackupError:
         lines = [line for line in self._said if not line.startswith("-- ")]  # mysqldump's account of its work

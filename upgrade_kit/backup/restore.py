@@ -6,15 +6,15 @@ import dataclasses
 from pathlib import Path
 
 from upgrade_kit.backup.create import create_backup
-from upgrade_kit.backup.method import LOCK_SECONDS, Options, Progress, method_of
+from upgrade_kit.backup.method import LOCK_SECONDS, Options, Progress, Restored, method_of
 from upgrade_kit.backup.uploads import check_free, prove_uploads, restore_uploads
 from upgrade_kit.backup.verify import prove
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import open_database
-from upgrade_kit.deployment.fingerprint import database_content
-from upgrade_kit.deployment.manifests import changed_content, read_manifest
+from upgrade_kit.deployment.fingerprint import database_content, database_fingerprint
+from upgrade_kit.deployment.manifests import changed_content, filled, read_manifest
 from upgrade_kit.errors import BackupError, DatabaseError, UsageError
-from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
+from upgrade_kit.model.backup import Backup, UnverifiedBackup
 
 
 def restore_backup(
@@ -30,9 +30,10 @@ def restore_backup(
 ) -> Backup:
     """Put the content of a backup into a database that is empty, or in the place of one that is not.
 
-    The backup is proved first; what the database holds afterwards is compared with the manifest. What was
-    there is kept: an SQLite file beside the new one, any other database as a verified backup in the folder
-    of the manifest. Stop the site before.
+    The backup is proved first. What the database holds then is compared with the manifest before it is for good,
+    where it can be taken back: in the transaction, or, on MySQL, by putting back what was there. SQL Server takes
+    no native restore back; there it is compared afterwards. What was there is kept: an SQLite file beside the new
+    one, any other database as a verified backup in the folder of the manifest. Stop the site before.
 
     Args:
         manifest: the ``.manifest.json`` beside a verified backup.
@@ -113,26 +114,39 @@ def _restore_database(
             server_folder=options.server_folder,
         )
 
-    done = method_of(made.format).restore(made, address, options, replace=replace, keep=keep)
-    return (*proof, *done, _compare(made, address))
+    restored = method_of(made.format).restore(made, address, options, replace=replace, keep=keep)
+    kept = (restored.kept,) if restored.kept else ()
+    return (*proof, *restored.done, *kept, _compare(made, address, restored))
 
 
-def _compare(made: UnverifiedBackup, address: DatabaseAddress) -> str:
+def _compare(made: UnverifiedBackup, address: DatabaseAddress, restored: Restored) -> str:
+    """Compare what the database holds for good with the manifest.
+
+    Every row of it is read where that was not done before it was for good; else another look at each table
+    tells that the commit took place, and that nobody has written since.
+    """
     try:
         with open_database(address) as session, session.transaction():
-            now = database_content(session)
+            now = database_fingerprint(session) if restored.proved else database_content(session)
     except DatabaseError as error:
-        raise BackupError(f"restored, but what it holds cannot be read: {error.message}", hint=error.hint) from error
+        raise BackupError(
+            f"restored, but what it holds cannot be read: {error.message}{_back(restored)}", hint=error.hint
+        ) from error
     then = made.content
     absent = [name for name, rows in then.rows if not rows and name not in dict(now.rows)]
     if made.method == "json":  # it holds rows, and a table without any has left no trace in it
-        then, now = _filled(then), _filled(now)
+        then, now = filled(then), filled(now)
     if differences := changed_content(then, now):
         raise BackupError(
-            f"{address.shown}: differs from the manifest after the restore: {differences}",
-            hint="Another program is writing to it. Stop the site and restore again.",
+            f"{address.shown}: differs from the manifest after the restore: {differences}{_back(restored)}",
+            hint="Another program, or a trigger of the database, writes to it. Stop the site and restore again."
+            + (" To go back, restore what was there." if restored.kept else ""),
         )
-    told = f", and the digests of the rows of {len(made.content.digests)} tables," if made.content.digests else ""
+    told = (
+        f", and the digests of the rows of {len(made.content.digests)} tables,"
+        if made.content.digests and not restored.proved
+        else ""
+    )
     empty = f" Not there, and empty in the backup: {', '.join(absent)}." if absent else ""
     return (
         f"Rows per table, migration history and procedures{told} of the restored database agree with the manifest."
@@ -140,6 +154,5 @@ def _compare(made: UnverifiedBackup, address: DatabaseAddress) -> str:
     )
 
 
-def _filled(content: Content) -> Content:
-    """Return the same without the tables that hold no rows."""
-    return dataclasses.replace(content, rows=tuple(row for row in content.rows if row[1]))
+def _back(restored: Restored) -> str:
+    return f". {restored.kept}" if restored.kept else ""

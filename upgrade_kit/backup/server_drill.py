@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from typing import Never, Protocol
 
-from upgrade_kit.backup.method import Options
+from upgrade_kit.backup.method import Options, Restored
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.fingerprint import database_content
@@ -27,7 +27,7 @@ class Restore(Protocol):
         *,
         replace: bool,
         keep: Callable[[], Backup],
-    ) -> tuple[str, ...]:
+    ) -> Restored:
         """Put the content of a proved backup into a database."""
 
 
@@ -58,13 +58,13 @@ def drill(
     name = f"upgrade_kit_drill_{secrets.token_hex(6)}"
     copy = dataclasses.replace(database, name=name)
     with open_database(database, writable=True) as session:
-        create(session, name)
         try:
+            create(session, name)
             restore(made, copy, options, replace=False, keep=_nothing_to_keep)
             with open_database(copy) as restored, restored.transaction():
                 differences = changed_content(made.content, database_content(restored))
         finally:
-            session.execute(f"DROP DATABASE {name}")
+            session.execute(f"DROP DATABASE IF EXISTS {name}")
     if differences:
         raise BackupError(
             f"{made.file}: restored under another name it differs from the manifest: {differences}",

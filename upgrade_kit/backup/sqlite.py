@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from upgrade_kit.backup.method import Options, Written
+from upgrade_kit.backup.method import Options, Restored, Written
 from upgrade_kit.backup.names import sidecars
 from upgrade_kit.backup.sqlite_files import copy_online, explained, reading
 from upgrade_kit.backup.sqlite_swap import put_in_place
@@ -94,7 +94,7 @@ def restore(
     *,
     replace: bool,
     keep: Callable[[], Backup],  # noqa: ARG001 - the old file itself is kept
-) -> tuple[str, ...]:
+) -> Restored:
     """Copy the backup beside the target and rename it over in one step.
 
     Killed at any moment, nothing is lost. An old file stays as ``NAME.before-restore-TIME``. A program
@@ -102,7 +102,10 @@ def restore(
     """
     file = Path(target.name).resolve()
     with explained(file):
-        return (put_in_place(made, file, replace_old=replace, lock_seconds=options.lock_seconds),)
+        kept = put_in_place(made, file, replace_old=replace, lock_seconds=options.lock_seconds)
+    return Restored(
+        done=(f"Restored to {file}.",), kept="" if kept is None else f"What was there is kept as {kept.name} beside it."
+    )
 
 
 def _file(session: Session) -> Path:

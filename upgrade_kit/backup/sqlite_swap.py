@@ -12,18 +12,22 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from upgrade_kit.backup.names import PARTIAL, sidecars
+from upgrade_kit.backup.names import sidecars
 from upgrade_kit.backup.sqlite_files import connect, locked, no_database, sync_file
-from upgrade_kit.deployment.manifests import file_sha256, sync_folder
+from upgrade_kit.deployment.manifests import file_sha256
+from upgrade_kit.deployment.whole_file import PARTIAL, make_private, sync_folder
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import UnverifiedBackup
+
+KEPT = ".before-restore-"
+"""What follows the name of a database in that of the file in which what it held is kept."""
 
 _HEADER = b"SQLite format 3\0"
 _SHARING_VIOLATION = 32  # Windows: another program has the file open
 
 
-def put_in_place(made: UnverifiedBackup, target: Path, *, replace_old: bool, lock_seconds: float) -> str:
-    """Copy a backup beside the target and rename it over in one step; return what was done, in one sentence.
+def put_in_place(made: UnverifiedBackup, target: Path, *, replace_old: bool, lock_seconds: float) -> Path | None:
+    """Copy a backup beside the target and rename it over in one step; return the file that the old one is now, if any.
 
     Killed at any moment, nothing is lost. An old file is kept beside the new one.
 
@@ -67,11 +71,11 @@ def _inspect(target: Path, made: UnverifiedBackup, *, replace_old: bool) -> bool
     return occupied
 
 
-def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: float) -> str:
-    """Copy the backup beside the target and rename it over; return what was done, in one sentence."""
+def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: float) -> Path | None:
+    """Copy the backup beside the target and rename it over; return the file that the old one is now, if any."""
     partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        make_private(partial)
         shutil.copyfile(made.file, partial)
         sync_file(partial)
         if file_sha256(partial) != made.sha256:
@@ -81,14 +85,14 @@ def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: 
         if not occupied:
             partial.replace(target)
             sync_folder(target.parent)
-            return f"Restored to {target}."
+            return None
         with _held(target, lock_seconds):
             _refuse_open(target)
             kept = _swap(partial, target)
         sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
-    return f"Restored to {target}; what was there is kept as {kept.name}."
+    return kept
 
 
 def _take_rights(old: Path, new: Path) -> None:
@@ -169,16 +173,21 @@ def _swap(new: Path, target: Path) -> Path:
         for path, aside in moved:
             path.rename(aside)
         new.replace(target)
-    except OSError:
-        for path, aside in moved:
-            if aside.exists():
-                aside.rename(path)
-        if kept.exists() and not target.exists():
-            kept.rename(target)
-        elif kept.exists() and kept.samefile(target):
-            kept.unlink()  # no more than a second name
+    except BaseException as error:  # an interrupt too, unless it came when the new file was in place already
+        if isinstance(error, OSError) or os.path.lexists(new):
+            _put_back(target, kept, moved)
         raise
     return kept
+
+
+def _put_back(target: Path, kept: Path, moved: list[tuple[Path, Path]]) -> None:
+    for path, aside in moved:
+        if aside.exists():
+            aside.rename(path)
+    if kept.exists() and not target.exists():
+        kept.rename(target)
+    elif kept.exists() and kept.samefile(target):
+        kept.unlink()  # no more than a second name
 
 
 def _keep(target: Path, kept: Path) -> None:
@@ -192,7 +201,7 @@ def _keep(target: Path, kept: Path) -> None:
 def _free_name(target: Path) -> Path:
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     for number in count(1):
-        kept = target.with_name(f"{target.name}.before-restore-{stamp}" + ("" if number == 1 else f"-{number}"))
+        kept = target.with_name(f"{target.name}{KEPT}{stamp}" + ("" if number == 1 else f"-{number}"))
         if not os.path.lexists(kept):
             return kept
     raise AssertionError("count() does not end")  # pragma: no cover

@@ -16,7 +16,6 @@ from pathlib import Path
 from upgrade_kit.backup import sqlserver_answers as answers
 from upgrade_kit.backup import sqlserver_statements as statements
 from upgrade_kit.backup.method import Options, Written
-from upgrade_kit.backup.names import PARTIAL
 from upgrade_kit.backup.sqlserver_answers import BackupSet, Clock, Instance, server_path
 from upgrade_kit.backup.sqlserver_errors import (
     CANNOT_OPEN,
@@ -34,6 +33,7 @@ from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.deployment.sqlserver_files import Row, fixed_drives, free_bytes, own_files, volumes
+from upgrade_kit.deployment.whole_file import PARTIAL
 from upgrade_kit.errors import BackupError, DatabaseError, UpgradeKitError
 from upgrade_kit.model.backup import Content
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from upgrade_kit.backup import sqlserver_answers as answers
 from upgrade_kit.backup import sqlserver_statements as statements
-from upgrade_kit.backup.method import Options
+from upgrade_kit.backup.method import Options, Restored
 from upgrade_kit.backup.names import backup_name
 from upgrade_kit.backup.sqlserver_answers import DatabaseFile, State, moves
 from upgrade_kit.backup.sqlserver_errors import ServerError, explained
@@ -40,8 +40,8 @@ def restore(
     *,
     replace: bool,
     keep: Callable[[], Backup],
-) -> tuple[str, ...]:
-    """Let the server restore the backup; return what was done, one sentence each.
+) -> Restored:
+    """Let the server restore the backup.
 
     Where there is no database of the target's name, it is made, in files of its own in the server's default folders.
     Where there is one, its files are used. Others are thrown out of it only with ``replace``.
@@ -65,8 +65,7 @@ def restore(
             if state is not None and replace and state.is_online:
                 _run(talk, statements.single_user(state.name), f"{state.name}: others could not be sent away")
             said = _restore(talk, made, target.name, placed, options, exists=state is not None)
-    done = f"Restored by the server as {target.name}: {said}"
-    return (done, kept) if kept else (done,)
+    return Restored(done=(f"Restored by the server as {target.name}: {said}",), kept=kept)
 
 
 def _make_way(target: DatabaseAddress, state: State, *, replace: bool, keep: Callable[[], Backup]) -> str:

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import IO
 
 from upgrade_kit.backup.method import Progress
-from upgrade_kit.backup.names import PARTIAL, file_errors
-from upgrade_kit.deployment.manifests import file_sha256, sync_folder
+from upgrade_kit.backup.names import file_errors
+from upgrade_kit.deployment.manifests import file_sha256
+from upgrade_kit.deployment.whole_file import PARTIAL, sync_folder
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Uploads
 from upgrade_kit.model.windows_names import impossible_on_windows
@@ -154,6 +155,8 @@ def prove_uploads(uploads: Uploads, file: Path | None = None, progress: Progress
             f"{path}: holds {count} files with {total} bytes; the manifest says {uploads.files} with {uploads.bytes}",
             hint=_MAKE_ANOTHER,
         )
+    if count == 1:
+        return (f"The one uploaded file ({total} bytes) was read back from its archive; its SHA-256 agrees.",)
     return (f"All {count} uploaded files ({total} bytes) were read back from their archive; each SHA-256 agrees.",)
 
 
@@ -188,8 +191,8 @@ def restore_uploads(uploads: Uploads, folder: Path, progress: Progress | None = 
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{PARTIAL}")
     check_free(folder)
     with file_errors(folder):
-        partial.mkdir()
         try:
+            partial.mkdir()
             done = 0
             for entry, pieces in _read(uploads.file):
                 done += _unpack(entry, pieces, partial, uploads.file)
@@ -198,7 +201,8 @@ def restore_uploads(uploads: Uploads, folder: Path, progress: Progress | None = 
             check_free(folder)
             if folder.exists():
                 shutil.copymode(folder, partial)
-                folder.rmdir()
+                if os.name == "nt":  # elsewhere a folder takes the place of an empty one
+                    folder.rmdir()
             partial.rename(folder)
             sync_folder(folder.parent)
         finally:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.fixture_proof import inspect_fixture
+from upgrade_kit.backup.leftovers import left_by_backups, left_by_restores
 from upgrade_kit.backup.listing import list_backups
 from upgrade_kit.backup.method import METHODS
 from upgrade_kit.backup.restore import restore_backup
+from upgrade_kit.backup.standing import told_where_it_stands
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.options import BACKUPS, add_output_arguments, add_site_arguments, default_site
@@ -34,11 +36,13 @@ from upgrade_kit.report.backup import (
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
-_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json] [--gzip] [--loaddata]
-                          [--to-dir DIR] [--no-uploads] [--drill] [options]
+_USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json]
+                          [--gzip] [--loaddata] [--to-dir DIR] [--no-uploads]
+                          [--drill] [options]
        upgrade-kit backup verify MANIFEST [--database URL] [--drill] [options]
        upgrade-kit backup verify DUMP.json [options]
-       upgrade-kit backup restore MANIFEST [--database URL [--replace]] [--uploads-to DIR] [options]
+       upgrade-kit backup restore MANIFEST [--database URL [--replace]]
+                          [--uploads-to DIR] [options]
        upgrade-kit backup list [DIR ...] [--database URL] [options]"""
 
 
@@ -141,6 +145,7 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             f"the site does not say where its database is: {address.reason}",
             hint="Name it with --database URL.",
         )
+    _tell_of(left_by_backups(Path(arguments.to_dir)), streams)
     with _shown("Backing up", arguments, streams) as step:
         backup = create_backup(
             address,
@@ -155,6 +160,14 @@ def _create(arguments: Namespace, streams: Streams) -> Exit:
             loaddata=arguments.loaddata,
         )
     return _answer(backup, render_created, arguments, streams)
+
+
+def _tell_of(leftovers: tuple[Path, ...], streams: Streams) -> None:
+    for path in leftovers:
+        streams.err.write(
+            f"upgrade-kit: {path} was left by a run that was killed, and is of no use. Delete it, unless another "
+            "upgrade-kit is at work there.\n"
+        )
 
 
 def _uploads(site: str | None, arguments: Namespace) -> Path | Unobserved | None:
@@ -213,17 +226,23 @@ def _restore(arguments: Namespace, streams: Streams) -> Exit:
             f"restore needs to be told where to, and {arguments.untyped['database']} is no telling",
             hint="Type --database URL.",
         )
-    with _shown("Restoring", arguments, streams) as step:
-        backup = restore_backup(
-            manifest,
-            database=_named_database(arguments, streams),
-            replace=arguments.replace,
-            progress=step,
-            client_dir=_client_dir(arguments),
-            uploads_to=None if arguments.uploads_to is None else Path(arguments.uploads_to),
-            server_folder=arguments.server_dir,
-        )
-    return _answer(backup, render_restored, arguments, streams)
+    database = _named_database(arguments, streams)
+    if database is not None and database.vendor == "sqlite":
+        _tell_of(left_by_restores(Path(database.name).resolve()), streams)
+    if arguments.uploads_to is not None:
+        _tell_of(left_by_restores(Path(arguments.uploads_to)), streams)
+    with told_where_it_stands(manifest, database):
+        with _shown("Restoring", arguments, streams) as step:
+            backup = restore_backup(
+                manifest,
+                database=database,
+                replace=arguments.replace,
+                progress=step,
+                client_dir=_client_dir(arguments),
+                uploads_to=None if arguments.uploads_to is None else Path(arguments.uploads_to),
+                server_folder=arguments.server_dir,
+            )
+        return _answer(backup, render_restored, arguments, streams)
 
 
 def _list(arguments: Namespace, streams: Streams) -> Exit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from argparse import ArgumentParser, Namespace
 from contextlib import chdir, redirect_stdout
@@ -14,6 +13,8 @@ from upgrade_kit.cli.streams import Streams
 from upgrade_kit.deployment.sample import build_sample_database, build_sample_site
 from upgrade_kit.errors import UpgradeKitError
 from upgrade_kit.planning.graph import VersionGraph
+
+_PREFIX = "upgrade-kit-demo-"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,19 +47,25 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
             f"A sample site of QATrack+ {release.version} on SQLite, with invented data: {arguments.build}\n"
         )
         return Exit.DONE
-    folder = Path(tempfile.mkdtemp(prefix="upgrade-kit-demo-"))
-    try:
-        with chdir(folder):
-            _walk(folder, arguments, streams)
-    finally:
-        if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
     if arguments.keep:
-        _say(streams, f"The sample site is kept in {folder}")
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        try:
+            _walk(folder, arguments, streams)
+        finally:
+            _say(streams, f"The sample site is kept in {folder}")
+    else:
+        # It removes itself with the last that knows of it, where an interrupt comes in the middle of removing it.
+        with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+            _walk(Path(name), arguments, streams)
     return Exit.DONE
 
 
 def _walk(folder: Path, arguments: Namespace, streams: Streams) -> None:
+    with chdir(folder):
+        _steps(folder, arguments, streams)
+
+
+def _steps(folder: Path, arguments: Namespace, streams: Streams) -> None:
     graph = VersionGraph.load()
     database = build_sample_site(folder / "qatrackplus", graph.resolve("0.2.9.1"))
     _say(
@@ -93,6 +100,8 @@ def _step(command: list[str], expected: tuple[Exit, ...], arguments: Namespace, 
     unseen = ["--no-memory"] * (command[0] == "preflight")  # the sample site will be gone
     with redirect_stdout(streams.out):  # which whoever runs this command has turned away
         status = main([*command, *unseen, *(["--no-color"] if arguments.no_color else [])], configured=False)
+    if status == Exit.INTERRUPTED:
+        raise KeyboardInterrupt
     if status not in expected:
         raise UpgradeKitError(
             f"demo: upgrade-kit {' '.join(command)} ended with status {status}",

@@ -9,7 +9,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "plan": (
         ("plan C:/deploy/qatrackplus", "every step, with this site's own folders and database"),
-        ("plan C:/deploy/qatrackplus --format powershell --output upgrade.ps1", "the same as a script"),
+        ("plan C:/deploy/qatrackplus --format powershell --output plan.ps1", "the same as a script"),
     ),
     "preflight": (
         ("preflight C:/deploy/qatrackplus", "check everything, then say GO or NO_GO"),
@@ -65,7 +65,7 @@ A first time:
   upgrade-kit preflight SITE           what is in the way, and what to type
   upgrade-kit backup SITE              a backup, proved by reading it back
   upgrade-kit plan SITE                every step of this site's upgrade
-  upgrade-kit rewrite-calcs SITE       what the calculation procedures must become
+  upgrade-kit rewrite-calcs SITE       what calculation procedures must become
   upgrade-kit COMMAND --help           examples for each command"""
 
 

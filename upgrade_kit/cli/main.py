@@ -44,9 +44,7 @@ def main(argv: Sequence[str] | None = None, *, configured: bool = True) -> int:
     if arguments in (["--version"], ["-V"]):
         from upgrade_kit import __version__  # noqa: PLC0415 - the answer that must not wait for a parser
 
-        if sys.stdout is not None:  # as it is in a Windows service
-            sys.stdout.write(f"upgrade-kit {__version__}\n")
-        return Exit.DONE
+        return _shown(f"upgrade-kit {__version__}\n")
     return _dispatch(arguments, configured=configured)
 
 
@@ -61,7 +59,7 @@ def _dispatch(argv: list[str], *, configured: bool) -> int:
     try:
         arguments = _arguments(line, argv, streams, configured=configured)
     except SystemExit as stop:  # argparse has printed what it had to say
-        return stop.code if isinstance(stop.code, int) else Exit.USAGE
+        return (stop.code or _shown("")) if isinstance(stop.code, int) else Exit.USAGE
     except UsageError as error:
         _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
         return Exit.USAGE
@@ -82,7 +80,10 @@ def _dispatch(argv: list[str], *, configured: bool) -> int:
         _tell(streams, f"upgrade-kit: {_with_stop(error.message)} {error.hint}")
         return Exit.USAGE if isinstance(error, UsageError) else Exit.FAILED
     except KeyboardInterrupt as interrupt:
-        _tell(streams, f"upgrade-kit: interrupted; {str(interrupt) or 'what was not told as done was not done'}")
+        _tell(
+            streams,
+            f"upgrade-kit: interrupted; {str(interrupt) or 'what was under way is done whole or not at all'}",
+        )
         return Exit.INTERRUPTED
     except OSError as error:
         if reader_has_gone(error):
@@ -91,6 +92,25 @@ def _dispatch(argv: list[str], *, configured: bool) -> int:
         where = f"{error.filename}: " if error.filename else "standard output: "
         _tell(streams, f"upgrade-kit: {where}{error.strerror or error}. What was not told as done was not shown whole.")
         return Exit.FAILED
+
+
+def _shown(text: str) -> int:
+    """Write to standard output, which may be full, or a reader that has gone, or nothing (in a Windows service)."""
+    if sys.stdout is None:
+        return Exit.DONE
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        from upgrade_kit.cli.streams import reader_has_gone  # noqa: PLC0415 - only where it is asked
+
+        _leave_the_pipe()
+        if reader_has_gone(error):
+            return Exit.DONE
+        if sys.stderr is not None:
+            sys.stderr.write(f"upgrade-kit: standard output: {error.strerror or error}. It was not shown whole.\n")
+        return Exit.FAILED
+    return Exit.DONE
 
 
 def _arguments(line: CommandLine, argv: list[str], streams: Streams, *, configured: bool) -> Namespace:

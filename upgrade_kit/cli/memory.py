@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_kit.deployment.address import parse_database_url
-from upgrade_kit.deployment.private_file import put_in_place
+from upgrade_kit.deployment.whole_file import write_whole
 from upgrade_kit.errors import UsageError
 from upgrade_kit.model.changes import EarlierRun
 from upgrade_kit.report.changes import earlier_run_document, read_earlier_run
@@ -82,19 +80,10 @@ def remember(file: Path, run: EarlierRun) -> str:
     Of two runs that end together the later one stays.
     """
     text = json.dumps(earlier_run_document(run), ensure_ascii=True)
-    partial = None
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=f".{file.stem}.", suffix=".part", dir=file.parent)
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        put_in_place(Path(partial), file)
+        write_whole(file, text.encode("ascii"))
     except OSError as error:
-        if partial is not None:
-            with suppress(OSError):
-                Path(partial).unlink(missing_ok=True)
         return f"This run cannot be remembered: {file}: {error.strerror or error}"
     return ""
 

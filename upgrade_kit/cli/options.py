@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,11 +91,14 @@ def add_backup_argument(parser: ArgumentParser) -> None:
 def backup_folders(site: str | None, database: str | None, named: Sequence[str]) -> tuple[Path, ...]:
     """Return where backups are looked for, each with the folders below it.
 
-    These are the current folder, the site's, the one that holds a SQLite database, and what was named.
+    These are the current folder, the site's, the one in which ``upgrade`` and the scripts of ``plan`` keep theirs
+    unless they are told another, the one that holds a SQLite database, and what was named.
     """
     usual = [Path.cwd()]
     if site is not None:
         usual.append(Path(site))
+        kept = f"{os.path.realpath(site)}-upgrade"
+        usual += [Path(kept)] if os.path.isdir(kept) else []  # noqa: PTH112 - one that is closed is no error here
     if database is not None and database.startswith("sqlite:///"):
         usual.append(Path(database.removeprefix("sqlite:///").partition("?")[0]).parent)
     return tuple(dict.fromkeys(folder.absolute() for folder in (*usual, *map(Path, named))))

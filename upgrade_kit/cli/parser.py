@@ -16,6 +16,8 @@ _EPILOG = (
     "Exit status: 0 go or done; 1 findings, NO_GO, or changes to apply; 2 usage; 3 could not finish; 130 interrupted."
 )
 
+_HELP_WIDTH = 78
+
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
@@ -87,8 +89,13 @@ def command_parser(name: str) -> Parser:
 
 
 def _teach(parser: Parser, command: Parser | None, name: str | None) -> None:
+    from textwrap import fill  # noqa: PLC0415 - only for help
+
     from upgrade_kit.cli.examples import FIRST_STEPS, shown  # noqa: PLC0415 - only for help
 
+    for one in (parser, command):  # the formatter that leaves examples as they are would leave this on one line too
+        if one is not None:
+            one.description = fill(one.description or "", _HELP_WIDTH)
     if command is not None and name is not None:
         command.epilog = shown(name)
         command.formatter_class = RawDescriptionHelpFormatter

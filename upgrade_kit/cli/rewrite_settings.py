@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from glob import escape
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -80,10 +82,34 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
                 f"{answer.file} was not written: {answer.not_yet}",
                 hint="Check it out first; or stop the site, back it up, and add --early.",
             )
-        copy = write_settings_file(file, answer.rewrite.source, suffix=f"before-{path.target.version}")
-        answer = replace(answer, backup=str(copy))
-    _emit(answer, arguments, streams)
+        with told_where_it_stands(file.path):
+            copy = write_settings_file(file, answer.rewrite.source, suffix=f"before-{path.target.version}")
+            answer = replace(answer, backup=str(copy))
+            _emit(answer, arguments, streams)
+    else:
+        _emit(answer, arguments, streams)
     return _status(answer)
+
+
+@contextmanager
+def told_where_it_stands(file: Path) -> Iterator[None]:
+    """Name the copy that leads back, if there is one, when an apply is interrupted."""
+    before = _records(file)
+    try:
+        yield
+    except KeyboardInterrupt:
+        begun = sorted(_records(file) - before)
+        if not begun:
+            raise
+        copy = begun[0].with_name(begun[0].name.removesuffix(".json"))
+        raise KeyboardInterrupt(
+            f"the change is written. This takes it back: upgrade-kit rewrite-settings --undo {quoted(str(copy))}"
+        ) from None
+
+
+def _records(file: Path) -> set[Path]:
+    """Return the records of applies to a settings file."""
+    return set(file.parent.glob(f"{escape(file.name)}.before-*.json"))
 
 
 def _status(answer: SettingsAnswer) -> Exit:

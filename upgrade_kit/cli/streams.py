@@ -8,12 +8,10 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
-from upgrade_kit.deployment.private_file import put_in_place
 from upgrade_kit.errors import UpgradeKitError, UsageError
 from upgrade_kit.model.windows_names import impossible_on_windows
 
@@ -104,16 +102,11 @@ class Streams:
             return
         target = Path(arguments.output)
         refuse_to_replace(arguments.output)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        from upgrade_kit.deployment.whole_file import write_whole  # noqa: PLC0415 - only where a file is asked for
+
         try:
-            with partial.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            put_in_place(partial, target)
+            write_whole(target, text.encode("utf-8", "backslashreplace"), rights=0o666)
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
             raise UpgradeKitError(
                 f"{target}: the answer cannot be written here ({error.strerror})",
                 hint="Name a file in a folder that you may write to, on a disk with room, with --output.",

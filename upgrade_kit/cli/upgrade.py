@@ -148,7 +148,12 @@ def _carry_out(upgrade: Upgrade, part: Part, console: Console) -> Exit:
 
 
 def _take_back(console: Console, journal: UpgradeJournal, site: SiteAccess, programs: Programs) -> Exit:
-    if not take_back(journal, site, programs, console):
+    try:
+        agreed = take_back(journal, site, programs, console)
+    except KeyboardInterrupt as stop:
+        said = f"{stop}. " if str(stop) else ""
+        raise KeyboardInterrupt(f"{said}what was told to be back is back. The same command goes on from here") from stop
+    if not agreed:
         console.say("Nothing was taken back.")
         return Exit.FINDINGS
     console.say(
@@ -235,9 +240,9 @@ def _check_place(journal: UpgradeJournal, root: Path, work: Path) -> None:
 
 
 def _begin(plan: Plan, site: SiteAccess) -> UpgradeJournal:
-    journal = begin_journal(plan, _start(site))
-    claim(plan.site, plan.work, site.environment)
-    return journal
+    start = _start(site)
+    claim(plan.site, plan.work, site.environment)  # first: a note without a journal stands in nobody's way
+    return begin_journal(plan, start)
 
 
 def _plan(arguments: Namespace, streams: Streams, root: Path, work: Path) -> Plan:

@@ -75,7 +75,9 @@ def find_site(site: str | Path) -> SiteFolder | Unobserved:
 
 
 def _existing_folder(site: str | Path) -> Path:
-    text = os.fspath(site).strip().strip("\"'")
+    text = os.fspath(site)
+    if not os.path.lexists(text):  # PowerShell and cmd leave a quote behind: "C:\\deploy\\qatrackplus\\"
+        text = text.strip().strip("\"'")
     hint = "Give the folder that holds manage.py, or leave it out and give --database."
     if not text or "\0" in text:
         raise SiteError(f"{os.fspath(site)!r} is no folder name", hint=hint)

@@ -7,14 +7,11 @@ connection lives; the module that ``DJANGO_SETTINGS_MODULE`` names is never impo
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,25 +22,24 @@ from django.db.utils import Error, load_backend
 from django.utils.functional import empty
 
 from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.batches import read_batches
+from upgrade_kit.deployment.connection_errors import check_file, explained, one_line
+from upgrade_kit.deployment.connection_settings import ENGINES, settings_of
+from upgrade_kit.deployment.described_tables import (
+    ColumnDescription,
+    described_by_the_catalogue,
+    unique_by_the_catalogue,
+)
 from upgrade_kit.deployment.inserting import column_definition, insert_rows
 from upgrade_kit.deployment.own_connections import OwnConnections
-from upgrade_kit.deployment.sqlite_uri import sqlite_uri
 from upgrade_kit.errors import DatabaseError, DriverMissingError
 from upgrade_kit.model.shape import Field
 
 Untyped: TypeAlias = Any  # Django and its backends bring no types
 
-CONNECT_SECONDS = 10
-BUSY_SECONDS = 5.0
 LOCK_SECONDS = 10
 BATCH_ROWS = 500
 
-_ENGINES = {
-    "sqlite": "django.db.backends.sqlite3",
-    "postgresql": "django.db.backends.postgresql",
-    "mysql": "django.db.backends.mysql",
-    "microsoft": "mssql",
-}
 _QUOTATION_MARKS = {"sqlite": ('"', '"'), "postgresql": ('"', '"'), "mysql": ("`", "`"), "microsoft": ("[", "]")}
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "microsoft": "sqlserver"}
 _DRIVER_MODULES = {
@@ -51,42 +47,12 @@ _DRIVER_MODULES = {
     "mysql": ("MySQLdb",),
     "microsoft": ("pyodbc", "mssql"),
 }
-_SQL_SERVER_FIELDS = {
-    **dict.fromkeys(("tinyint", "smallint"), "SmallIntegerField"),
-    "int": "IntegerField",
-    "bigint": "BigIntegerField",
-    "bit": "BooleanField",
-    **dict.fromkeys(("float", "real"), "FloatField"),
-    **dict.fromkeys(("decimal", "numeric", "money", "smallmoney"), "DecimalField"),
-    "date": "DateField",
-    **dict.fromkeys(("datetime", "datetime2", "smalldatetime", "datetimeoffset"), "DateTimeField"),
-    "time": "TimeField",
-    **dict.fromkeys(("char", "varchar", "nchar", "nvarchar"), "CharField"),
-    **dict.fromkeys(("text", "ntext", "xml", "uniqueidentifier"), "TextField"),
-    **dict.fromkeys(("binary", "varbinary", "image", "timestamp"), "BinaryField"),
-}
-_cursor_numbers = count(1)
 _own = OwnConnections()
 _LOCKED = (
     "The database does not allow snapshot isolation, so what was read stayed locked until the end: "
     "whoever wrote meanwhile had to wait."
 )
 _PRODUCTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "microsoft": "SQL Server"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnDescription:
-    """A column as the server describes it.
-
-    Attributes:
-        name: its name.
-        type: the kind of Django field that stands for its type (``"CharField"``), or ``""``.
-        key: whether it is part of the primary key.
-    """
-
-    name: str
-    type: str
-    key: bool
 
 
 class Session:
@@ -224,81 +190,7 @@ class Session:
             DatabaseError: with the server's own words.
         """
         with self._told(), self._wrapper.wrap_database_errors:
-            match self.vendor:
-                case "sqlite":
-                    yield from self._sqlite_batches(sql, params, size)
-                case "postgresql":
-                    with self._closing(self._postgresql_cursor()) as cursor:
-                        cursor.execute(sql, list(params) or None)
-                        while rows := cursor.fetchmany(size):
-                            yield rows
-                case "mysql":
-                    yield from self._mysql_batches(sql, params, size)
-                case _:
-                    with self._closing(self._wrapper.connection.cursor()) as cursor:
-                        cursor.execute(sql.replace("%s", "?"), *params)
-                        while rows := cursor.fetchmany(size):
-                            yield [tuple(row) for row in rows]
-
-    @contextmanager
-    def _closing(self, cursor: Untyped) -> Iterator[Untyped]:
-        try:
-            yield cursor
-        finally:
-            # Whoever stops reading may have closed the connection already, or lost it.
-            with suppress(self._wrapper.Database.Error):
-                cursor.close()
-
-    def _sqlite_batches(self, sql: str, params: Sequence[object], size: int) -> Iterator[Sequence[tuple[Untyped, ...]]]:
-        """Read texts the fast way, and from the first one that is no UTF-8 on in the way that keeps its bytes."""
-        connection = self._wrapper.connection
-        careful = connection.text_factory
-        done = 0
-        try:
-            for factory in (str, careful):
-                connection.text_factory = factory
-                again = done
-                try:
-                    with self._closing(self._wrapper.create_cursor()) as cursor:
-                        cursor.execute(sql, list(params) or None)
-                        while rows := cursor.fetchmany(size):
-                            if again < len(rows):
-                                yield rows[again:]
-                                done += len(rows) - again
-                            again = max(0, again - len(rows))
-                except self._wrapper.Database.OperationalError as error:
-                    if factory is careful or "decode" not in str(error).lower():
-                        raise
-                else:
-                    break
-        finally:
-            connection.text_factory = careful
-
-    def _postgresql_cursor(self) -> Untyped:
-        cursor = self._wrapper.create_cursor(name=f"upgrade_kit_{next(_cursor_numbers)}")
-        if hasattr(cursor, "adapters"):  # psycopg 3; psycopg2 gives Python's dates
-            from psycopg.types.string import TextLoader  # noqa: PLC0415 - an extra
-
-            for name in ("timestamptz", "timestamp", "date", "time", "timetz", "inet", "cidr", "uuid", "json", "jsonb"):
-                cursor.adapters.register_loader(name, TextLoader)
-        return cursor
-
-    def _mysql_batches(self, sql: str, params: Sequence[object], size: int) -> Iterator[Sequence[tuple[Untyped, ...]]]:
-        from MySQLdb.constants import FIELD_TYPE  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
-        from MySQLdb.cursors import SSCursor  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
-
-        connection = self._wrapper.connection
-        usual = dict(connection.converter)
-        moments = (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATE, FIELD_TYPE.TIME)
-        with self._closing(connection.cursor(SSCursor)) as cursor:
-            # What is set when the query runs holds for its whole result.
-            connection.converter.update(dict.fromkeys(moments, str))
-            try:
-                cursor.execute(sql, list(params) or None)
-            finally:
-                connection.converter.update({key: usual[key] for key in moments if key in usual})
-            while rows := cursor.fetchmany(size):
-                yield rows
+            yield from read_batches(self.vendor, self._wrapper, sql, params, size)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Untyped]]) -> None:
         """Insert rows, all or none inside a transaction, the fastest way that the vendor's driver has.
@@ -343,7 +235,7 @@ class Session:
                 for row in rows
             )
         if self.vendor == "microsoft":
-            return self._described_by_the_catalogue(table)
+            return described_by_the_catalogue(self, table)
         with self._told(), self._wrapper.cursor() as cursor:
             keys = introspection.get_primary_key_columns(cursor, table) or []
             found = []
@@ -355,33 +247,6 @@ class Session:
                 found.append(ColumnDescription(name=str(info.name), type=kind, key=info.name in keys))
             return tuple(found)
 
-    def _described_by_the_catalogue(self, table: str) -> tuple[ColumnDescription, ...]:
-        """Ask SQL Server's standard views: FreeTDS describes dates as texts, and Django's backend asks that driver."""
-        columns = self.fetch(
-            "SELECT COLUMN_NAME, DATA_TYPE, COLUMNPROPERTY(OBJECT_ID(%s), COLUMN_NAME, 'IsIdentity') "
-            "FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = SCHEMA_NAME() AND TABLE_NAME = %s "
-            "ORDER BY ORDINAL_POSITION",
-            (self.quote(table), table),
-        )
-        if not columns:
-            raise DatabaseError(f"{self.address.shown}: there is no table {table}, or it may not be described.")
-        keys = self.fetch(
-            "SELECT k.COLUMN_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE k "
-            "JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS c "
-            "ON c.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
-            "WHERE c.CONSTRAINT_TYPE = 'PRIMARY KEY' AND k.TABLE_SCHEMA = SCHEMA_NAME() AND k.TABLE_NAME = %s",
-            (table,),
-        )
-        key = {row[0] for row in keys}
-        return tuple(
-            ColumnDescription(
-                name=str(name),
-                type="AutoField" if identity == 1 else _SQL_SERVER_FIELDS.get(str(kind).lower(), ""),
-                key=name in key,
-            )
-            for name, kind, identity in columns
-        )
-
     def unique_constraints(self, table: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return name and columns of each of the table's unique constraints but its primary key, sorted.
 
@@ -389,7 +254,7 @@ class Session:
             DatabaseError: there is no such table, or it may not be described.
         """
         if self.vendor == "microsoft":
-            return self._unique_by_the_catalogue(table)
+            return unique_by_the_catalogue(self, table)
         with self._told(), self._wrapper.cursor() as cursor:
             found = self._wrapper.introspection.get_constraints(cursor, table)
         return tuple(
@@ -397,19 +262,6 @@ class Session:
             for name, known in sorted(found.items())
             if known["unique"] and not known["primary_key"]
         )
-
-    def _unique_by_the_catalogue(self, table: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        rows = self.fetch(
-            "SELECT k.CONSTRAINT_NAME, k.COLUMN_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE k "
-            "JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS c "
-            "ON c.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
-            "WHERE c.CONSTRAINT_TYPE = 'UNIQUE' AND k.TABLE_SCHEMA = SCHEMA_NAME() AND k.TABLE_NAME = %s",
-            (table,),
-        )
-        found: dict[str, list[str]] = {}
-        for name, column in rows:
-            found.setdefault(str(name), []).append(str(column))
-        return tuple((name, tuple(columns)) for name, columns in sorted(found.items()))
 
     def count(self, table: str) -> int:
         """Count a table's rows.
@@ -470,20 +322,26 @@ class Session:
             case "mysql":
                 with self.transaction():
                     self.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-                    yield self._without_transactions()
+                    loose = ", ".join(self.tables_without_transactions())
+                    told = f"These tables know no transactions, so each is as it was when it was read: {loose}."
+                    yield (told,) if loose else ()
             case _:
                 with self.transaction():
                     yield ()
 
-    def _without_transactions(self) -> tuple[str, ...]:
+    def tables_without_transactions(self) -> tuple[str, ...]:
+        """Return the names of the tables of which nothing can be taken back, sorted: MyISAM's and their like.
+
+        Raises:
+            DatabaseError: with the server's own words.
+        """
+        if self.vendor != "mysql":
+            return ()
         rows = self.fetch(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() "
-            "AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY table_name"
+            "AND table_type = 'BASE TABLE' AND LOWER(engine) <> 'innodb' ORDER BY table_name"
         )
-        if not rows:
-            return ()
-        names = ", ".join(str(row[0]) for row in rows)
-        return (f"These tables know no transactions, so each is as it was when it was read: {names}.",)
+        return tuple(name.decode() if isinstance(name, bytes) else str(name) for (name,) in rows)
 
     def _begin(self) -> None:
         if self.vendor == "sqlite":
@@ -507,12 +365,18 @@ class Session:
                 self._wrapper.connection.autocommit = True
 
     @contextmanager
+    def driver_errors(self) -> Iterator[None]:
+        """Turn what the driver's own connection raises inside the block into a ``DatabaseError``."""
+        with self._told(), self._wrapper.wrap_database_errors:
+            yield
+
+    @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn every driver error into a ``DatabaseError``."""
         try:
             yield
         except (Error, UnicodeError) as error:
-            raise _explained(error, self.address) from error
+            raise explained(error, self.address) from error
 
 
 def _known_type(types: Untyped, declared: str) -> str:
@@ -533,10 +397,10 @@ def open_database(address: DatabaseAddress, *, writable: bool = False) -> Iterat
         DriverMissingError: the Python driver is not installed (names the extra).
         DatabaseError: with the server's own words and a hint.
     """
-    _check_file(address)
+    check_file(address)
     with _lent_settings():
         backend = _load_backend(address)
-        wrapper = _wrapper_class(backend)(_settings_of(address, writable=writable), "upgrade_kit")
+        wrapper = _wrapper_class(backend)(settings_of(address, writable=writable), "upgrade_kit")
         if address.vendor == "microsoft":
             # mssql-django remembers versions by alias for the whole process; here servers share one alias.
             wrapper._known_versions = {}  # noqa: SLF001 - the backend has no other door
@@ -546,7 +410,7 @@ def open_database(address: DatabaseAddress, *, writable: bool = False) -> Iterat
                 try:
                     wrapper.ensure_connection()
                 except (Error, ImproperlyConfigured, SynchronousOnlyOperation, UnicodeError) as error:
-                    raise _explained(error, address) from error
+                    raise explained(error, address) from error
                 _remember(wrapper)
             session = Session(wrapper, address, writable=writable)
             _introduce(session)
@@ -570,41 +434,41 @@ def _remember(wrapper: Untyped) -> None:
 # --- Django's settings, lent -------------------------------------------------------------------------
 
 _lock = threading.RLock()
-_loan: list[Untyped] = []  # the holder that is lent, once for each connection that lives
+_loans: dict[object, Untyped] = {}  # the holder that is lent, for each connection that lives
 
 
 @contextmanager
 def _lent_settings() -> Iterator[None]:
     """Give Django its own defaults while a connection lives, unless the host program has configured it."""
-    with _lock:
-        lent = not settings.configured or bool(_loan and settings._wrapped is _loan[0])  # noqa: SLF001 - see the module
-        if lent:
-            if not _loan:
-                holder = UserSettingsHolder(global_settings)
-                # Read by mssql-django: what is closed must be closed, or a restore finds the database in use.
-                holder.DATABASE_CONNECTION_POOLING = False
-                settings._wrapped = holder  # noqa: SLF001 - configure() could not be taken back
-            else:
-                holder = _loan[0]
-            _loan.append(holder)
+    mine = object()
     try:
+        with _lock:
+            if not settings.configured or settings._wrapped in _loans.values():  # noqa: SLF001 - see the module
+                _loans[mine] = next(iter(_loans.values())) if _loans else _own_defaults()
+                settings._wrapped = _loans[mine]  # noqa: SLF001 - configure() could not be taken back
         yield
     finally:
-        if lent:
-            with _lock:
-                holder = _loan.pop()
-                if not _loan and settings._wrapped is holder:  # noqa: SLF001 - see above
-                    settings._wrapped = empty  # noqa: SLF001 - see above
+        with _lock:
+            holder = _loans.pop(mine, None)
+            if holder is not None and not _loans and settings._wrapped is holder:  # noqa: SLF001 - see above
+                settings._wrapped = empty  # noqa: SLF001 - see above
+
+
+def _own_defaults() -> Untyped:
+    holder = UserSettingsHolder(global_settings)
+    # Read by mssql-django: what is closed must be closed, or a restore finds the database in use.
+    holder.DATABASE_CONNECTION_POOLING = False
+    return holder
 
 
 def _load_backend(address: DatabaseAddress) -> Untyped:
     try:
-        return load_backend(_ENGINES[address.vendor])
+        return load_backend(ENGINES[address.vendor])
     except (ImproperlyConfigured, ImportError) as error:
         product, extra = _PRODUCTS[address.vendor], _EXTRAS[address.vendor]
         install = f'pip install "upgrade-kit[{extra}]"'
         if _is_installed(address.vendor):
-            said = _one_line(error, address)
+            said = one_line(error, address)
             hint = "On Debian: apt-get install unixodbc." if "libodbc" in said else f"Try again: {install}"
             message = f"the Python driver for {product} is installed but does not load: {said}"
             raise DriverMissingError(message, hint=hint) from error
@@ -637,178 +501,6 @@ def _wrapper_class(backend: Untyped) -> Untyped:
     if backend.DatabaseWrapper.vendor == "microsoft":
         changes["data_types"] = dict(backend.DatabaseWrapper.data_types)  # it writes into the class's own
     return type("DatabaseWrapper", (backend.DatabaseWrapper,), changes)
-
-
-# --- What each vendor is told ------------------------------------------------------------------------
-
-
-def _settings_of(address: DatabaseAddress, *, writable: bool) -> dict[str, object]:
-    name, host, port, password = address.name, address.host, address.port, address.password
-    options: dict[str, object] = {}
-    match address.vendor:
-        case "sqlite":
-            name = sqlite_uri(name, mode="rw" if writable else "ro")
-            options = {
-                "timeout": BUSY_SECONDS,
-                "detect_types": 0,  # a date that is none must not end a read
-                # No key is changed here, and a reference to a table that is gone must not end an update.
-                "init_command": "PRAGMA foreign_keys = OFF",
-            }
-            options |= {key: float(value) for key, value in address.options if key == "timeout" and _is_number(value)}
-        case "postgresql":
-            options = {
-                "connect_timeout": CONNECT_SECONDS,
-                "application_name": "upgrade-kit",
-                **dict(address.options),
-            }
-        case "mysql":
-            isolation = "read committed" if writable else "repeatable read"
-            options = {
-                "connect_timeout": CONNECT_SECONDS,
-                "isolation_level": isolation,
-                **_typed(address.options),
-            }
-        case _:
-            host, port, password, options = _sql_server(address)
-    return {
-        "ENGINE": _ENGINES[address.vendor],
-        "NAME": name,
-        "USER": address.user,
-        "PASSWORD": password,
-        "HOST": host,
-        "PORT": port,
-        "OPTIONS": options,
-        "TIME_ZONE": None,
-        "ATOMIC_REQUESTS": False,
-        "AUTOCOMMIT": True,
-        "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": False,
-        "TEST": {"CHARSET": None, "COLLATION": None, "MIGRATE": True, "MIRROR": None, "NAME": None},
-    }
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"\d+(\.\d+)?", text))
-
-
-def _typed(options: tuple[tuple[str, str], ...]) -> dict[str, object]:
-    """Return MySQL's options with whole numbers as numbers; the driver takes no texts for them."""
-    return {key: int(value) if value.isascii() and value.isdigit() else value for key, value in options}
-
-
-_MICROSOFT_DRIVER = re.compile(r"ODBC Driver .* for SQL Server|SQL Server Native Client.*")
-_PREFERRED_DRIVERS = (
-    "ODBC Driver 18 for SQL Server",
-    "ODBC Driver 17 for SQL Server",
-    "ODBC Driver 13.1 for SQL Server",
-    "ODBC Driver 13 for SQL Server",
-    "ODBC Driver 11 for SQL Server",
-    "SQL Server Native Client 11.0",
-    "SQL Server Native Client 10.0",
-    "SQL Server",
-    "FreeTDS",
-)
-# Options that mssql-django reads itself; any other is a keyword of the ODBC connection string.
-_BACKEND_OPTIONS = frozenset({"driver", "dsn", "extra_params", "driver_charset", "collation", "isolation_level"})
-# Options of older backends that have no meaning any more.
-_DROPPED_OPTIONS = frozenset(
-    {
-        "provider",
-        "use_legacy_date_fields",
-        "use_mars",
-        "unicode_results",
-        "driver_supports_utf8",
-        "driver_needs_utf8",
-    }
-    | {"host_is_server", "query_timeout", "connection_timeout", "connection_retries", "python_driver"}
-    | {"connection_retry_backoff_time", "autocommit", "datefirst"}
-)
-
-
-def _sql_server(address: DatabaseAddress) -> tuple[str, str, str, dict[str, object]]:
-    """Return host, port, password and options as mssql-django wants them for the driver that is there."""
-    given = {key.lower(): value for key, value in address.options}
-    driver = "" if "dsn" in given else _odbc_driver(given.get("driver", ""))
-    timeout = given.get("connection_timeout", "")
-    options: dict[str, object] = {
-        # The backend's own retries would hide a plain "cannot open database" for half a minute.
-        "connection_timeout": int(timeout) if timeout.isdecimal() else CONNECT_SECONDS,
-        "connection_retries": 0,
-        **{key: value for key, value in given.items() if key in _BACKEND_OPTIONS - {"extra_params"}},
-    }
-    keywords = {
-        key: value
-        for key, value in address.options
-        if key.lower() not in _BACKEND_OPTIONS and key.lower() not in _DROPPED_OPTIONS
-    }
-    host, port, password = address.host, address.port, address.password
-    if driver:
-        options["driver"] = driver
-        if not _MICROSOFT_DRIVER.match(driver):
-            options["host_is_server"] = True
-            if "tds" in driver.lower():
-                keywords = {"TDS_Version": "7.4", "ClientCharset": "UTF-8", **keywords}
-                options["extra_params"], password = _freetds_password(password, address)
-            else:
-                # A Microsoft driver under another name (the one Windows brings, a path): "host,port".
-                host, port = (f"{host},{port}" if port else host), ""
-                if not address.user:
-                    keywords = {"Trusted_Connection": "yes", **keywords}
-    extra = ";".join(f"{key}={_odbc_value(key, value, address)}" for key, value in keywords.items())
-    parts = (str(options.get("extra_params", "")), given.get("extra_params", ""), extra)
-    options["extra_params"] = ";".join(part for part in parts if part)
-    return host, port, password, options
-
-
-def _freetds_password(password: str, address: DatabaseAddress) -> tuple[str, str]:
-    """Return what to add to FreeTDS's connection string for this password, and the password to give besides.
-
-    mssql-django doubles a closing brace inside braces, as Microsoft's driver wants it. FreeTDS takes a doubled
-    one for two, ends a value at the first brace with a semicolon behind it, and of two passwords takes the last.
-    """
-    if not (";" in password or password.lstrip().startswith("{")):
-        return "", password
-    if "};" in password:
-        raise DatabaseError(
-            f"{address.shown}: FreeTDS cannot be given a password that holds a closing brace and a semicolon together.",
-            hint="Use Microsoft's driver: &driver=ODBC Driver 18 for SQL Server",
-        )
-    return f"PWD={{{password}}}", ""
-
-
-def _odbc_value(key: str, value: str, address: DatabaseAddress) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_ ]*", key):
-        raise DatabaseError(f"{address.shown}: {key!r} is no option of an ODBC connection.")
-    return "{" + value.replace("}", "}}") + "}" if re.search(r"[;{}]", value) else value
-
-
-def _odbc_driver(wanted: str) -> str:
-    import pyodbc  # noqa: PLC0415 - an extra, and known to be there only now
-
-    installed = sorted(pyodbc.drivers())
-    if wanted.startswith("{") and wanted.endswith("}"):
-        wanted = wanted[1:-1]
-    if wanted:
-        # Names are compared as the driver manager does; a path names a driver that nobody registered.
-        for name in installed:
-            if name.lower() == wanted.lower():
-                return str(name)
-        if ("/" in wanted or "\\" in wanted) and Path(wanted).is_file():
-            return wanted
-    else:
-        for name in _PREFERRED_DRIVERS:
-            if name in installed:
-                return name
-    listed = f"Installed are: {', '.join(installed)}." if installed else "None is installed."
-    what = (
-        f"there is no ODBC driver {wanted!r} on this machine." if wanted else "no ODBC driver for SQL Server is known."
-    )
-    hint = (
-        "Add ?driver=NAME with one of those, or install Microsoft's 'ODBC Driver 18 for SQL Server'."
-        if installed
-        else "Install Microsoft's 'ODBC Driver 18 for SQL Server'."
-    )
-    raise DatabaseError(f"{what} {listed}", hint=hint)
 
 
 def _introduce(session: Session) -> None:
@@ -859,113 +551,3 @@ def _read_snapshots(session: Session) -> None:
         if state and state[0][0] == 1:
             session.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
             session.sees_one_moment = True
-
-
-# --- Errors ------------------------------------------------------------------------------------------
-
-
-def _check_file(address: DatabaseAddress) -> None:
-    """Tell of a missing file, a folder and another kind of file in plain words.
-
-    SQLite says the same of the first two, and takes a file of a few bytes for an empty database.
-    """
-    if address.vendor != "sqlite":
-        return
-    path = Path(address.name)
-    try:
-        if path.is_dir():
-            raise DatabaseError(f"{path} is a folder, not a database.", hint="Name the database's file.")
-        if not path.exists():
-            raise DatabaseError(f"{path}: there is no such file.", hint="Check the path; nothing was made.")
-        with path.open("rb") as stream:
-            start = stream.read(len(_SQLITE_HEADER))
-    except OSError as error:
-        raise DatabaseError(f"{path}: {error.strerror or error}.", hint=_SQLITE_CANNOT_OPEN) from error
-    if start and start != _SQLITE_HEADER:
-        raise DatabaseError(f"{path}: the file is not a database of SQLite.", hint=_NOT_SQLITE)
-
-
-_SQLITE_HEADER = b"SQLite format 3\0"
-_SQLITE_CANNOT_OPEN = "Check the file's and its folder's permissions."
-_NOT_SQLITE = "It is another kind of file, encrypted, or damaged: check the path."
-_REACH = "Check host, port and that the server runs and can be reached from this machine."
-# (words in the error, what to do), the first that fits
-_HINTS: tuple[tuple[str, str], ...] = (
-    ("adaptive server is unavailable|unexpected eof|\\b08s01\\b", _REACH),
-    ("file is not a database", _NOT_SQLITE),
-    (
-        "disk is full|no space left|could not extend file|table is full",
-        "Make room on the disk that holds the database, then try again. What was not committed is taken back.",
-    ),
-    ("malformed|disk image", "The file is damaged: restore a backup."),
-    (
-        "readonly database|read-only|read only|1792|cannot execute .* in a read-only",
-        "The database or its folder may not be written to.",
-    ),
-    (
-        "certificate|ssl provider|ssl security|encryption not supported",
-        "Add &TrustServerCertificate=yes (or &Encrypt=no) to the URL if you trust the server.",
-    ),
-    (
-        "unknown database|does not exist.*database|database .* does not exist|\\b4060\\b|\\b911\\b",
-        "Check the database's name in the URL.",
-    ),
-    (
-        # FreeTDS puts the gravest error first, and keeps the one with the reason to itself.
-        "freetds.*\\b18456\\b",
-        "Check user and password (it may also come from UPGRADE_KIT_PASSWORD). Check the database's name, too.",
-    ),
-    (
-        "password|access denied for user|authentication|login failed|\\b18456\\b|\\b28000\\b|no pg_hba",
-        "Check user and password; the password may also come from UPGRADE_KIT_PASSWORD.",
-    ),
-    (
-        "locked|lock wait|lock timeout|lock request|deadlock|\\b1205\\b|\\b1222\\b",
-        "Another program holds it: stop the web server and whatever else uses the database, then try again.",
-    ),
-    (
-        "no such table|no such column|doesn't exist|does not exist|invalid object name|invalid column",
-        "Check that this is the site's database.",
-    ),
-    ("permission|denied|\\b229\\b|\\b262\\b", "Give this login or user the right to do that."),
-    (
-        "can't open lib|data source name not found",
-        "Check the driver's name or path, and that what it needs is installed.",
-    ),
-    (
-        "connect|refused|timed? ?out|timeout|unreachable|resolve|name or service|no route|08001|hyt00",
-        _REACH,
-    ),
-)
-
-
-def _explained(error: BaseException, address: DatabaseAddress) -> DatabaseError:
-    said = _one_line(error, address)
-    lowered = said.lower()
-    hint = next((hint for words, hint in _HINTS if re.search(words, lowered)), "")
-    if address.vendor == "sqlite":
-        if "unable to open" in lowered:
-            hint = _SQLITE_CANNOT_OPEN
-        if Path(f"{address.name}-journal").exists() and ("unable to open" in lowered or "readonly" in lowered):
-            hint = (
-                "A write was interrupted (a -journal file lies beside it). Start the site once, or let SQLite mend it: "
-                f"python -c \"import sqlite3; print(sqlite3.connect(r'{address.name}').execute('PRAGMA quick_check')"
-                '.fetchone())"'
-            )
-    if type(error).__name__ == "SynchronousOnlyOperation":
-        hint = "Call this from a thread, not from inside an event loop."
-    return DatabaseError(f"{address.shown}: {said}", hint=hint)
-
-
-def _one_line(error: BaseException, address: DatabaseAddress) -> str:
-    """Return the server's own words on one line, without the password."""
-    arguments = error.args
-    # pyodbc gives (SQLSTATE, words), MySQL (number, words).
-    if len(arguments) > 1 and isinstance(arguments[1], str):
-        number, words = arguments[0], arguments[1]
-        text = words if str(number) in words else f"{words} ({number})"
-    else:
-        text = str(error) or type(error).__name__
-    for secret in address.secrets:
-        text = text.replace(secret, "***")
-    return " ".join(text.split()).rstrip(".") + "."

@@ -103,15 +103,11 @@ def read_environments(
         environment: the variables to look at; ``None`` means this process's own.
     """
     answered = () if isinstance(interpreters, Unobserved) else interpreters.found
-    found: list[Environment] = []
-    lost: list[tuple[str, str]] = []
-    for one in folders:
-        if _is_environment(one.folder):
-            found.append(_read(one, answered))
-        elif one.named_by and not _exists(one.folder):
-            lost.append((one.named_by, str(one.folder)))
+    found = [_read(one, answered) for one in folders if _is_environment(one.folder)]
     known = {_identity(one.folder) for one in found}
     found += [_of_interpreter(one) for one in answered if _has_django_of_its_own(one, known)]
+    known = {_identity(one.folder) for one in found}
+    lost = [(one.named_by, str(one.folder)) for one in folders if one.named_by and _identity(one.folder) not in known]
     settings = os.environ if environment is None else environment
     places = () if site is None else tuple(_planned(name, site, settings) for name in dict.fromkeys(planned))
     return Environments(found=tuple(found), planned=places, lost=tuple(lost))

@@ -43,7 +43,7 @@ def read_iis(
     try:
         named = [file for path in given for file in _files_in(path)]
         own = [] if root is None else [root / _SITE_FILE, root / "qatrack" / _SITE_FILE]
-        files = dict.fromkeys((*named, *(file for file in own if file.is_file())))
+        files = dict.fromkeys((*named, *(file for file in own if os.path.lexists(file))))
         documents = [_Document(file, _parse(file)) for file in files]
         reason = "applicationHost.config was not named"
         if system == "nt" and root is not None and not any(document.is_servers for document in documents):
@@ -67,7 +67,7 @@ def _files_in(path: Path) -> Iterator[Path]:
         yield path
         return
     wanted = {_SITE_FILE.casefold(), _SERVER_FILE.casefold()}
-    found = sorted(file for file in path.iterdir() if file.name.casefold() in wanted and file.is_file())
+    found = sorted(file for file in path.iterdir() if file.name.casefold() in wanted)
     if not found:
         raise SiteError(f"there is neither {_SITE_FILE} nor {_SERVER_FILE} in {path}")
     yield from found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from upgrade_kit.deployment.private_file import open_new, put_in_place
+from upgrade_kit.deployment.whole_file import make_private, write_whole
 from upgrade_kit.errors import JournalError
 from upgrade_kit.model.journal import Journal, JournalRow, JournalState
 
@@ -33,18 +34,11 @@ def write_journal(journal: Journal, *, create: bool = False) -> None:
         JournalError: it cannot be written, or ``create`` and the file is there.
     """
     text = json.dumps(_as_json(journal), indent=1, ensure_ascii=True) + "\n"
-    temporary = journal.path.with_name(f"{journal.path.name}.{os.getpid()}.tmp")
     try:
         if create:
-            _write_new(journal.path, "")  # takes the name; nobody can take it between now and the replace
-        try:
-            _write_new(temporary, text)
-            put_in_place(temporary, journal.path)
-        except OSError:
-            for left in (temporary, *((journal.path,) if create else ())):
-                left.unlink(missing_ok=True)
-            raise
-        _flush_folder(journal.path.parent)
+            _write_new(journal.path, text.encode("ascii"))
+        else:
+            write_whole(journal.path, text.encode("ascii"))
     except OSError as error:
         raise JournalError(
             f"{journal.path}: the journal cannot be written: {error.strerror or error}.",
@@ -162,20 +156,20 @@ class _Reader:
         )
 
 
-def _write_new(path: Path, text: str) -> None:
-    with open_new(path) as stream:
-        stream.write(text.encode("utf-8"))
-        stream.flush()
-        os.fsync(stream.fileno())
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file whose name nobody else has, or leave none.
 
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename last through a power cut; Windows offers no such call and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
+    Raises:
+        OSError: the name is taken, or the file cannot be written.
+    """
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     try:
-        with suppress(OSError):  # some network file systems refuse to flush a folder
-            os.fsync(handle)
-    finally:
-        os.close(handle)
+        make_private(path)  # takes the name; nobody can take it between now and the replace
+        write_whole(path, content)
+    except FileExistsError:  # somebody else was quicker, and it is theirs
+        raise
+    except BaseException:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise

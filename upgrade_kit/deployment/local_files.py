@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from upgrade_kit.deployment.git import GitAsker, in_portions
 from upgrade_kit.model.repository import Difference, InTheWay, LocalChange
@@ -205,6 +206,18 @@ def find_in_the_way(
         if (tags := places[place] - same.get(path, set()))
         and not (path in ignored and path not in added and path != place and path.endswith(_COMPILED))
     )
+
+
+def find_strays(root: Path, index: Index, targets: Mapping[str, Tree]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the untracked files among the migrations of each release, which are there still after its checkout."""
+    found = []
+    for tag, tree in targets.items():
+        folders = sorted(path.rpartition("/")[0] for path in tree if path.endswith("/migrations/__init__.py"))
+        paths = (f"{folder}/{file.name}" for folder in folders for file in sorted((root / folder).glob("[!_~.]*.py")))
+        strays = tuple(path for path in paths if path not in tree and path not in index.entries)
+        if strays:
+            found.append((tag, strays))
+    return tuple(found)
 
 
 def _lying(git: GitAsker, places: Iterable[str], added: Collection[str]) -> dict[str, str] | Unobserved:

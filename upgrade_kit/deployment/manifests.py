@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import re
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
@@ -19,8 +17,8 @@ from upgrade_kit import __version__
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.fingerprint import database_content, database_fingerprint
-from upgrade_kit.deployment.private_file import open_new, put_in_place
 from upgrade_kit.deployment.sqlite_pages import same_pages
+from upgrade_kit.deployment.whole_file import write_whole
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import OTHER_DATABASE, Backup, Content, UnverifiedBackup, Uploads
 from upgrade_kit.model.deployment import Backups
@@ -98,17 +96,8 @@ def write_manifest(backup: Backup | UnverifiedBackup) -> None:
     """
     text = json.dumps(manifest_document(backup), indent=2) + "\n"
     target = _parts(backup)[0].manifest
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        try:
-            with open_new(partial) as file:
-                file.write(text.encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-            put_in_place(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
-        sync_folder(target.parent)
+        write_whole(target, text.encode("utf-8"))
     except OSError as error:
         raise BackupError(
             f"{target}: the manifest cannot be written ({error.strerror})",
@@ -177,6 +166,11 @@ def changed_content(then: Content, now: Content) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def filled(content: Content) -> Content:
+    """Return the same without the tables that hold no rows, of which rows alone tell nothing."""
+    return replace(content, rows=tuple(row for row in content.rows if row[1]))
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, hexadecimal.
 
@@ -185,18 +179,6 @@ def file_sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new names in a folder survive a power cut, where the system can (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems refuse this for folders
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _parts(backup: Backup | UnverifiedBackup) -> tuple[UnverifiedBackup, datetime | None, tuple[str, ...]]:

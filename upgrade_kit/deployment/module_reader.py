@@ -56,6 +56,7 @@ class SiteReader:
     Attributes:
         files: the files that were read, in order.
         python2_only: ``file:line`` where Python 3 stops, of those that only Python 2 can parse.
+        undeclared: ``file:line`` of a byte for which no Python takes the file, for want of a coding line.
         notes: what a person should know, one sentence each.
         imports: what files other than the application's own settings import, in order.
     """
@@ -64,6 +65,7 @@ class SiteReader:
         self.root = root
         self.files: list[Path] = []
         self.python2_only: list[str] = []
+        self.undeclared: list[str] = []
         self.notes: list[str] = []
         self.imports: list[SettingsImport] = []
         self._implicit_relative = implicit_relative
@@ -99,6 +101,8 @@ class SiteReader:
         self.notes.extend(parsed.notes)
         if parsed.python2_line is not None:
             self.python2_only.append(f"{self.shown(path)}:{parsed.python2_line}")
+        if parsed.undeclared_line is not None:
+            self.undeclared.append(f"{self.shown(path)}:{parsed.undeclared_line}")
         module = self._modules[path] = SiteModule()
         try:
             _FileReader(self, path, module).run(parsed.tree)
@@ -124,7 +128,7 @@ class SiteReader:
                     continue
                 if file.is_file():
                     return file
-                if os.path.lexists(file) and not file.is_dir():  # a pipe, or a link that leads nowhere
+                if os.path.lexists(file):  # a folder or a pipe by that name, or a link that leads nowhere
                     raise SiteError(f"{self.shown(file)} is no file that can be read")
         return None
 

@@ -27,11 +27,13 @@ class ParsedFile:
         tree: the module; line numbers are the file's own.
         python2_line: the line at which Python 3 stops where only Python 2 can parse the text, else ``None``.
         notes: what a person should know of the file's encoding, one sentence each.
+        undeclared_line: the line of a byte for which no Python takes the file, for want of a coding line.
     """
 
     tree: ast.Module
     python2_line: int | None
     notes: tuple[str, ...]
+    undeclared_line: int | None = None
 
 
 def parse_file(path: Path, name: str) -> ParsedFile | Unobserved:
@@ -54,9 +56,9 @@ def parse_file(path: Path, name: str) -> ParsedFile | Unobserved:
     decoded = _decode(raw, name)
     if isinstance(decoded, Unobserved):
         return decoded
-    text, notes = decoded
+    text, notes, undeclared = decoded
     try:
-        return ParsedFile(tree=_parse(text), python2_line=None, notes=notes)
+        return ParsedFile(tree=_parse(text), python2_line=None, notes=notes, undeclared_line=undeclared)
     except (RecursionError, MemoryError):
         return Unobserved(f"{name} is nested too deeply to be parsed")
     except (SyntaxError, ValueError) as error:
@@ -72,7 +74,8 @@ def parse_file(path: Path, name: str) -> ParsedFile | Unobserved:
             tree = _parse(fixed)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        return ParsedFile(tree=tree, python2_line=_first_difference(text, fixed, python3_line), notes=notes)
+        python2_line = _first_difference(text, fixed, python3_line)
+        return ParsedFile(tree=tree, python2_line=python2_line, notes=notes, undeclared_line=undeclared)
     line = max(python2_line, python3_line)
     return Unobserved(f"{name}, line {line}: neither Python 3 nor Python 2 can parse it")
 
@@ -94,8 +97,8 @@ def _parse(text: str) -> ast.Module:
         return ast.parse(text)
 
 
-def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]] | Unobserved:
-    """Decode as Python would; where Python would refuse, read on and say so."""
+def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...], int | None] | Unobserved:
+    """Decode as Python would; where Python would refuse, read on and say so, with the line if every Python would."""
     if raw.startswith(_UTF16_MARKS):
         return Unobserved(f"{name} is UTF-16, which no Python reads as source; save it as UTF-8")
     marked = raw.startswith(b"\xef\xbb\xbf")
@@ -113,11 +116,11 @@ def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]] | Unobserved:
             f"{name}, line {line}: byte 0x{raw[error.start]:02x} without a coding line; Python 2 and Python 3"
             " both refuse such a file, it was read as cp1252"
         )
-        return raw.decode("cp1252", "replace"), (note,)
+        return raw.decode("cp1252", "replace"), (note,), line
     if cookie or marked or text.isascii():
-        return text, ()
+        return text, (), None
     line = next(number for number, part in enumerate(raw.split(b"\n"), 1) if not part.isascii())
-    return text, (f"{name}, line {line}: non-ASCII text without a coding line, which Python 2 refuses",)
+    return text, (f"{name}, line {line}: non-ASCII text without a coding line, which Python 2 refuses",), None
 
 
 def coding_line(raw: bytes) -> str | None:

@@ -217,7 +217,7 @@ def _other_engines(session: Session, _wanted: Precondition) -> Offenders:
         "SELECT table_name, engine FROM information_schema.tables WHERE table_schema = DATABASE() "
         "AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY table_name"
     )
-    return Offenders(count=len(rows), named=tuple(f"{as_text(name)} ({as_text(kind)})" for name, kind in rows[:SHOWN]))
+    return Offenders(count=len(rows), named=tuple(f"{as_text(name)} ({as_text(kind)})" for name, kind in rows))
 
 
 _FINDERS: dict[Demand, Callable[[Session, Precondition], Offenders]] = {

@@ -17,6 +17,7 @@ from upgrade_kit.deployment.local_files import (
     Status,
     find_changes,
     find_in_the_way,
+    find_strays,
     read_index,
     read_status,
     read_tree,
@@ -124,6 +125,7 @@ def _repository(git: GitAsker, layout: Sequence[str], releases: Sequence[Release
         remotes=settings.remotes(),
         changes=files.changes,
         in_the_way=files.in_the_way,
+        strays=files.strays,
     )
 
 
@@ -231,11 +233,12 @@ class _Files:
     unmerged: tuple[str, ...]
     changes: tuple[LocalChange, ...] | Unobserved
     in_the_way: tuple[InTheWay, ...] | Unobserved
+    strays: tuple[tuple[str, tuple[str, ...]], ...] | Unobserved
 
     @classmethod
     def unknown(cls, reason: str) -> _Files:
         fact = Unobserved(reason)
-        return cls(head=fact, unmerged=(), changes=fact, in_the_way=fact)
+        return cls(head=fact, unmerged=(), changes=fact, in_the_way=fact, strays=fact)
 
 
 def _files(git: GitAsker, settings: GitSettings, releases: Sequence[Release], refs: _Refs) -> _Files:
@@ -246,22 +249,22 @@ def _files(git: GitAsker, settings: GitSettings, releases: Sequence[Release], re
     if isinstance(status, Unobserved):
         return _Files.unknown(status.reason)
     head = _head(git, status, releases)
-    changes, in_the_way = _compared(harmless, status, head, _trees(git, releases, refs))
-    return _Files(head=head, unmerged=status.unmerged, changes=changes, in_the_way=in_the_way)
+    return _compared(harmless, status, head, _trees(git, releases, refs))
 
 
-def _compared(
-    git: GitAsker, status: Status, head: Head, trees: dict[str, dict[str, str]] | Unobserved
-) -> tuple[tuple[LocalChange, ...] | Unobserved, tuple[InTheWay, ...] | Unobserved]:
+def _compared(git: GitAsker, status: Status, head: Head, trees: dict[str, dict[str, str]] | Unobserved) -> _Files:
     index = read_index(git)
     here = {} if head.commit is None else read_tree(git, head.commit)
-    if isinstance(trees, Unobserved):
-        return trees, trees
-    if isinstance(index, Unobserved):
-        return index, index
-    if isinstance(here, Unobserved):
-        return here, here
-    return find_changes(git, status, index, here, trees), find_in_the_way(git, status, index, here, trees)
+    if isinstance(trees, Unobserved) or isinstance(index, Unobserved) or isinstance(here, Unobserved):
+        unknown = next(fact for fact in (trees, index, here) if isinstance(fact, Unobserved))
+        return _Files(head=head, unmerged=status.unmerged, changes=unknown, in_the_way=unknown, strays=unknown)
+    return _Files(
+        head=head,
+        unmerged=status.unmerged,
+        changes=find_changes(git, status, index, here, trees),
+        in_the_way=find_in_the_way(git, status, index, here, trees),
+        strays=find_strays(git.root, index, trees),
+    )
 
 
 def _trees(git: GitAsker, releases: Sequence[Release], refs: _Refs) -> dict[str, dict[str, str]] | Unobserved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -145,30 +146,41 @@ def build_sample_site(folder: Path, release: Release) -> Path:
     Raises:
         SiteError: the folder holds something, or cannot be written.
     """
-    database = folder / "db" / "default.db"
-    local = "local_settings" if release.history == "south" else ".local_settings"  # Python 3 wants the dot
     try:
-        if folder.exists() and any(folder.iterdir()):
+        was_there = folder.exists()
+        if was_there and any(folder.iterdir()):
             raise SiteError(f"{folder}: is not empty", hint="Name a folder that does not exist yet.")
-        package = folder / "qatrack"
-        for part in (package / "qa", package / "media" / "uploads" / "1", folder / "logs", folder / "db"):
-            part.mkdir(parents=True, exist_ok=True)
-        for file, text in (
-            (folder / "manage.py", "# the sample site has no application code\n"),
-            (package / "settings.py", _SETTINGS.format(version=release.version, local=local)),
-            (package / "local_settings.py", _LOCAL_SETTINGS.format(database=str(database.resolve()))),
-            (package / "media" / "uploads" / "1" / "profile.txt", "1 2.5\n2 2.4\n"),
-        ):
-            file.write_text(text, encoding="utf-8", newline="\n")
-        for migrations, names in _migration_files(package, release):
-            migrations.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                (migrations / f"{name}.py").write_text("", encoding="utf-8")
+        try:
+            return _build(folder, release)
+        except BaseException:  # an interrupt too: half a site is none
+            shutil.rmtree(folder, ignore_errors=True)
+            if was_there:
+                folder.mkdir(exist_ok=True)
+            raise
     except OSError as error:
         raise SiteError(
             f"{error.filename or folder}: cannot be written ({error.strerror})",
             hint="Name a folder that you may write to.",
         ) from error
+
+
+def _build(folder: Path, release: Release) -> Path:
+    database = folder / "db" / "default.db"
+    local = "local_settings" if release.history == "south" else ".local_settings"  # Python 3 wants the dot
+    package = folder / "qatrack"
+    for part in (package / "qa", package / "media" / "uploads" / "1", folder / "logs", folder / "db"):
+        part.mkdir(parents=True, exist_ok=True)
+    for file, text in (
+        (folder / "manage.py", "# the sample site has no application code\n"),
+        (package / "settings.py", _SETTINGS.format(version=release.version, local=local)),
+        (package / "local_settings.py", _LOCAL_SETTINGS.format(database=str(database.resolve()))),
+        (package / "media" / "uploads" / "1" / "profile.txt", "1 2.5\n2 2.4\n"),
+    ):
+        file.write_text(text, encoding="utf-8", newline="\n")
+    for migrations, names in _migration_files(package, release):
+        migrations.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (migrations / f"{name}.py").write_text("", encoding="utf-8")
     build_sample_database(database, release)
     return database
 

@@ -45,6 +45,8 @@ def read_service_scripts(root: Path) -> ServiceScripts | Unobserved:
             parsed = parse_file(file, file.name)
             if isinstance(parsed, Unobserved):
                 return parsed
+            if not parsed.tree.body:
+                return Unobserved(f"{file.name} is called like a service script, and no line of code is in it")
             scripts.append(_script(file, root, parsed.tree))
     except OSError as error:
         return Unobserved(f"{error.filename or root} cannot be read: {error.strerror or error}")

@@ -95,6 +95,7 @@ def _told(
         database=default if isinstance(default, Unobserved) else _database_settings(default, names, hide),
         media_root=_folder(names, "MEDIA_ROOT", root),
         python2_only=tuple(reader.python2_only),
+        undeclared=tuple(reader.undeclared),
         notes=tuple(map(hide.sentence, (*reader.notes, *_notes(root, reader.files, default)))),
         set_by_site=_set_by_site(names),
         imports=tuple(reader.imports),

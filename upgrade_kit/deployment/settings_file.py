@@ -6,13 +6,14 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_kit.deployment.parsing import SIZE_LIMIT_BYTES, coding_line
-from upgrade_kit.deployment.private_file import open_new, put_in_place
+from upgrade_kit.deployment.whole_file import PARTIAL, open_new, put_in_place, sync_folder
 from upgrade_kit.errors import ApplyError, JournalError, SiteError
 
 KIND = "rewrite-settings record"
@@ -117,12 +118,8 @@ def write_settings_file(file: SettingsFile, text: str, *, suffix: str) -> Path:
     try:
         if _read(file.path) != file.raw:
             raise _changed(file.path)
-        copy = _new_copy(file, suffix)
-    except OSError as error:
-        raise _unwritten(file.path, error) from error
-    made = [copy]
-    try:
-        record = {
+        copy, record = _free_names(file.path, suffix)
+        told = {
             "schema": 1,
             "kind": KIND,
             "file": file.path.name,
@@ -130,14 +127,20 @@ def write_settings_file(file: SettingsFile, text: str, *, suffix: str) -> Path:
             "before_sha256": file.sha256,
             "after_sha256": _digest(raw),
         }
-        made.append(copy.with_name(f"{copy.name}.json"))
-        _write_new(made[1], (json.dumps(record, indent=1) + "\n").encode("ascii"), file.path)
-        _replace(file.path, raw, expecting=file.raw)
-    except (OSError, ApplyError) as error:
-        for path in made:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        raise _unwritten(file.path, error) if isinstance(error, OSError) else error from error
+        try:
+            _write_new(copy, file.raw, file.path)
+            _write_new(record, (json.dumps(told, indent=1) + "\n").encode("ascii"), file.path)
+            _replace(file.path, raw, expecting=file.raw)
+        except FileExistsError:  # somebody else was quicker
+            raise
+        except BaseException:  # an interrupt too: it may have come when the new text was in place already
+            if not _holds(file.path, raw):
+                for path in (copy, record):
+                    with suppress(OSError):
+                        path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritten(file.path, error) from error
     return copy
 
 
@@ -219,21 +222,27 @@ def _read(path: Path) -> bytes:
         return stream.read(SIZE_LIMIT_BYTES + 1)
 
 
-def _new_copy(file: SettingsFile, suffix: str) -> Path:
-    """Copy the old bytes to a name that nothing has."""
+def _holds(path: Path, raw: bytes) -> bool:
+    """Tell whether a file holds these bytes; in doubt it does, and what leads back from them is kept."""
+    try:
+        return _read(path) == raw
+    except OSError:
+        return True
+
+
+def _free_names(path: Path, suffix: str) -> tuple[Path, Path]:
+    """Return names that nothing has, for a copy of a file and for the record beside it."""
     for number in range(1, _MOST_COPIES):
-        copy = file.path.with_name(f"{file.path.name}.{suffix}{'' if number == 1 else f'.{number}'}")
-        if copy.with_name(f"{copy.name}.json").exists():
-            continue
-        with suppress(FileExistsError):
-            _write_new(copy, file.raw, file.path)
-            return copy
-    raise OSError(errno.EEXIST, f"there are {_MOST_COPIES} copies of it", str(file.path))
+        copy = path.with_name(f"{path.name}.{suffix}{'' if number == 1 else f'.{number}'}")
+        record = copy.with_name(f"{copy.name}.json")
+        if not os.path.lexists(copy) and not os.path.lexists(record):
+            return copy, record
+    raise OSError(errno.EEXIST, f"there are {_MOST_COPIES} copies of it", str(path))
 
 
 def _replace(path: Path, raw: bytes, *, expecting: bytes) -> None:
     """Put bytes in a file's place with one rename, if it still holds what is expected."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         _write_new(partial, raw, path)
         if not path.stat().st_mode & _WRITE:
@@ -244,22 +253,19 @@ def _replace(path: Path, raw: bytes, *, expecting: bytes) -> None:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _write_new(path: Path, raw: bytes, like: Path) -> None:
-    """Write a file that is not there yet, with the owner and the rights of another, and none more before."""
+    """Write a file that is not there yet, with the owner and the rights of another, and none more before.
+
+    Where that fails, what there is of it is the caller's to remove.
+    """
     with open_new(path) as stream:
-        try:
-            stream.write(raw)
-            _liken(stream.fileno(), like.stat())
-            stream.flush()
-            os.fsync(stream.fileno())
-        except BaseException:
-            with suppress(OSError):
-                stream.close()  # Windows removes no open file
-                path.unlink(missing_ok=True)
-            raise
+        stream.write(raw)
+        _liken(stream.fileno(), like.stat())
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _liken(handle: int, status: os.stat_result) -> None:
@@ -274,18 +280,6 @@ def _liken(handle: int, status: os.stat_result) -> None:
     if (mine.st_uid, mine.st_gid) != (status.st_uid, status.st_gid):
         os.fchown(handle, status.st_uid, status.st_gid)
     os.fchmod(handle, stat.S_IMODE(status.st_mode))
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename last through a power cut; Windows offers no such call and needs none."""
-    if os.name == "nt":
-        return
-    with suppress(OSError):  # the rename is done, and some network file systems refuse to flush a folder
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _changed(path: Path) -> ApplyError:

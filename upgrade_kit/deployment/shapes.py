@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from upgrade_kit.deployment.connection import ColumnDescription, Session
+from upgrade_kit.deployment.connection import Session
 from upgrade_kit.deployment.database import as_text, read_schema
+from upgrade_kit.deployment.described_tables import ColumnDescription
 from upgrade_kit.model.shape import NO_MODEL, Field, Kind, ListField, Models, Shapes, TableShape
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.planning.models import load_models

@@ -123,7 +123,9 @@ def rows_of_backups(
             found.append((RowsThen(manifest=path, version=version, rows=backup.made.content.rows), backup))
     if not found:
         names = ", ".join(map(str, folders)) or "no folder"
-        return Unobserved(f"no verified backup of this database from before {before} was found in {names}")
+        return Unobserved(
+            f"no verified backup of this database from before {before} was found in {names}; --backup names another"
+        )
     if not every:
         found = [max(found, key=lambda pair: pair[1].made.created_at)]
     found.sort(key=lambda pair: (pair[0].version, pair[1].made.created_at))

@@ -99,6 +99,8 @@ class Settings:
         database: the default database.
         media_root: ``MEDIA_ROOT``.
         python2_only: ``"file:line"`` of files that only Python 2 can parse.
+        undeclared: ``"file:line"`` of a byte for which neither Python takes a file: it is not UTF-8, and no coding line
+            says what it is.
         notes: what a person should know of the files themselves, one sentence each.
         set_by_site: ``(name, "file:line")`` of what other files set than the application's own ``settings.py``.
         imports: what the site's own settings files import, but for what comes with Python and Django.
@@ -106,7 +108,7 @@ class Settings:
         has_known_zone: whether this machine's time zone data have ``TIME_ZONE``, where that is a text.
         open_to_all: ``(file, names)`` of files that every user of the machine may read, with the names of the secrets
             in them.
-        alters_as_before: whether a file sets SQLite's ``legacy_alter_table``, as UK308 says.
+        alters_as_before: whether a file sets SQLite's ``legacy_alter_table``, which UK308 asks about.
     """
 
     files: tuple[Path, ...]
@@ -122,6 +124,7 @@ class Settings:
     has_known_zone: bool | Unobserved = NOT_ASKED
     open_to_all: tuple[tuple[str, tuple[str, ...]], ...] | Unobserved = NOT_ASKED
     alters_as_before: bool = False
+    undeclared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

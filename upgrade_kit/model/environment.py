@@ -96,7 +96,7 @@ class Environments:
     Attributes:
         found: those that were found, what the site itself names first.
         planned: one folder for each name that the rules give.
-        lost: ``(what names it, folder)`` of those that are named and not there.
+        lost: ``(what names it, folder)`` of those that are named, where no environment is.
     """
 
     found: tuple[Environment, ...]

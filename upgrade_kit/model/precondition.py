@@ -55,7 +55,7 @@ class Precondition:
         otherwise: what happens on the other vendors; ``""`` for nothing at all.
         loses: whether data is lost or changed there without a word.
         mend: what to do, one sentence.
-        lines: what to type.
+        lines: what to type; a line with ``{offender}`` in it for each of them by name.
     """
 
     source: Version

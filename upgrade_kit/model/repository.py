@@ -137,6 +137,8 @@ class Repository:
         remotes: by name.
         changes: what differs from the commit, or why that is not known.
         in_the_way: what a checkout would have to overwrite, or why that is not known.
+        strays: ``(tag, paths)``: untracked files in a folder of that release's migrations, which it would load too, or
+            why that is not known.
     """
 
     storage: Path
@@ -154,6 +156,7 @@ class Repository:
     remotes: tuple[Remote, ...]
     changes: tuple[LocalChange, ...] | Unobserved
     in_the_way: tuple[InTheWay, ...] | Unobserved
+    strays: tuple[tuple[str, tuple[str, ...]], ...] | Unobserved = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,6 +146,7 @@ class SchemaChanges:
         reshaped: tables that will have other columns than now, with those that go and those that come.
         retyped: ``(table, column)`` of what gets another type, or another length.
         remade: tables that are made anew on SQLite, which cannot change one.
+        guarded: those of them on whose way SQLite looks at every view, and stops at one that names such a table.
     """
 
     columns: tuple[tuple[str, frozenset[str]], ...]
@@ -153,3 +154,4 @@ class SchemaChanges:
     reshaped: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
     retyped: tuple[tuple[str, str], ...] = ()
     remade: tuple[str, ...] = ()
+    guarded: tuple[str, ...] = ()

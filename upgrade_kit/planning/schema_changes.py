@@ -9,6 +9,7 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.shape import Models, Moved
 from upgrade_kit.model.sql import Fate, SchemaChange, SchemaChanges
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.planning.migrating import renames_as_before
 from upgrade_kit.planning.models import load_models
 
 Columns = Mapping[str, frozenset[str]]
@@ -39,12 +40,14 @@ def schema_changes(path: UpgradePath, models: Iterable[Models] | None = None) ->
         if table in last and columns != last[table]
     )
     reached = [known[hop.target] for hop in path.hops]
+    looked_at = [known[hop.target] for hop in path.hops if not renames_as_before(hop)]
     return SchemaChanges(
         columns=tuple(sorted(first.items())),
         changes=tuple(changes),
         reshaped=reshaped,
         retyped=tuple(sorted({key for after in reached for key in after.retyped if key[0] in first})),
         remade=tuple(sorted({table for after in reached for table in after.remade if table in first})),
+        guarded=tuple(sorted({table for after in looked_at for table in after.remade if table in first})),
     )
 
 

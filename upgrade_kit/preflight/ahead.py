@@ -114,9 +114,19 @@ def _told(item: Examined, vendor: str) -> Told | None:
     happens = wanted.effect if vendor in wanted.stops else wanted.otherwise
     return Told(
         message=f"{_counted(offenders, wanted)}. {happens[:1].upper()}{happens[1:]} ({wanted.migration})",
-        hint=to_type(wanted.mend, *wanted.lines),
+        hint=to_type(wanted.mend, *_typed(wanted.lines, offenders)),
         where=".".join(filter(None, (wanted.table, ", ".join(wanted.columns)))),
     )
+
+
+def _typed(lines: tuple[str, ...], offenders: Offenders) -> Iterator[str]:
+    """Yield the lines to type; one with ``{offender}`` for each, without what is told of it in brackets."""
+    names = [name.partition(" (")[0] for name in offenders.named]
+    for line in lines:
+        if "{offender}" in line:
+            yield from (line.replace("{offender}", name) for name in names)
+        else:
+            yield line
 
 
 def _counted(offenders: Offenders, wanted: Precondition) -> str:

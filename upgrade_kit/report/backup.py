@@ -167,7 +167,8 @@ def _uploads_fact(made: UnverifiedBackup) -> list[tuple[str, str]]:
     copied = made.uploads
     if copied is None:
         return []
-    return [("uploads", f"{copied.file} ({copied.files} files, {_size(copied.size_bytes)})")]
+    noun = "file" if copied.files == 1 else "files"
+    return [("uploads", f"{copied.file} ({copied.files} {noun}, {_size(copied.size_bytes)})")]
 
 
 def _uploads(made: UnverifiedBackup) -> list[list[str]]:

@@ -53,7 +53,7 @@ run() { # accepted statuses, folder, NAME=VALUE ..., --, program and arguments
   printf '+'; printf ' %q' "$@"; printf '\n'
   (
     cd -- "$folder" || exit
-    for setting in ${settings[@]+"${settings[@]}"}; do export "$setting" || exit; done
+    for setting in ${settings[@]+"${settings[@]}"}; do export "${setting?}" || exit; done
     "$@" </dev/null
   ) || status=$?
   case $accepted in
@@ -111,6 +111,7 @@ def _script(plan: Plan, made: datetime, version: str) -> Iterator[str]:
     yield "# upgrade-kit and git must be on PATH: PATH=FOLDER-OF-upgrade-kit:$PATH bash FILE"
     yield "# Or, with nobody at the keyboard: UPGRADE_CONFIRMED='STEP STEP' bash FILE answers for these steps."
     yield ""
+    yield "# shellcheck disable=SC1003,SC1112,SC2016  # quotes, $ and ` in names of folders are meant as they stand"
     yield "steps=("
     yield from (f"  {bash_literal(step.id)}" for step in plan.steps)
     yield ")"

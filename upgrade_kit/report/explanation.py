@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from upgrade_kit.model.explanation import Explanation, Needs
 from upgrade_kit.model.finding import Severity
 from upgrade_kit.model.rewrite import Outcome, Procedure
 from upgrade_kit.report.document import edit_document, finding_document
-from upgrade_kit.report.terminal import literal
+from upgrade_kit.report.terminal import literal, print_prose
 
 MOST_LINES = 120
 _NEEDS = {
@@ -175,5 +174,4 @@ def _section(title: str, lines: Sequence[str], console: Console) -> None:
 
 def _print(text: Text, console: Console, by: int = 2) -> None:
     text = Text(text.plain.lstrip(), style=text.style) if text.plain[:1] == " " else text
-    text.overflow = "fold"
-    console.print(Padding(text, (0, 0, 0, by), expand=False))
+    print_prose(console, text, indent=by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -178,11 +178,20 @@ def preflight_sarif(preflight: Preflight, *, path: UpgradePath | Unobserved, dep
     return json.dumps(document, ensure_ascii=True, indent=2) + "\n"
 
 
+# What is mended after a backup is not in it: the backup comes when all else of its weight is done.
+_DONE_LAST = frozenset(("UK204", "UK254"))
+
+
+def in_order_of_work(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """Return the answers in the order in which to act on those of the same weight."""
+    return sorted(results, key=lambda result: result.id in _DONE_LAST)
+
+
 def _findings(preflight: Preflight) -> Iterator[tuple[CheckResult, Finding]]:
     order = tuple(reversed(Severity))
     found = [
         (result, finding)
-        for result in preflight.results
+        for result in in_order_of_work(preflight.results)
         if isinstance(result.result, Found)
         for finding in result.result.findings
     ]

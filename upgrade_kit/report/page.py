@@ -24,7 +24,7 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.rewrite import OtherProcedure, Outcome, PlannedRewrite, RewritePlan
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
-from upgrade_kit.report.formats import result_in_words
+from upgrade_kit.report.formats import in_order_of_work, result_in_words
 from upgrade_kit.report.markup import attribute, code_line, shown, shown_lines
 from upgrade_kit.report.preflight import verdict_in_words
 from upgrade_kit.report.side_by_side import Line, Row, listing, side_by_side
@@ -185,7 +185,7 @@ def _asked(preflight: Preflight) -> tuple[Asked, ...]:
             word=result_in_words(result),
             findings=_told(result.result.findings) if isinstance(result.result, Found) else (),
         )
-        for result in preflight.results
+        for result in in_order_of_work(preflight.results)
     ]
     return tuple(sorted(asked, key=lambda check: (order.index(check.weight), check.word.startswith("does not"))))
 

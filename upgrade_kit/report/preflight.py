@@ -29,7 +29,8 @@ from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.runner import Preflight
 from upgrade_kit.report.changes import changes_document, changes_sentence
-from upgrade_kit.report.terminal import literal, print_table, table_box
+from upgrade_kit.report.formats import in_order_of_work
+from upgrade_kit.report.terminal import literal, print_prose, print_table, table_box
 
 _WORST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 _SEVERITY_STYLE = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "bold red"}
@@ -75,13 +76,13 @@ def render_preflight(
             _print_finding(result, finding, console, verbose=verbose, quiet=quiet)
     _print_not_looked_at(preflight, console, quiet=quiet)
     if changes is not None and not quiet:
-        console.print(literal(console, changes_sentence(changes, deployment.observed_at)))
+        print_prose(console, literal(console, changes_sentence(changes, deployment.observed_at)))
         console.print()
     sentence, following = verdict_in_words(preflight, path, command)
     text = Text(preflight.verdict.value, style=_VERDICT_STYLE[preflight.verdict])
-    console.print(text.append(f"  {sentence}", style="default"))
+    print_prose(console, text.append(f"  {sentence}", style="default"))
     if not quiet:
-        console.print(literal(console, following))
+        print_prose(console, literal(console, following))
 
 
 def preflight_document(
@@ -188,7 +189,7 @@ def _word(result: CheckResult) -> Text:
 
 
 def _findings(preflight: Preflight, severity: Severity) -> Iterator[tuple[CheckResult, Finding]]:
-    for result in preflight.results:
+    for result in in_order_of_work(preflight.results):
         if isinstance(result.result, Found):
             for finding in result.result.findings:
                 if finding.severity is severity:
@@ -199,7 +200,7 @@ def _print_finding(result: CheckResult, finding: Finding, console: Console, *, v
     heading = literal(console, result.id, "bold")
     heading.append(f"  {finding.severity.value}  ", style=_SEVERITY_STYLE[finding.severity])
     heading.append(literal(console, result.title if not quiet else finding.message))
-    console.print(heading)
+    print_prose(console, heading)
     if quiet:
         return
     _print_prose(_shortened(finding.message, verbose=verbose), console)
@@ -231,18 +232,7 @@ def _print_hint(hint: str, console: Console) -> None:
 
 
 def _print_prose(text: str, console: Console) -> None:
-    """Print text wrapped at blanks only: a path or a slug is never cut."""
-    indent = " " * _INDENT
-    lines = textwrap.wrap(
-        literal(console, text).plain,
-        width=max(console.width, 2 * _INDENT),
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)
+    print_prose(console, literal(console, text), indent=_INDENT)
 
 
 def _print_not_looked_at(preflight: Preflight, console: Console, *, quiet: bool) -> None:

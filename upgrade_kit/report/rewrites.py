@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +17,7 @@ from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.report.diff import split_lines, unified_diff
 from upgrade_kit.report.diff_line import diff_line
 from upgrade_kit.report.document import summary
-from upgrade_kit.report.terminal import literal, print_table, table_box
+from upgrade_kit.report.terminal import literal, print_prose, print_table, table_box
 
 _UNDECIDED = (Outcome.REVIEW, Outcome.ERROR)
 _ORDER = (Outcome.REWRITE, *_UNDECIDED, Outcome.UNCHANGED)
@@ -77,7 +76,7 @@ def render_rewrites(
         run: what to type next, and whether the changes were written.
     """
     if forecast:
-        console.print(literal(console, f"Forecast: {forecast}", "bold yellow"))
+        print_prose(console, literal(console, f"Forecast: {forecast}", "bold yellow"))
         console.print()
     if plan.items:
         print_table(console, _table(plan, console, verbose=verbose))
@@ -91,8 +90,8 @@ def render_rewrites(
         if show_diffs:
             _print_diffs(plan, console)
     for remark in run.remarks:
-        console.print(literal(console, remark, "bold yellow"))
-    console.print(Text(_summary(plan, run, forecast=forecast), style="bold"))
+        print_prose(console, literal(console, remark, "bold yellow"))
+    print_prose(console, Text(_summary(plan, run, forecast=forecast), style="bold"))
     if not quiet:
         for line in _next_steps(plan, run, forecast=forecast):
             console.print(literal(console, line), soft_wrap=True)
@@ -160,13 +159,8 @@ def _print_section(title: str, lines: tuple[str, ...], console: Console) -> None
         return
     console.print(Text(title, style="bold"))
     for line in lines:
-        _print_indented(literal(console, line), console)
+        print_prose(console, literal(console, line), indent=2)
     console.print()
-
-
-def _print_indented(text: Text, console: Console, by: int = 2) -> None:
-    text.overflow = "fold"
-    console.print(Padding(text, (0, 0, 0, by), expand=False))
 
 
 def _print_findings(plan: RewritePlan, console: Console, *, verbose: int) -> None:
@@ -181,11 +175,11 @@ def _print_findings(plan: RewritePlan, console: Console, *, verbose: int) -> Non
         where = f"  {finding.where}" if finding.where and finding.where != item.procedure.slug else ""
         rule = f"  [{finding.rule}]" if finding.rule else ""
         line.append(literal(console, f"{where}  {finding.message}{rule}"))
-        _print_indented(line, console)
+        print_prose(console, line, indent=2)
         if finding.hint:
-            _print_indented(literal(console, finding.hint), console, by=6)
+            print_prose(console, literal(console, finding.hint), indent=6)
     if len(found) > len(shown):
-        _print_indented(Text(f"{len(found) - len(shown)} for information only; -v shows them."), console)
+        print_prose(console, Text(f"{len(found) - len(shown)} for information only; -v shows them."), indent=2)
     console.print()
 
 
@@ -232,6 +226,8 @@ def _fate(plan: RewritePlan, run: Run, *, forecast: str | None) -> str:
     changes = len(plan.changes)
     if not changes and any(item.left_out and item.rewrite.outcome is Outcome.REWRITE for item in plan.items):
         return "Nothing to write: --only or --exclude leaves the others out."
+    if not changes and any(item.approved and _is_proposed(item) for item in plan.items):
+        return "Nothing to write: what is approved is a review, which has to be named too."
     if not changes and any(item.approved is False and item.rewrite.outcome is Outcome.REWRITE for item in plan.items):
         return "Nothing to write: nothing of it is approved."
     if not changes:
@@ -246,10 +242,7 @@ def _next_steps(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterato
         yield f"To take it back:  upgrade-kit rewrite-calcs --undo {quoted(run.journal)}"
     elif plan.changes and not run.applied and forecast is None:
         yield f"To write it:  {run.command} --apply"
-    proposed = [item for item in plan.items if _is_proposed(item)]
-    if proposed and forecast is None and not run.applied:
-        option = f"--include {quoted(proposed[0].procedure.slug)}"
-        yield f"To take a proposed change of a review too:  {run.command} {option} --apply"
+    yield from _step_for_reviews(plan, run, forecast=forecast)
     yield from _step_for_others(plan)
     undecided = sum(item.rewrite.outcome in _UNDECIDED and not item.selected for item in plan.items)
     if undecided:
@@ -258,6 +251,21 @@ def _next_steps(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterato
             yield f"{undecided} {need}: see the reason, edit the test in QATrack+'s admin, run this again."
         else:
             yield f"{undecided} {need}, after the upgrade: BIN_FILE does not exist before it."
+
+
+def _step_for_reviews(plan: RewritePlan, run: Run, *, forecast: str | None) -> Iterator[str]:
+    """Tell what to type for the changes that reviews propose: all that people approved, or how to take the first."""
+    proposed = [item for item in plan.items if _is_proposed(item)]
+    approved = list(dict.fromkeys(item.procedure.slug for item in proposed if item.approved))
+    if forecast is not None:
+        return
+    if approved:
+        options = " ".join(f"--include {quoted(slug)}" for slug in approved)
+        noun = "review" if len(approved) == 1 else "reviews"
+        yield f"To write the approved {noun} too:  {run.command} {options} --apply"
+    elif proposed and not run.applied and proposed[0].approved is None:
+        option = f"--include {quoted(proposed[0].procedure.slug)}"
+        yield f"To take a proposed change of a review too:  {run.command} {option} --apply"
 
 
 def _step_for_others(plan: RewritePlan) -> Iterator[str]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from upgrade_kit.model.rewrite import Outcome
 from upgrade_kit.model.settings_rewrite import LeftAlone, SettingsRewrite
 from upgrade_kit.report.diff import split_lines, unified_diff
 from upgrade_kit.report.diff_line import diff_line
-from upgrade_kit.report.terminal import literal
+from upgrade_kit.report.terminal import literal, print_prose
 from upgrade_kit.rewriting.settings.module import SettingsModule
 from upgrade_kit.rewriting.settings.secrets import Secrets
 
@@ -121,7 +120,7 @@ def render_settings(answer: SettingsAnswer, console: Console, *, quiet: bool = F
         _print_section("Why", list(_reasons(rewrite)), console)
     left = [f"{answer.where(one)}  {one.name}: {secrets.said(one.reason)}" for one in answer.all_left]
     _print_section("Left alone: a person must look", left, console)
-    console.print(literal(console, _summary(answer, secrets), _STYLE[rewrite.outcome]))
+    print_prose(console, literal(console, _summary(answer, secrets), _STYLE[rewrite.outcome]))
     for line in _next_steps(answer):
         console.print(literal(console, line), soft_wrap=True)
 
@@ -144,9 +143,7 @@ def _print_section(title: str, lines: list[str], console: Console) -> None:
         return
     console.print(Text(title, style="bold"))
     for line in lines:
-        text = literal(console, line)
-        text.overflow = "fold"
-        console.print(Padding(text, (0, 0, 0, 2), expand=False))
+        print_prose(console, literal(console, line), indent=2)
     console.print()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDTH_OFF_TERMINAL = 80
+_NARROWEST = 8
 _WIDEST = 1_000_000  # of a table that nobody folds
 
 # Controls, formatting characters (bidirectional overrides, byte order mark), lone surrogates, and the
@@ -86,6 +88,35 @@ def print_table(console: Console, table: Table) -> None:
     options = options.update(width=console.measure(table, options=options).maximum)
     for line in console.render_lines(table, options, pad=False):
         console.file.write("".join(segment.text for segment in line).rstrip() + "\n")
+
+
+def print_prose(console: Console, text: Text, *, indent: int = 0) -> None:
+    """Print a sentence, folded at blanks only: a path, a slug or a line to type is never cut, so that it can be copied.
+
+    Args:
+        console: made by ``make_console``.
+        text: on one line; nothing is printed of an empty one.
+        indent: blanks before each line.
+    """
+    from rich.text import Text  # noqa: PLC0415 - see the module's docstring
+
+    if not text:
+        return
+    for line in text.divide(_breaks(text.plain, max(console.width - indent, _NARROWEST))):
+        line.rstrip()
+        console.print(Text(" " * indent).append_text(line), soft_wrap=True)
+
+
+def _breaks(text: str, width: int) -> Iterator[int]:
+    """Yield where lines begin that are no wider than so many cells, but for words that are wider themselves."""
+    from rich.cells import cell_len  # noqa: PLC0415 - see the module's docstring
+
+    used = 0
+    for word in re.finditer(r"\s*\S+\s*", text):
+        if used and used + cell_len(word[0].rstrip()) > width:
+            yield word.start()
+            used = 0
+        used += cell_len(word[0])
 
 
 def table_box(console: Console) -> Box:

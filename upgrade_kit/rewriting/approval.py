@@ -10,6 +10,8 @@ from upgrade_kit.model.approvals import Approvals, DecidedProcedure, Decision
 from upgrade_kit.model.rewrite import Outcome, PlannedRewrite
 from upgrade_kit.rewriting.named import some
 
+_UNSETTLED = frozenset({Outcome.REVIEW, Outcome.ERROR})
+
 
 def approved_only(
     items: Sequence[PlannedRewrite], approvals: Approvals
@@ -80,6 +82,9 @@ def _notes(items: Sequence[PlannedRewrite], held: Sequence[PlannedRewrite], appr
     waiting = [item.procedure.slug for item in agreed if item.rewrite.outcome is Outcome.REVIEW and item.rewrite.edits]
     if waiting:
         yield f"Approved, but a review is written only where it is named with --include too: {some(waiting)}."
+    nothing = [item.procedure.slug for item in agreed if not item.rewrite.edits and item.rewrite.outcome in _UNSETTLED]
+    if nothing:
+        yield f"Approved, and nothing is written for them, for the kit proposes no change: {some(nothing)}."
     done = [item.procedure.slug for item in agreed if _is_written(decided[item.procedure.test_id], item)]
     if done:
         yield f"Approved, and they hold the approved text already: {some(done)}."

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from upgrade_kit.deployment.asking import ask
+from upgrade_kit.deployment.whole_file import write_whole
 from upgrade_kit.errors import SiteError, UpgradeError, UsageError
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
@@ -26,7 +27,7 @@ def claim(site: Path, work: Path, environment: Mapping[str, str]) -> None:
     """
     note = _note(site, environment)
     try:
-        note.write_bytes(os.fsencode(work))
+        write_whole(note, os.fsencode(work))
     except OSError as error:
         raise UpgradeError(
             f"{note}: this cannot be written: {error.strerror or error}. Nothing of the upgrade was done.",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from upgrade_kit.deployment.private_file import put_in_place
+from upgrade_kit.deployment.whole_file import write_whole
 from upgrade_kit.errors import JournalError
 from upgrade_kit.model.plan import Plan
 from upgrade_kit.upgrading.plan_codec import decode_plan, encode_plan
@@ -130,22 +131,31 @@ def begin_journal(plan: Plan, start: Mapping[str, str]) -> UpgradeJournal:
     """
     path = plan.work / JOURNAL_NAME
     header = {"schema": SCHEMA, "kind": KIND, "start": dict(start), "plan": encode_plan(plan)}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         if path.exists():
-            old = read_upgrade_journal(path)
-            if not old.is_over:
-                raise JournalError(f"{path}: an upgrade that is neither finished nor taken back is there.")
-            path.rename(path.with_name(f"upgrade-{old.events[-1].at:%Y%m%dT%H%M%SZ}.journal.jsonl"))
-        with temporary.open("xb") as stream:
-            stream.write((json.dumps(header) + "\n").encode("ascii"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        put_in_place(temporary, path)
+            _replace_one_that_is_over(path, (json.dumps(header) + "\n").encode("ascii"))
+        else:
+            write_whole(path, (json.dumps(header) + "\n").encode("ascii"))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
     return UpgradeJournal(path=path, plan=plan, start=dict(start))
+
+
+def _replace_one_that_is_over(path: Path, header: bytes) -> None:
+    """Begin a new journal in the place of one that is kept under another name: there is always one under this."""
+    old = read_upgrade_journal(path)
+    if not old.is_over:
+        raise JournalError(f"{path}: an upgrade that is neither finished nor taken back is there.")
+    kept = path.with_name(f"upgrade-{old.events[-1].at:%Y%m%dT%H%M%SZ}.journal.jsonl")
+    before = path.read_bytes()
+    try:
+        write_whole(kept, before)
+        write_whole(path, header)
+    except BaseException:  # an interrupt too: it may have come when the new one was in place already
+        with suppress(OSError):
+            if path.read_bytes() == before:
+                kept.unlink(missing_ok=True)
+        raise
 
 
 def read_upgrade_journal(path: Path) -> UpgradeJournal:

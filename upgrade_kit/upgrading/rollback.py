@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -225,6 +226,12 @@ def _put_back(environment: Path, copy: Path) -> Path:
         restored = copy.with_name(f"{copy.name}.restored")
         shutil.rmtree(restored, ignore_errors=True)
         copy.rename(restored)
+    except KeyboardInterrupt:
+        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            if not environment.exists():
+                aside.rename(environment)
+        raise
     except OSError as error:
         raise UpgradeError(
             f"{environment}: the environment cannot be put back: {error.strerror or error}.",

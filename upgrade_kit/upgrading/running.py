@@ -17,7 +17,7 @@ from typing import IO
 from urllib.parse import quote
 
 from upgrade_kit.deployment.asking import end_tree
-from upgrade_kit.deployment.private_file import put_in_place
+from upgrade_kit.deployment.whole_file import write_whole
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import Run
 
@@ -75,15 +75,16 @@ class Programs:
             UpgradeError: it cannot be started, or the log cannot be written.
         """
         try:
-            with log.open("ab") as stream:
-                _note(stream, f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {' '.join(action.words)}")
-                start = stream.tell()
-                process = self._start(action, stream)
-            ran = self._watch(process, log, start, action.limit_seconds)
-            with log.open("ab") as stream:
-                ended = "ended at its limit of time" if ran.status is None else f"exit status {ran.status}"
-                _note(stream, f"--- {ended}")
-            self.mask(log)
+            try:
+                ran = self._run(action, log)
+                with log.open("ab") as stream:
+                    ended = "ended at its limit of time" if ran.status is None else f"exit status {ran.status}"
+                    _note(stream, f"--- {ended}")
+                self.mask(log)
+            except BaseException:
+                with suppress(OSError):  # what led here is the thing to tell
+                    self.mask(log)
+                raise
         except OSError as error:
             raise UpgradeError(
                 f"{log}: the log cannot be written: {error.strerror or error}.",
@@ -97,14 +98,25 @@ class Programs:
         Raises:
             OSError: it cannot be read or written.
         """
-        raw = log.read_bytes()
+        raw = log.read_bytes() if log.exists() else b""
         masked = raw
         for secret in self.secrets:
             masked = masked.replace(secret.encode("utf-8"), b"...")
         if masked != raw:
-            temporary = log.with_name(f"{log.name}.{os.getpid()}.tmp")
-            temporary.write_bytes(masked)
-            put_in_place(temporary, log)
+            write_whole(log, masked)
+
+    def _run(self, action: Run, log: Path) -> Ran:
+        process = None
+        try:
+            with log.open("ab") as stream:
+                _note(stream, f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {' '.join(action.words)}")
+                start = stream.tell()
+                process = self._start(action, stream)
+            return self._watch(process, log, start, action.limit_seconds)
+        except BaseException:
+            if process is not None:
+                _end(process)
+            raise
 
     def _start(self, action: Run, log: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
@@ -129,26 +141,22 @@ class Programs:
         until = monotonic() + limit_seconds
         last: deque[str] = deque(maxlen=LAST_LINES)
         in_time = True
-        try:
-            with log.open("rb") as output:
-                output.seek(start)
-                unfinished = b""
-                while True:
-                    has_ended = process.poll() is not None
-                    *lines, unfinished = (unfinished + output.read()).split(b"\n")
-                    if len(unfinished) > _LONGEST_LINE_BYTES or (has_ended and unfinished):
-                        lines, unfinished = [*lines, unfinished], b""
-                    for line in lines:
-                        self._tell(line, last)
-                    if has_ended:
-                        break
-                    if monotonic() > until:
-                        in_time = False
-                        _end(process)
-                    sleep(_LOOK_SECONDS)
-        except BaseException:
-            _end(process)
-            raise
+        with log.open("rb") as output:
+            output.seek(start)
+            unfinished = b""
+            while True:
+                has_ended = process.poll() is not None
+                *lines, unfinished = (unfinished + output.read()).split(b"\n")
+                if len(unfinished) > _LONGEST_LINE_BYTES or (has_ended and unfinished):
+                    lines, unfinished = [*lines, unfinished], b""
+                for line in lines:
+                    self._tell(line, last)
+                if has_ended:
+                    break
+                if monotonic() > until:
+                    in_time = False
+                    _end(process)
+                sleep(_LOOK_SECONDS)
         return Ran(status=process.returncode if in_time else None, last_lines=tuple(last))
 
     def _tell(self, line: bytes, last: deque[str]) -> None:

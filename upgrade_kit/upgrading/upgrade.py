@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from upgrade_kit.backup.restore import restore_backup
-from upgrade_kit.deployment.private_file import open_new, put_in_place
+from upgrade_kit.deployment.whole_file import write_whole
 from upgrade_kit.errors import OtherDatabaseError, StepFailedError, UpgradeKitError, UsageError
 from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.plan import Action, Actor, CopyFile, PlannedStep, Run, StepKind
@@ -351,17 +348,10 @@ def copy_privately(action: CopyFile) -> None:
     Raises:
         UpgradeKitError: it cannot be copied.
     """
-    temporary = action.target.with_name(f"{action.target.name}.{os.getpid()}.tmp")
     try:
         action.target.parent.mkdir(parents=True, exist_ok=True)
-        with action.source.open("rb") as source, open_new(temporary) as target:
-            shutil.copyfileobj(source, target)
-            target.flush()
-            os.fsync(target.fileno())
-        put_in_place(temporary, action.target)
+        write_whole(action.target, action.source.read_bytes())
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise UpgradeKitError(
             f"{action.source} cannot be copied to {action.target}: {error.strerror or error}",
             hint="Both folders must be there, and the second be writable, on a disk with room.",

@@ -16,6 +16,7 @@ from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.checks.settings import (
+    hosts_are_named,
     imports_are_found,
     local_settings_are_read,
     secret_key_is_own,
@@ -134,6 +135,41 @@ class TestServer:
 
     def test_sqlite_has_no_server(self, ask: Ask) -> None:
         assert isinstance(ask(server_is_written_right), NotApplicable)
+
+    @pytest.mark.parametrize(
+        ("host", "port", "lines"),
+        [
+            pytest.param(" DBSERVER", "1433 ", ("'DBSERVER'", "'1433'"), id="blanks"),
+            pytest.param("SERVER\new", "", (r"'SERVER\\new'", "''"), id="a single backslash before an n"),
+            pytest.param(r".\SQLExpress", "1433", (r"'.\\SQLExpress'", "''"), id="instance and port"),
+            pytest.param("SERVER/INST", "", (r"'SERVER\\INST'", "''"), id="a slash"),
+            pytest.param("\\\\SERVER\\INST", "", (r"'SERVER\\INST'", "''"), id="as a share is written"),
+            pytest.param("DBSERVER", "default", ("'DBSERVER'", "''"), id="no number"),
+        ],
+    )
+    def test_the_lines_to_type_are_the_sites_own(
+        self, ask: Ask, settings: Settings, host: str, port: str, lines: tuple[str, str]
+    ) -> None:
+        assert isinstance(settings.database, DatabaseSettings)
+        written = replace(settings.database, engine="sqlserver_ado", host=host, port=port)
+        result = ask(server_is_written_right, settings=replace(settings, database=written))
+        assert isinstance(result, Found)
+        for finding in result.findings:
+            assert finding.hint.endswith(f"    'HOST': {lines[0]},\n    'PORT': {lines[1]},")
+
+
+class TestHosts:
+    def test_what_is_no_name_is_told_with_the_list_to_type(self, ask: Ask, settings: Settings) -> None:
+        hosts = "['http://a.example:80/qatrack', 'b.example', 'XX.XXX.XXX.XX', '[::1]:80', '*.c.example']"
+        written = replace(settings, values=(("ALLOWED_HOSTS", hosts, "qatrack/local_settings.py:3"),))
+        finding = only_finding(ask(hosts_are_named, settings=written))
+        assert "'http://a.example:80/qatrack', '[::1]:80', '*.c.example'; Django" in finding.message
+        assert finding.hint.endswith("ALLOWED_HOSTS = ['a.example', 'b.example', '[::1]', '.c.example']")
+
+    @pytest.mark.parametrize("hosts", ["['*']", "['.example.org', '10.20.30.40', '[::1]', 'fe80::1']"])
+    def test_names_and_addresses_pass(self, ask: Ask, settings: Settings, hosts: str) -> None:
+        written = replace(settings, values=(("ALLOWED_HOSTS", hosts, "qatrack/local_settings.py:3"),))
+        assert isinstance(ask(hosts_are_named, settings=written), Passed)
 
 
 class TestSecrets:

@@ -408,8 +408,8 @@ def _lacking(dumps: Sequence[FoundDump], arguments: str) -> Iterator[Finding]:
         )
     if filled:
         yield info(
-            "these hold content types and permissions, which a fresh database has too, so that loaddata fails there "
-            f"(UNIQUE) unless the tables are emptied first: {_names(filled)}",
+            "these hold content types and permissions, which a fresh database has too: loaddata fails there (UNIQUE) "
+            f"unless they have the same numbers, or the tables are emptied first: {_names(filled)}",
             where=_files(filled),
             hint=instead,
         )
@@ -461,6 +461,8 @@ def _difference(dump: FoundDump, database: DumpedRows, version: str) -> str:
 def _no_dumps(dumps: FoundDumps) -> Answer:
     if dumps.unread:
         return CouldNotRun(f"these folders could not be listed: {', '.join(dumps.unread)}")
+    if any(dump.whole and not dump.problem for dump in dumps.found):
+        return NotApplicable("no dump holds an object: see UK257")
     if dumps.found:
         return NotApplicable("no dump could be read whole: see UK256")
     return NotApplicable("no JSON dump lies in the folders that were searched")

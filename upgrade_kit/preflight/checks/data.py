@@ -19,11 +19,13 @@ from upgrade_kit.model.finding import NotApplicable, Passed
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.precondition import DataAhead, Demand
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.planning.migrating import migration_to_type
 from upgrade_kit.preflight.ahead import DataOnPath, offences, remarks
-from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
+from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.checks.interpreter import suitable_for
 from upgrade_kit.preflight.facts import Facts, SiteDatabase, then
 
+_DJANGO_1_11 = Version("0.3.0")  # the hop on which Django changes tables itself
 _RENAMES_IN_KEYS = Version("3.26")  # sqlite.org, ALTER TABLE RENAME: references in other tables are renamed too
 
 
@@ -128,8 +130,9 @@ def foreign_keys_have_tables(fact: SiteDatabase) -> Answer:
                 "import sqlite3",
                 "db = sqlite3.connect('copy.db', isolation_level=None)",
                 "db.execute('PRAGMA writable_schema=ON')",
-                """sql = "replace(sql, '__old\\"', '\\"')\"""",
-                """db.execute(f"UPDATE sqlite_master SET sql = {sql} WHERE type = 'table'")""",
+                """name = "substr(sql, 1, instr(sql, '('))\"""",
+                """rest = "replace(substr(sql, instr(sql, '(') + 1), '__old\\"', '\\"')\"""",
+                """db.execute(f"UPDATE sqlite_master SET sql = {name} || {rest} WHERE type = 'table'")""",
                 "db.close()",
                 "sqlite3.connect('copy.db').execute('PRAGMA integrity_check').fetchall()",
             ),
@@ -173,7 +176,7 @@ class MigratedDatabase:
     reads=MigratedDatabase,
     crosses="0.3.0",
     section="seen with Django 1.11 on SQLite 3.26 and later; docs/facts.md, SQLite's foreign keys",
-    remedy="Tell SQLite, in local_settings.py, to rename tables as it did before 3.26 while 0.3.0 migrates.",
+    remedy="Let upgrade-kit migrate, or type its command for SQLite in place of the guide's.",
 )
 def sqlite_keeps_foreign_keys(fact: MigratedDatabase) -> Answer:
     """With Django 1.11 on SQLite 3.26 or later, 49 foreign keys end up pointing at no table."""
@@ -184,29 +187,21 @@ def sqlite_keeps_foreign_keys(fact: MigratedDatabase) -> Answer:
     told = ", ".join(f"{one.path}: SQLite {one.sqlite}" for one in fact.pythons)
     if fact.pythons and all(one.sqlite is not None and one.sqlite < _RENAMES_IN_KEYS for one in fact.pythons):
         return Passed(told)
-    ask: tuple[str, ...] = ()
     named = [one for one in fact.pythons if one.sqlite is not None and one.sqlite >= _RENAMES_IN_KEYS]
-    if named:
-        told = ", ".join(f"{one.path} comes with SQLite {one.sqlite}" for one in named)
-        message = f"{told}: with SQLite 3.26 or later, Django 1.11"
-        first = "Put these lines"
-    else:
-        message = "if the Python that migrates comes with SQLite 3.26 or later, Django 1.11"
-        first = "Ask that Python for its SQLite (first line). If it is 3.26 or later, put the other lines"
-        ask = ('python -c "import sqlite3; print(sqlite3.sqlite_version)"',)
+    where = (
+        ", ".join(f"{one.path} comes with SQLite {one.sqlite}" for one in named)
+        if named
+        else "the Python that migrates may come with SQLite 3.26 or later"
+    )
     return [
-        warning(
-            f"{message} leaves 49 foreign keys pointing at tables called ..__old",
+        info(
+            f"{where}: migrate as the guide types it leaves 49 foreign keys pointing at tables called ..__old, and "
+            "stops at a view of a table that it changes. upgrade-kit's own command does neither",
             where=fact.database.name,
             hint=to_type(
-                f"{first} at the end of qatrack/local_settings.py before you migrate to 0.3.0, and take them out "
-                "after.",
-                *ask,
-                "from django.db.backends.signals import connection_created",
-                "def keep_foreign_keys(sender, connection, **kwargs):",
-                "    if connection.vendor == 'sqlite':",
-                "        connection.cursor().execute('PRAGMA legacy_alter_table=ON')",
-                "connection_created.connect(keep_foreign_keys, weak=False)",
+                "Let upgrade-kit upgrade migrate, or the script of upgrade-kit plan. To migrate by hand, type this "
+                "in the site's folder and the new environment, in place of the guide's line:",
+                migration_to_type(_DJANGO_1_11, "sqlite"),
             ),
         )
     ]

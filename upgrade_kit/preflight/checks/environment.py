@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from upgrade_kit.model.environment import Distribution, Environment, FolderHolds, PlannedEnvironment
-from upgrade_kit.model.finding import Finding, NotApplicable, Passed, Severity
+from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed, Severity
 from upgrade_kit.model.installing import Installing, Trouble
 from upgrade_kit.model.path import Release
 from upgrade_kit.model.requirement import RequirementLine
@@ -353,7 +353,10 @@ def requirements_can_be_installed(fact: SiteEnvironment) -> Answer:
         files = fact.files_of(release)
         if isinstance(files, Unobserved):
             return files
-        lines += chain.from_iterable(file.lines for file in files)
+        read = tuple(chain.from_iterable(file.lines for file in files))
+        if not read:
+            return CouldNotRun(f"the requirement files of {release.tag} hold no requirement that can be understood")
+        lines += read
     findings = [
         _trouble_told(fact, release, trouble, line)
         for release in fact.path.releases[1:]
@@ -429,9 +432,10 @@ def requirement_files_are_understood(fact: SiteEnvironment) -> Answer:
 
 
 def _odd_lines(fact: SiteEnvironment, release: Release) -> Iterator[Finding]:
-    files = fact.files_of(release)
+    known_files = fact.files_of(release)
+    files = () if isinstance(known_files, Unobserved) else known_files
     show = f"git show {release.tag}:"
-    for file in () if isinstance(files, Unobserved) else files:
+    for file in files:
         for where, text, reason in file.odd:
             yield warning(
                 f"{where} at {release.tag} cannot be understood: {text!r} ({reason})",
@@ -439,7 +443,8 @@ def _odd_lines(fact: SiteEnvironment, release: Release) -> Iterator[Finding]:
                 hint=to_type("Look at it; a repository that was not changed has no such line:", f"{show}{file.name}"),
             )
     known = Unobserved("") if isinstance(fact.requirements, Unobserved) else fact.requirements.at(release.version)
-    needed = () if release.installing is None else release.installing.files_for(fact.system, fact.vendor)
+    needed = set(() if release.installing is None else release.installing.files_for(fact.system, fact.vendor))
+    needed.update(chain.from_iterable(file.includes for file in files))
     for name, reason in () if isinstance(known, Unobserved) else known.missing:
         if name in needed:
             yield warning(

@@ -605,6 +605,40 @@ def _in_the_way(tag: str, found: Sequence[InTheWay], words: str, sentence: str) 
     )
 
 
+@check(
+    "UK155",
+    "No file that nobody tracks lies among the migrations of the next release",
+    reads=RepositoryOnPath,
+    crosses="0.3.0",
+    section=f"Django 1.11.15, db/migrations/loader.py; {_FACTS}",
+    remedy="Give the file another name before the checkout.",
+)
+def migrations_are_the_releases(fact: RepositoryOnPath) -> Answer:
+    """Git leaves the file where it lies, and Django loads all there: one written for South stops every migrate."""
+    nothing = _nothing_to_compare(fact)
+    if nothing is not None:
+        return nothing
+    strays = fact.repository.strays
+    if isinstance(strays, Unobserved):
+        return strays
+    if fact.absent:
+        return _not_here(fact)
+    paths = dict(strays).get(fact.tags[-1], ())
+    if not paths:
+        return Passed()
+    return [
+        error(
+            f"{counted(paths, 'untracked file')} among the migrations of {fact.tags[-1]}, which loads every file "
+            f"there: {_names(paths)}",
+            where=paths[0],
+            hint=to_type(
+                "Give what lies there a name that is not taken for a migration (is it applied? see UK301 first):",
+                *(f"mv {quoted(path)} {quoted(path + '.ours')}" for path in paths[:_SHOWN]),
+            ),
+        )
+    ]
+
+
 # What was begun and not ended
 
 
@@ -826,6 +860,7 @@ CHECKS = (
     changes_are_not_carried_along,
     untracked_files_do_not_stand_in_the_way,
     ignored_files_are_not_overwritten,
+    migrations_are_the_releases,
     nothing_is_under_way,
     there_are_no_local_commits,
     origin_still_exists,

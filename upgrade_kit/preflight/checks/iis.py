@@ -180,7 +180,7 @@ def static_files_come_first(fact: IisOfSite) -> Answer:
             warning(
                 f"{' and '.join(folders)} files go to the rule {rule.name!r} ({rule.action}); {_why(rules, rule)}",
                 where=rule.where,
-                hint=to_type("Put this rule before it:", *_STATIC_RULE),
+                hint=_static_rule_first(rules, rule),
             )
             for rule, folders in taken.items()
         ]
@@ -189,9 +189,25 @@ def static_files_come_first(fact: IisOfSite) -> Answer:
     return Passed(_files(fact.iis))
 
 
+def _static_rule_first(rules: Sequence[IisRule], deciding: IisRule) -> str:
+    """Say what to type. A name that two rules have stops IIS with 500.19, so what has the name goes away first."""
+    name = "QATrack Static"
+    old = [rule for rule in rules if rule.name.casefold() == name.casefold() or rule is _meant(rules, deciding)]
+    if not old:
+        return to_type(f"Put this rule before {deciding.name!r}:", *_STATIC_RULE)
+    away = " and ".join(f"{rule.name!r} ({rule.where})" for rule in old)
+    before = "" if deciding in old else f", before {deciding.name!r}"
+    return to_type(f"Put this in the place of {away}{before}; no two rules may have one name:", *_STATIC_RULE)
+
+
+def _meant(rules: Sequence[IisRule], deciding: IisRule) -> IisRule | None:
+    """Return the rule that was meant for static files."""
+    return next((rule for rule in rules if rule is not deciding and "static" in rule.pattern.casefold()), None)
+
+
 def _why(rules: Sequence[IisRule], deciding: IisRule) -> str:
     """Say what became of the rule that was meant for static files."""
-    meant = next((rule for rule in rules if rule is not deciding and "static" in rule.pattern.casefold()), None)
+    meant = _meant(rules, deciding)
     if meant is None:
         return "no rule keeps them from it"
     if not meant.enabled:
@@ -229,7 +245,11 @@ def pages_reach_the_service(fact: IisOfSite) -> Answer:
     if rule is not None and not route.certain:
         return [_depends(rule)]
     if rule is None or not _is_proxy(rule):
-        what = "no rule hands pages on to the service" if rule is None else f"the rule {rule.name!r} takes the pages"
+        what = (
+            "no rule hands pages on to the service"
+            if rule is None
+            else f"pages go to the rule {rule.name!r} ({rule.action}), which does not hand them on to a service"
+        )
         return [warning(what, where=_files(fact.iis) if rule is None else rule.where, hint=right)]
     wrong = list(_faults(rule))
     if wrong:

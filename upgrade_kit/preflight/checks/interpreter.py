@@ -9,7 +9,7 @@ from typing import Self
 from packaging.specifiers import SpecifierSet
 
 from upgrade_kit.model.deployment import Interpreter, Interpreters
-from upgrade_kit.model.finding import Finding, NotApplicable, Passed
+from upgrade_kit.model.finding import CouldNotRun, Finding, NotApplicable, Passed
 from upgrade_kit.model.path import Release, UpgradePath
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
@@ -124,6 +124,9 @@ def _best_minor(release: Release) -> str:
 def site_has_interpreter(fact: SiteEnvironment) -> Answer:
     """What is installed for the site now tells what the next environment must have besides the requirement files."""
     site = fact.site
+    typed = [folder for who, folder in fact.environments.lost if who.startswith("--venv ")]
+    if typed:
+        return CouldNotRun(f"{', '.join(typed)}, named with --venv, holds no environment: no pyvenv.cfg, no activate")
     if site is None:
         return [_no_environment(fact)]
     if isinstance(site.python, Unobserved):
@@ -145,7 +148,7 @@ def site_has_interpreter(fact: SiteEnvironment) -> Answer:
 
 
 def _no_environment(fact: SiteEnvironment) -> Finding:
-    lost = "".join(f"; {who} names {folder}, which is not there" for who, folder in fact.environments.lost)
+    lost = "".join(f"; {who} names {folder}, and no environment is there" for who, folder in fact.environments.lost)
     return info(
         f"no environment with the Django of QATrack+ {fact.path.source.version} was found here{lost}. What the "
         "site has installed besides the requirement files is not known",

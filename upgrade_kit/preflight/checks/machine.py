@@ -103,11 +103,10 @@ def log_can_hold_names(fact: PrintedTests) -> Answer:
             f"{', '.join(lost)}. The list will be on the screen and not in the log",
             where="logs/migrate.log",
             hint=to_type(
-                "Keep what the screen shows, in PowerShell (first line) or bash (second line); preflight and "
-                "rewrite-calcs "
-                "take the file with --log:",
-                "python manage.py migrate --fake-initial 2>&1 | Tee-Object migrate-screen.txt",
-                "python manage.py migrate --fake-initial 2>&1 | tee migrate-screen.txt",
+                "Keep what the screen shows: put one of these behind the command that migrates, in PowerShell (first "
+                "line) or bash (second line); preflight and rewrite-calcs take the file with --log:",
+                "2>&1 | Tee-Object migrate-screen.txt",
+                "2>&1 | tee migrate-screen.txt",
             ),
         ),
     )

@@ -15,6 +15,7 @@ from upgrade_kit.model.finding import Finding, NotApplicable, Passed
 from upgrade_kit.model.path import Release, UpgradePath
 from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.planning.migrating import migration_to_type
 from upgrade_kit.preflight.check import Answer, check, counted, error, to_type, warning
 from upgrade_kit.preflight.facts import Facts, SiteDatabase, both, then
 
@@ -101,7 +102,9 @@ def _half_way(fact: SiteDatabase, schema: Schema) -> Finding:
     if schema.unknown:
         message += f" Applied, and in no release: {', '.join(schema.unknown)}."
     cause, lines = _cause(fact.database, schema)
-    again = "python manage.py migrate --fake-initial" if str(schema.towards) == "0.3.0" else "python manage.py migrate"
+    again = "python manage.py migrate"
+    if schema.towards is not None:
+        again = migration_to_type(schema.towards, fact.database.vendor)
     return error(
         message,
         where="migration history",

@@ -117,7 +117,7 @@ def _folder_findings(script: ServiceScript, stated: Stated, folder: str, reasons
     )
     if isinstance(text, Unobserved):
         yield _computed("DEPLOY_DIRECTORY", stated, text)
-    elif any(ord(letter) < ord(" ") for letter in str(text)):
+    elif _has_control_character(str(text)):
         yield warning(f"DEPLOY_DIRECTORY holds a control character: {text!r}", where=stated.where, hint=right)
     elif isinstance(script.is_this_site, Unobserved):
         reasons.append(script.is_this_site.reason)
@@ -129,6 +129,10 @@ def _folder_findings(script: ServiceScript, stated: Stated, folder: str, reasons
             )
     elif script.is_this_site is False:
         yield warning(f"DEPLOY_DIRECTORY is {text}, and this site is {folder}", where=stated.where, hint=right)
+
+
+def _has_control_character(text: str) -> bool:
+    return any(ord(letter) < ord(" ") for letter in text)
 
 
 def _same_name(one: str, other: str) -> bool:
@@ -153,6 +157,9 @@ def service_has_its_environment(fact: ScriptsAndServices) -> Answer:
         if isinstance(stated.value, Unobserved):
             findings.append(_computed("VENV_DIRECTORY", stated, stated.value))
             continue
+        if _has_control_character(str(stated.value)):
+            findings.append(_garbled_environment(script, stated))
+            continue
         service = fact.service_of(script)
         if script.has_venv is False:
             findings.append(_no_environment(script, stated))
@@ -171,6 +178,17 @@ def _is_below(program: str, folder: str) -> bool:
     found = re.match(r'\s*"([^"]+)"|\s*(.+?\.exe)', program, re.IGNORECASE)
     path = (found[1] or found[2]) if found else program
     return PureWindowsPath(path).is_relative_to(PureWindowsPath(folder))
+
+
+def _garbled_environment(script: ServiceScript, stated: Stated) -> Finding:
+    return warning(
+        f"VENV_DIRECTORY holds a control character: {stated.value!r}",
+        where=stated.where,
+        hint=to_type(
+            f"Write the folder with / (a single \\ may start a control character) into {script.file.name}:",
+            'VENV_DIRECTORY = "C:/deploy/venvs/qatrack3/"',
+        ),
+    )
 
 
 def _no_environment(script: ServiceScript, stated: Stated) -> Finding:
@@ -341,9 +359,26 @@ def service_is_stopped(fact: ServicesOnPath) -> Answer:
     unknown = next((service.state for service in found if isinstance(service.state, Unobserved)), None)
     if unknown is not None:
         return unknown
+    between = [service for service in found if service.state != "STOPPED"]
+    if between:
+        return [_not_stopped(service, fact.services.source) for service in between]
     if not found:
         return NotApplicable(f"{fact.services.source} tells of no service with QATrack in its name")
     return Passed(", ".join(f"{service.name}: {service.state}" for service in found))
+
+
+def _not_stopped(service: WindowsService, source: str) -> Finding:
+    return info(
+        f"{service.name} is {service.state}, so its process is there still",
+        where=source,
+        hint=to_type(
+            "Before the backup, stop it and wait until the second line says STOPPED; where it never does, the third "
+            "ends its process:",
+            f"Stop-Service -Name {service.name}",
+            f"sc.exe query {service.name}",
+            f'taskkill.exe /f /fi "SERVICES eq {service.name}"',
+        ),
+    )
 
 
 CHECKS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -78,8 +78,12 @@ def local_settings_are_read(settings: Settings) -> Answer:
 
 def _rewrite(files: tuple[Path, ...]) -> str:
     """Return the command that shows what the settings must become."""
-    root = next((str(file.parent.parent) for file in files if file.name == "settings.py"), "")
-    return f"upgrade-kit rewrite-settings {quoted(root) if root else ''}".rstrip()
+    return f"upgrade-kit rewrite-settings {_root(files)}".rstrip()
+
+
+def _root(files: tuple[Path, ...]) -> str:
+    """Return the site's folder as it is typed."""
+    return next((quoted(str(file.parent.parent)) for file in files if file.name == "settings.py"), "")
 
 
 def _beside_manage_py(files: tuple[Path, ...]) -> Path | None:
@@ -96,16 +100,27 @@ def _beside_manage_py(files: tuple[Path, ...]) -> Path | None:
     remedy="Let upgrade-kit rewrite-settings show what it can write, and write the rest by hand.",
 )
 def settings_are_python_3(settings: Settings) -> Answer:
-    """Settings that only Python 2 can parse stop every command of 0.3.0."""
-    return [
+    """Settings that only Python 2 can parse, or no Python at all, stop every command of 0.3.0."""
+    unread = [
+        error(
+            f"{place} holds a letter that is not UTF-8, and no coding line says what it is: no Python reads the file",
+            where=place,
+            hint=to_type(
+                "Write this as the first line of the file: both versions of Python then know what its letters are:",
+                "# -*- coding: cp1252 -*-",
+            ),
+        )
+        for place in settings.undeclared
+    ]
+    return unread + [
         error(
             f"{place} can be parsed by Python 2 only",
             where=place,
             hint=to_type(
                 "See what the kit makes of it, write by hand what it leaves alone (print(x), except E as e, 0o755), "
-                "and let Python 3 try:",
+                "and let the Python of the new environment try:",
                 _rewrite(settings.files),
-                "python3 -m py_compile qatrack/local_settings.py",
+                f"python -m py_compile {place.rpartition(':')[0]}",
             ),
         )
         for place in settings.python2_only
@@ -124,7 +139,7 @@ def settings_are_known(settings: Settings) -> Answer:
     if isinstance(settings.database, Unobserved):
         return settings.database
     unknown = [
-        f"{name} ({value.reason})"
+        f"{name} ({value.reason.partition(_OF_DEFAULT)[2] or value.reason})"
         for name, value in _needed(settings, settings.database)
         if isinstance(value, Unobserved)
     ]
@@ -134,9 +149,16 @@ def settings_are_known(settings: Settings) -> Answer:
         warning(
             f"not known, because computed when the settings are imported: {'; '.join(unknown)}",
             where=settings.database.where,
-            hint="Look up what each comes to. Where the database is meant, give it with --database.",
+            hint=to_type(
+                "Look up what each comes to. Where it is the database's, name that in place of the settings (URL: the "
+                "forms are in --help):",
+                f"upgrade-kit preflight {_root(settings.files)} --database URL".replace("  ", " "),
+            ),
         )
     ]
+
+
+_OF_DEFAULT = " of DATABASES['default']: "
 
 
 def _needed(settings: Settings, database: DatabaseSettings) -> Iterator[tuple[str, object]]:
@@ -148,6 +170,9 @@ def _needed(settings: Settings, database: DatabaseSettings) -> Iterator[tuple[st
 _TEXT_OF_LOCAL = "qatrack/local_settings.py"
 _APPLICATIONS_OWN = "qatrack/settings.py:"
 _PLACEHOLDER = re.compile(r"X+(?:\.X+)+", re.IGNORECASE)
+_ESCAPES = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v"}
+_PORT = re.compile(r":\d*$")
+_PORT_AFTER_BRACKET = re.compile(r"\]:\d*$")
 _QATRACK_3 = Version("0.3.0")
 # The zones of the tz database that pytz 2018.4, which 0.3.0 pins, does not have.
 _NEWER_ZONES = frozenset(
@@ -228,10 +253,10 @@ def debug_is_off(fact: SettingsOnPath) -> Answer:
         return Passed("" if stated is None else stated.where)
     if not stated.is_the_sites and fact.crosses(_QATRACK_3):
         return Passed(f"on in {stated.where}, which {_QATRACK_3} replaces with a file that has it off")
-    text = f", a text, which counts as on: {stated.value!r}" if isinstance(stated.value, str) else " on"
+    what = f"the text {stated.value!r}, which counts as on" if isinstance(stated.value, str) else "on"
     return [
         warning(
-            f"DEBUG is{text}",
+            f"DEBUG is {what}",
             where=stated.where,
             hint=to_type(f"Write this line into {_local_settings(fact.settings)}:", "DEBUG = False"),
         )
@@ -261,6 +286,8 @@ def hosts_are_named(settings: Settings) -> Answer:
         wrong = "ALLOWED_HOSTS is " + ("not set" if stated is None else "empty")
     elif all(_PLACEHOLDER.fullmatch(host.strip()) for host in hosts):
         wrong = f"ALLOWED_HOSTS holds nothing but the guide's placeholder {', '.join(hosts)}"
+    elif any(_plain_host(host) != host for host in hosts):
+        return [_no_host(hosts, where)]
     else:
         return Passed(", ".join(hosts))
     return [
@@ -273,6 +300,29 @@ def hosts_are_named(settings: Settings) -> Answer:
             ),
         )
     ]
+
+
+def _plain_host(text: str) -> str:
+    """Return what Django compares with the host that a browser asks for: no scheme, port, path, blanks or ``*.``."""
+    text = text.strip().partition("://")[2] or text.strip()
+    host = text.partition("/")[0]
+    host = host[1:] if host.startswith("*.") else host
+    return host if host.count(":") > 1 and not _PORT_AFTER_BRACKET.search(host) else _PORT.sub("", host)
+
+
+def _no_host(hosts: Collection[str], where: str) -> Finding:
+    """Tell of what is no name or address, and so never equals what a browser asks for."""
+    wrong = [host for host in hosts if _plain_host(host) != host]
+    right = ", ".join(repr(host) for host in dict.fromkeys(map(_plain_host, hosts)) if not _PLACEHOLDER.fullmatch(host))
+    return warning(
+        f"ALLOWED_HOSTS holds {', '.join(map(repr, wrong))}; Django compares the bare name or address, so with DEBUG "
+        "off whoever asks for it gets 400 Bad Request",
+        where=where,
+        hint=to_type(
+            "Leave out http://, port, path and blanks; a dot before a name takes in all below it:",
+            f"ALLOWED_HOSTS = [{right}]",
+        ),
+    )
 
 
 @check(
@@ -428,8 +478,9 @@ def _not_found(one: SettingsImport, command: str) -> Finding:
                 f"Python 3 has no module {one.module}; {passed_over}",
                 where=one.where,
                 hint=to_type(
-                    "Import what Python 3 has in its place; then see whether it does:",
-                    "python3 -m py_compile qatrack/local_settings.py",
+                    "Import what Python 3 has in its place; then, in the new environment and the site's folder, see "
+                    "whether it does:",
+                    'python -c "import qatrack.local_settings"',
                 ),
             )
         case _:
@@ -468,34 +519,45 @@ def server_is_written_right(settings: DatabaseSettings) -> Answer:
 
 
 def _wrong_server(engine: str, host: str, port: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    instance = (r"'HOST': '127.0.0.1\\SQLExpress',", "'PORT': '',")
     microsoft = _is_microsoft(engine)
-    right = instance if microsoft else ("'HOST': 'localhost',", "'PORT': '',")
+    meant = _meant(host, port, microsoft=microsoft)
     if any(ord(letter) < ord(" ") for letter in host):
-        yield f"HOST holds a control character, as a single backslash before a letter makes it: {host!r}", right
+        yield f"HOST holds a control character, as a single backslash before a letter makes it: {host!r}", meant
     elif host != host.strip():
-        yield f"HOST has blanks around it: {host!r}", right
+        yield f"HOST has blanks around it: {host!r}", meant
     elif "\\" in host and not microsoft:
-        yield f"HOST names an instance of SQL Server ({host}), and ENGINE is {engine!r}", right
+        yield f"HOST names an instance of SQL Server ({host}), and ENGINE is {engine!r}", meant
     elif microsoft and (host.count("\\") > 1 or "/" in host):
-        yield f"HOST is {host}; an instance of SQL Server is named with one backslash (two in the quotes)", right
+        yield f"HOST is {host}; an instance of SQL Server is named with one backslash (two in the quotes)", meant
     elif microsoft and re.search(r":\d+$", host):
-        yield (
-            f"HOST is {host}; SQL Server's port goes into PORT",
-            (f"'HOST': '{host.rpartition(':')[0]}',", f"'PORT': '{host.rpartition(':')[2]}',"),
-        )
+        server, _, number = host.rpartition(":")
+        yield f"HOST is {host}; SQL Server's port goes into PORT", _lines(server, number)
     elif microsoft and "\\" in host and port:
         yield (
             f"PORT is {port}, and so the instance in HOST ({host}) is not looked for: what answers there is used",
-            right,
+            meant,
         )
     elif microsoft and port and not host:
-        yield (
-            f"PORT is {port} and HOST is empty, which makes an address without a server",
-            ("'HOST': '127.0.0.1',", f"'PORT': '{port}',"),
-        )
-    if port and not (port.isascii() and port.isdigit() and 0 < int(port) <= _LAST_PORT):
-        yield f"PORT is {port!r}, and no number from 1 to {_LAST_PORT}", right
+        yield f"PORT is {port} and HOST is empty, which makes an address without a server", _lines("127.0.0.1", port)
+    if port and not _is_port(port):
+        yield f"PORT is {port!r}, and no number from 1 to {_LAST_PORT}", meant
+
+
+def _meant(host: str, port: str, *, microsoft: bool) -> tuple[str, ...]:
+    """Return the lines of HOST and PORT that were probably meant, as they are typed."""
+    whole = "".join(f"\\{_ESCAPES[letter]}" if letter in _ESCAPES else letter for letter in host).strip()
+    server, *instance = re.split(r"[\\/]+", whole.lstrip("\\/"), maxsplit=1)
+    if microsoft and instance:
+        return _lines(f"{server}\\{instance[0]}", "")
+    return _lines(server or "localhost", port.strip() if _is_port(port.strip()) else "")
+
+
+def _lines(host: str, port: str) -> tuple[str, ...]:
+    return f"'HOST': {host!r},", f"'PORT': {port!r},"
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) <= _LAST_PORT
 
 
 def _is_microsoft(engine: str) -> bool:

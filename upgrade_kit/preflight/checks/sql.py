@@ -121,7 +121,7 @@ class StoredOnPath:
     remedy="Keep the view's definition, drop the view before the migration, and make it anew afterwards.",
 )
 def no_view_is_in_the_way(fact: StoredOnPath) -> Answer:
-    """A view of a table that is made anew, or of a column that gets another type, stops the migration half way."""
+    """A view of a table that South makes anew, or of a column that gets another type, stops the migration half way."""
     if not fact.changes.changes and not fact.changes.reshaped:
         return NotApplicable(_NO_CHANGE)
     findings = [finding for view in fact.stored.views.read for finding in _of_view(view, fact)]
@@ -146,17 +146,17 @@ def no_trigger_loses_its_columns(fact: StoredOnPath) -> Answer:
 def _of_view(view: Script, fact: StoredOnPath) -> Iterator[Finding]:
     """Yield what becomes of a view, as its vendor has it."""
     hint = "Keep its definition, drop it before the migration, and make it anew afterwards for what is there then."
-    remade = sorted(tables_of(view) & set(fact.changes.remade)) if fact.stored.vendor == "sqlite" else ()
+    guarded = sorted(tables_of(view) & set(fact.changes.guarded)) if fact.stored.vendor == "sqlite" else ()
     retyped = sorted(columns_of(view, fact.changes) & set(fact.changes.retyped))
-    if remade:
-        told = f"{view.name} reads {', '.join(remade)}, which the migration makes anew; it stops there"
+    if guarded:
+        told = f"{view.name} reads {', '.join(guarded)}, which the migration makes anew; it stops there"
         yield error(told, where=view.name, hint=hint)
     elif retyped and fact.stored.vendor == "postgresql":
         names = ", ".join(f"{table}.{column}" for table, column in retyped)
         told = f"{view.name} uses {names}, which the migration gives another length; PostgreSQL refuses that"
         yield error(told, where=view.name, hint=hint)
     else:
-        end = "is dropped with it" if fact.stored.vendor == "postgresql" else "fails when it is next used"
+        end = _ENDS.get(fact.stored.vendor, "fails when it is next used")
         for name in _gone(view, fact):
             yield warning(f"{view.name} names {name}, which goes; the view {end}", where=view.name, hint=hint)
 
@@ -172,6 +172,10 @@ def _of_trigger(script: Script, fact: StoredOnPath) -> Iterator[Finding]:
         yield warning(f"{script.name} names {name}, which goes", where=script.name, hint=hint)
 
 
+_ENDS = {
+    "postgresql": "is dropped with it",
+    "sqlite": "fails when it is next used, or has that name for a value where it is in double quotation marks",
+}
 _NO_CHANGE = "the way that is left changes no table"
 
 

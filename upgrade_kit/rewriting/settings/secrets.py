@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
-from upgrade_kit.model.secret_words import SECRET_NAME
+from upgrade_kit.model.secret_words import SECRET_NAME, SECRET_WORD
 from upgrade_kit.rewriting.settings.module import SettingsModule, text_of
 
 HIDDEN = "..."
@@ -23,21 +23,22 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _PARTS = re.compile(r"([A-Za-z]*)('''|\"\"\"|'|\")(.*)\2", re.DOTALL)
-_WORDS = r"(?:\w*(?:PASS|PWD|SECRET|KEY|TOKEN|CREDENTIAL)\w*|\w*_PW|PW|PW_\w*)"
 # PASSWORD = '...', 'PASSWORD': "...", password is x; up to the quote that ends it, or to the end of the line.
 _SAID = re.compile(
-    rf"""(?P<head>\b{_WORDS}\b['"]?\]?\s*(?:[:=]|\bis\b|\bwas\b)\s*[uUbBrR]*)"""
+    rf"""(?P<head>\b{SECRET_WORD}\b['"]?\]?\s*(?:[:=]+|\bis\b|\bwas\b)\s*[uUbBrR]*)"""
     r"""(?:(?P<quote>['"])(?P<quoted>(?:\\.|(?!(?P=quote))[^\r\n\\])*)(?:(?P=quote)|(?=[\r\n]|\Z))|(?P<bare>[^\s'",;)}\]][^\r\n]*))""",
     re.IGNORECASE,
 )
-_URL = re.compile(r"(?P<head>://[^\s:/@'\"]*):[^\s'\"]*@")
+_URL = re.compile(r"(?P<head>://[^\s:/'\"]*):[^\s'\"]*@")
+# pw x, at the end of a comment.
+_NOTED = re.compile(rf"(?P<head>\b{SECRET_WORD}[ \t]+)[^\s.]\S*[ \t]*\Z", re.IGNORECASE)
 _PAIR = re.compile(r"(?P<head>\b(?:password|passwd|pwd)[ \t]*=[ \t]*)[^\s;'\"&][^;'\"\r\n&]*", re.IGNORECASE)
 # Password='...' and Password={...} within a connection string.
 _QUOTED_PAIR = re.compile(
     r"(?P<head>\b(?:password|passwd|pwd)[ \t]*=[ \t]*)(?:'[^'\r\n]*'|\"[^\"\r\n]*\"|\{[^}\r\n]*\})", re.IGNORECASE
 )
 # 'PASSWORD': 0755, which only Python 2 can run.
-_NUMBER = re.compile(rf"(?P<head>\b{_WORDS}\b['\"]?\]?[ \t]*[:=][ \t]*)\d\w*", re.IGNORECASE)
+_NUMBER = re.compile(rf"(?P<head>\b{SECRET_WORD}\b['\"]?\]?[ \t]*[:=][ \t]*)\d\w*", re.IGNORECASE)
 
 
 class Secrets:
@@ -89,7 +90,7 @@ class Secrets:
     def _token(self, found: re.Match[str]) -> str:
         token = found[0]
         if token.startswith("#"):
-            return _SAID.sub(_unsaid, token)
+            return _NOTED.sub(rf"\g<head>{HIDDEN}", _SAID.sub(_unsaid, token))
         parts = _PARTS.fullmatch(token)
         if parts is None:
             return token
@@ -161,6 +162,8 @@ def _secret_values(module: SettingsModule, names: set[str]) -> Iterator[cst.CSTN
                 | cst.List(elements=[cst.Element(value=cst.SimpleString() as key), cst.Element(value=value)])
             ) if _speaks(key, names):
                 yield value
+            case cst.Comparison(left=left, comparisons=others) if _speaks(left, names):
+                yield from (other.comparator for other in others)
             case cst.FunctionDef(name=name, body=body) if _speaks(name, names):
                 yield body
             case _:
