@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import _thread
+import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -77,15 +76,20 @@ def test_a_program_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> N
 
 
 def test_one_whose_asker_is_interrupted_is_ended_with_what_it_started(tmp_path: Path) -> None:
-    def interrupt() -> None:
-        while not (tmp_path / "pid").exists():
-            time.sleep(0.05)
-        _thread.interrupt_main()
-
+    asker = (
+        "import _thread, pathlib, sys, threading, time\n"
+        "from upgrade_kit.deployment.asking import ask\n"
+        f"note = pathlib.Path({str(tmp_path / 'pid')!r})\n"
+        "def interrupt():\n"
+        "    while not note.exists(): time.sleep(0.05)\n"
+        "    _thread.interrupt_main()\n"
+        "threading.Thread(target=interrupt, daemon=True).start()\n"
+        f"try: ask([sys.executable, '-c', {starting_another(tmp_path / 'pid')!r}], timeout_seconds=50)\n"
+        "except KeyboardInterrupt: print('interrupted')\n"
+    )
     start = time.monotonic()
-    threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        python(starting_another(tmp_path / "pid"), seconds=50)
+    ended = subprocess.run([sys.executable, "-c", asker], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.strip() == "interrupted"
     assert has_ended(tmp_path / "pid")
     assert time.monotonic() - start < 40
 
