@@ -6,15 +6,18 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from upgrade_kit.model.unobserved import Unobserved
 
 OUTPUT_LIMIT_BYTES = 64 * 1024
+_LOOK_SECONDS = 0.2  # Windows hears no Ctrl-C while a thread or a program is waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,8 @@ def ask(
 ) -> Answer | Unobserved:
     """Run a program that only reads, and return what it said or why it did not answer.
 
-    It gets no standard input. A program that is still running at the time limit, or that prints more than is
-    allowed, is ended together with what it started.
+    It gets no standard input. A program that is still running at the time limit, that prints more than is allowed, or
+    whose asker is interrupted, is ended together with what it started.
 
     Args:
         command: the program and its arguments.
@@ -70,18 +73,16 @@ def ask(
     reader.start()
     warnings = threading.Thread(target=_drain, args=(process.stderr, errors), daemon=True)
     warnings.start()
-    reader.join(timeout_seconds)
-    too_slow = reader.is_alive()
-    said = output[0] if output else b""
-    too_much = len(said) > limit_bytes
-    if not (too_slow or too_much):
-        try:
-            status = process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            too_slow = True
-        else:
+    try:
+        too_slow = not _is_so_within(timeout_seconds, partial(_has_read, reader))
+        said = output[0] if output else b""
+        too_much = len(said) > limit_bytes
+        if not (too_slow or too_much) and _is_so_within(timeout_seconds, partial(_has_ended, process)):
             warnings.join(timeout=1)
-            return Answer(status=status, text=_decoded(said), errors=_decoded(b"".join(errors)))
+            return Answer(status=process.returncode, text=_decoded(said), errors=_decoded(b"".join(errors)))
+    except BaseException:
+        _end(process)
+        raise
     _end(process)
     reader.join(timeout=1)
     warnings.join(timeout=1)
@@ -104,6 +105,26 @@ def _start(
         start_new_session=os.name == "posix",
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
+
+
+def _is_so_within(seconds: float, is_so: Callable[[float], bool]) -> bool:
+    """Ask again and again, for a short while each time, until it is so or the time is over."""
+    until = monotonic() + seconds
+    while not is_so(max(0.0, min(_LOOK_SECONDS, until - monotonic()))):
+        if monotonic() >= until:
+            return False
+    return True
+
+
+def _has_read(reader: threading.Thread, seconds: float) -> bool:
+    reader.join(seconds)
+    return not reader.is_alive()
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return process.returncode is not None
 
 
 def _read(stream: IO[bytes], output: list[bytes], limit_bytes: int) -> None:
@@ -133,5 +154,22 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     else:
+        end_tree(process.pid, gently=False)
         process.kill()
     process.wait()
+
+
+def end_tree(pid: int, *, gently: bool) -> None:
+    """End a program and its children, where the system knows no groups of processes.
+
+    Args:
+        pid: the program's process id.
+        gently: ask them to end, where the system knows such a thing; Windows does not.
+    """
+    import psutil  # noqa: PLC0415 - only where a program has to be ended
+
+    with suppress(psutil.Error):
+        leader = psutil.Process(pid)
+        for process in (*leader.children(recursive=True), leader):
+            with suppress(psutil.Error):
+                process.terminate() if gently else process.kill()
