@@ -32,6 +32,21 @@ def test_no_line_is_no_last_line() -> None:
     assert Answer(status=0, text="\n").last_line == ""
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows' own programs write in a code page")
+def test_what_is_no_utf8_is_of_the_consoles_code_page() -> None:
+    answer = python(r"import sys; sys.stdout.buffer.write('Prüfung'.encode('oem'))")
+    assert isinstance(answer, Answer)
+    assert answer.text == "Prüfung"
+
+
+def test_what_can_not_be_decoded_is_escaped() -> None:
+    if sys.platform == "win32":
+        pytest.skip("a code page of one byte has a letter for most")
+    answer = python(r"import sys; sys.stdout.buffer.write(b'Pr\x81fung')")
+    assert isinstance(answer, Answer)
+    assert answer.text == r"Pr\x81fung"
+
+
 def test_a_program_gets_no_standard_input() -> None:
     answer = python("import sys; print(repr(sys.stdin.read()))")
     assert isinstance(answer, Answer)

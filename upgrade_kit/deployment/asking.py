@@ -26,7 +26,8 @@ class Answer:
 
     Attributes:
         status: its exit status.
-        text: standard output and standard error as they came, undecodable bytes escaped.
+        text: standard output and standard error as they came; bytes that are neither UTF-8 nor, on Windows, of the
+            console's code page are escaped.
         errors: standard error, where it was to be kept apart.
     """
 
@@ -144,6 +145,12 @@ def _drain(stream: IO[bytes] | None, errors: list[bytes]) -> None:
 
 
 def _decoded(said: bytes) -> str:
+    """Understand what a program wrote: UTF-8, or on Windows what its own programs (sc.exe) write into a pipe."""
+    if os.name == "nt":
+        try:
+            return said.decode("utf-8")
+        except UnicodeDecodeError:
+            return said.decode("oem", "backslashreplace")
     return said.decode("utf-8", "backslashreplace")
 
 
