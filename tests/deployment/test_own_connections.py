@@ -5,11 +5,12 @@ from threading import Event, Thread
 from upgrade_kit.deployment.own_connections import OwnConnections
 
 
-def test_numbers_that_were_added_are_known() -> None:
+def test_keys_that_were_added_are_known_of_their_server_alone() -> None:
     own = OwnConnections()
     with own.making():
-        own.add(7)
-    assert own.numbers() == {7}
+        own.add("here", "7")
+    assert own.keys("here") == {"7"}
+    assert own.keys("there") == frozenset()
 
 
 def test_one_that_is_being_made_is_waited_for() -> None:
@@ -20,16 +21,16 @@ def test_one_that_is_being_made_is_waited_for() -> None:
         with own.making():
             begun.set()
             Event().wait(0.05)
-            own.add(8)
+            own.add("here", "8")
 
     making = Thread(target=make)
     making.start()
     assert begun.wait(60)
-    assert own.numbers() == {8}
+    assert own.keys("here") == {"8"}
     making.join()
 
 
 def test_one_that_cannot_be_made_is_no_longer_waited_for_after_a_while() -> None:
     own = OwnConnections(wait_seconds=0.01)
     with own.making():
-        assert own.numbers() == frozenset()
+        assert own.keys("here") == frozenset()

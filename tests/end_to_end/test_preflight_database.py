@@ -49,7 +49,7 @@ class Recorded:
     name: str
     answers: Mapping[str, list[tuple[object, ...]]]
     errors: Mapping[str, str]
-    numbers: frozenset[int] = field(default_factory=frozenset)
+    keys: frozenset[str] = field(default_factory=frozenset)
 
     def fetch(self, sql: str, params: Sequence[object] = ()) -> list[tuple[object, ...]]:
         assert not params  # no question here has any
@@ -57,8 +57,8 @@ class Recorded:
             raise DatabaseError(self.errors[sql])
         return self.answers[sql]
 
-    def own_numbers(self) -> frozenset[int]:
-        return self.numbers
+    def own_keys(self) -> frozenset[str]:
+        return self.keys
 
 
 def loaded(file: Path) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def read(case: Mapping[str, Any]) -> Server:
         name=case["database"],
         answers={queries[name]: [tuple(row) for row in rows] for name, rows in case["answers"].items()},
         errors={queries[name]: said for name, said in case["errors"].items()},
-        numbers=frozenset(case.get("own_numbers", ())),
+        keys=frozenset(map(str, case.get("own_keys", ()))),
     )
     match base:
         case "sqlserver":

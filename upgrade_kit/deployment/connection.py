@@ -31,7 +31,7 @@ from upgrade_kit.deployment.described_tables import (
     unique_by_the_catalogue,
 )
 from upgrade_kit.deployment.inserting import column_definition, insert_rows
-from upgrade_kit.deployment.own_connections import OwnConnections
+from upgrade_kit.deployment.own_connections import POSTGRESQL_KEY, OwnConnections
 from upgrade_kit.errors import DatabaseError, DriverMissingError
 from upgrade_kit.model.shape import Field
 
@@ -89,9 +89,9 @@ class Session:
         """The driver's own connection, for what Django's cursors do not do: messages and further result sets."""
         return self._wrapper.connection
 
-    def own_numbers(self) -> frozenset[int]:
-        """Return the server's numbers of all connections that this process has made, where the driver knows them."""
-        return _own.numbers()
+    def own_keys(self) -> frozenset[str]:
+        """Return the server's keys of all connections that this process has made to it, where the driver knows them."""
+        return _own.keys(_server_of(self.address))
 
     def quote(self, name: str) -> str:
         """Quote an identifier the vendor's way, whatever it contains."""
@@ -411,7 +411,7 @@ def open_database(address: DatabaseAddress, *, writable: bool = False) -> Iterat
                     wrapper.ensure_connection()
                 except (Error, ImproperlyConfigured, SynchronousOnlyOperation, UnicodeError) as error:
                     raise explained(error, address) from error
-                _remember(wrapper)
+                _remember(wrapper, address)
             session = Session(wrapper, address, writable=writable)
             _introduce(session)
             yield session
@@ -420,15 +420,25 @@ def open_database(address: DatabaseAddress, *, writable: bool = False) -> Iterat
                 wrapper.close()
 
 
-def _remember(wrapper: Untyped) -> None:
-    """Keep the number by which the server knows a connection; SQL Server knows processes instead."""
+def _remember(wrapper: Untyped, address: DatabaseAddress) -> None:
+    """Keep the key by which the server knows a connection; SQL Server knows processes instead."""
     match wrapper.vendor:
         case "postgresql":
-            _own.add(int(wrapper.connection.info.backend_pid))
+            with suppress(Error), wrapper.cursor() as cursor:
+                cursor.execute(
+                    f"SELECT {POSTGRESQL_KEY} FROM pg_catalog.pg_stat_activity "  # noqa: S608 - words of the kit's own
+                    "WHERE pid = pg_catalog.pg_backend_pid()"
+                )
+                for (key,) in cursor.fetchall():
+                    _own.add(_server_of(address), str(key))
         case "mysql":
-            _own.add(int(wrapper.connection.thread_id()))
+            _own.add(_server_of(address), str(wrapper.connection.thread_id()))
         case _:
             pass
+
+
+def _server_of(address: DatabaseAddress) -> str:
+    return f"{address.vendor}://{address.host}:{address.port}"
 
 
 # --- Django's settings, lent -------------------------------------------------------------------------

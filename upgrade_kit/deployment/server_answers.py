@@ -24,8 +24,8 @@ class Asked(Protocol):
     def fetch(self, sql: str, params: Sequence[object] = ()) -> Rows:
         """Run a query and return every row."""
 
-    def own_numbers(self) -> frozenset[int]:
-        """Return the server's numbers of this process's connections."""
+    def own_keys(self) -> frozenset[str]:
+        """Return the server's keys of this process's connections: what its list of sessions has first."""
 
 
 def not_of(vendor: str) -> Unobserved:

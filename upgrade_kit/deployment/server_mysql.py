@@ -255,7 +255,7 @@ def _sessions(session: Asked) -> Sessions:
         with suppress(DatabaseError):
             working = {number(row[0]) for row in session.fetch(QUERIES["transactions"])}
     found = session.fetch(QUERIES["sessions"])
-    own = session.own_numbers()  # asked for after the list, which may show some that were only being made
+    own = session.own_keys()  # asked for after the list, which may show some that were only being made
     return Sessions(
         others=tuple(
             OtherSession(
@@ -265,7 +265,7 @@ def _sessions(session: Asked) -> Sessions:
                 is_open=None if working is None else number(key) in working,
             )
             for key, user, host, _ in found
-            if number(key) not in own
+            if str(key) not in own
         ),
         sees_all=sees_all,
         login=text(one(session.fetch(QUERIES["login"]))[0]),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
+from upgrade_kit.deployment.own_connections import POSTGRESQL_KEY
 from upgrade_kit.deployment.server_answers import Asked, flag, not_of, number, one, seen, text
 from upgrade_kit.errors import DatabaseError
 from upgrade_kit.model.server import (
@@ -56,7 +57,7 @@ QUERIES = {
     "size": "SELECT pg_database_size(current_database())",
     "folder": "SELECT current_setting('data_directory')",
     "sessions": (
-        "SELECT pid, usename::text, application_name, COALESCE(client_addr::text, ''), state "
+        f"SELECT {POSTGRESQL_KEY}, usename::text, application_name, COALESCE(client_addr::text, ''), state "  # noqa: S608 - words of the kit's own
         "FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND usename IS NOT NULL ORDER BY pid"
     ),
     "standing": (
@@ -158,8 +159,8 @@ def _room_here(session: Asked) -> Room:
 
 def _sessions(session: Asked) -> Sessions:
     listed = session.fetch(QUERIES["sessions"])
-    own = session.own_numbers()  # asked for after the list, which may show some that were only being made
-    found = [row for row in listed if number(row[0]) not in own]
+    own = session.own_keys()  # asked for after the list, which may show some that were only being made
+    found = [row for row in listed if str(row[0]) not in own]
     login = text(one(session.fetch(QUERIES["login"]))[0])
     return Sessions(
         others=tuple(
