@@ -44,7 +44,7 @@ from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.server import Server
 from upgrade_kit.model.sql import Scripts, StoredSql
-from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.unobserved import Absent, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
 
 if TYPE_CHECKING:  # Django loads only when needed
@@ -607,8 +607,12 @@ def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLo
         if isinstance(folder, Unobserved):
             return folder
         path = folder.root / "logs" / "migrate.log"
-        if not path.exists():
-            return Unobserved(f"there is no {path}")
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return Absent(f"there is no {path}")
+        except OSError as error:
+            return Unobserved(f"{path}: cannot be read: {error.strerror or error}")
     from upgrade_kit.deployment.migrate_log import read_migrate_log  # noqa: PLC0415 - only where there is one
 
     try:

@@ -18,4 +18,10 @@ class Unobserved:
     asked: bool = True
 
 
+class Absent(Unobserved):
+    """What was looked for is not there, which is known: not the same as what is there and cannot be read."""
+
+    __slots__ = ()
+
+
 NOT_ASKED = Unobserved("nobody asked for it", asked=False)
