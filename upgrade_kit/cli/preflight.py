@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import assert_never
 
 from upgrade_kit.cli.exit import Exit
-from upgrade_kit.cli.looking import add_survey_arguments, look
+from upgrade_kit.cli.looking import add_survey_arguments, look, look_for
 from upgrade_kit.cli.memory import Recalled, memory_file, read_since, recall, remember
 from upgrade_kit.cli.options import (
     add_output_arguments,
@@ -43,7 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="ID_OR_FAMILY",
         action="append",
         default=[],
-        help="ask this check, or this family of checks, and no other; may be given more than once",
+        help="ask this check, or this family of checks, and no other, and look at nothing slow that they do not need; "
+        "may be given more than once",
     )
     parser.add_argument(
         "--skip",
@@ -83,9 +84,12 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     if arguments.list:
         return _list(arguments, streams)
     # A misspelt word is told before the site is looked at.
-    select(load_checks().checks, only=arguments.only, skip=arguments.skip)
+    chosen, left_out = select(load_checks().checks, only=arguments.only, skip=arguments.skip)
     since = None if arguments.since is None else read_since(arguments.since)
-    looked = look(arguments, streams, quiet=arguments.quiet)
+    if left_out:
+        looked = look_for(chosen, arguments, streams, quiet=arguments.quiet)
+    else:
+        looked = look(arguments, streams, quiet=arguments.quiet)
     deployment, path = looked.deployment, looked.path
     preflight = run_preflight(
         deployment,

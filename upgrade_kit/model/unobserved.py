@@ -25,3 +25,6 @@ class Absent(Unobserved):
 
 
 NOT_ASKED = Unobserved("nobody asked for it", asked=False)
+
+NOT_LOOKED = Unobserved("not looked at, because no check that was asked needs it")
+"""It counts as asked for: whoever reads it all the same could not look, which is never a pass."""
