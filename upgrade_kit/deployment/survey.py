@@ -245,7 +245,9 @@ def find_uploads(site: str | Path) -> Path | Unobserved:
     if isinstance(media, Unobserved):
         return media
     folder = media / "uploads"
-    return folder if folder.is_dir() else Unobserved(f"there is no folder {folder}")
+    if folder.is_dir():
+        return folder
+    return Unobserved(f"{folder} is there and is no folder" if folder.exists() else f"there is no folder {folder}")
 
 
 def read_machine(environment: Mapping[str, str] | None = None) -> Machine:
