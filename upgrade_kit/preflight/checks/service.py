@@ -347,7 +347,8 @@ def _shared(port: int, scripts: tuple[ServiceScript, ...]) -> Finding:
         f"port {port} is used by the services {', '.join(names)}",
         where=", ".join(script.port.where for script in scripts),
         hint=to_type(
-            "Only one of them can run. Once the new one is to serve the site, keep the old one off:",
+            "Only one of them can run. Once the new one is to serve the site, keep the old one off, in PowerShell as "
+            "an administrator:",
             f"Stop-Service -Name {names[0]}",
             f"Set-Service -Name {names[0]} -StartupType Disabled",
         ),
@@ -403,7 +404,7 @@ def service_starts_by_itself(fact: ServicesOnPath) -> Answer:
             f"no service of the site starts with Windows: {told}",
             where=fact.services.source,
             hint=to_type(
-                "Let the one that serves the site start by itself:",
+                "Let the one that serves the site start by itself, in PowerShell as an administrator:",
                 f"Set-Service -Name {found[0].name} -StartupType Automatic",
             ),
         )
@@ -440,7 +441,8 @@ def service_is_stopped(fact: ServicesOnPath) -> Answer:
                 f"{', '.join(running)} is running, as it should until the upgrade begins",
                 where=fact.services.source,
                 hint=to_type(
-                    "When the upgrade begins, before the backup:", *(f"Stop-Service -Name {name}" for name in running)
+                    "When the upgrade begins, before the backup, in PowerShell as an administrator:",
+                    *(f"Stop-Service -Name {name}" for name in running),
                 ),
             )
         ]
@@ -460,8 +462,8 @@ def _not_stopped(service: WindowsService, source: str) -> Finding:
         f"{service.name} is {service.state}, so its process is there still",
         where=source,
         hint=to_type(
-            "Before the backup, stop it and wait until the second line says STOPPED; where it never does, the third "
-            "ends its process:",
+            "Before the backup, stop it, in PowerShell as an administrator, and wait until the second line says "
+            "STOPPED; where it never does, the third ends its process:",
             f"Stop-Service -Name {service.name}",
             f"sc.exe query {service.name}",
             f'taskkill.exe /f /fi "SERVICES eq {service.name}"',
