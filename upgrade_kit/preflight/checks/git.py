@@ -408,18 +408,29 @@ def tags_are_the_published_ones(fact: RepositoryOnPath) -> Answer:
     compared = [(tag, id_) for tag, id_ in fact.repository.tags if tag in published]
     if not compared:
         return NotApplicable("none of the releases' tags is in this repository")
-    findings = [_moved(tag, id_, published[tag]) for tag, id_ in compared if id_ != published[tag]]
+    findings = [_moved(fact, tag, id_, published) for tag, id_ in compared if id_ != published[tag]]
     return findings or Passed(counted(compared, "tag"))
 
 
-def _moved(tag: str, here: str, published: str) -> Finding:
+def _moved(fact: RepositoryOnPath, tag: str, here: str, published: dict[str, str]) -> Finding:
+    """Tell of a tag that was moved: an error where the plan would check out another release in place of its own.
+
+    A commit that nobody published can be the release with changes of the site's own, which only a person can tell. The
+    commit of another release never is: its requirements, settings and migrations are not those that the plan is for.
+    """
+    other = next((name for name, id_ in published.items() if id_ == here and name != tag), None)
+    fetch = f"git fetch --force {_HOME} refs/tags/{tag}:refs/tags/{tag}"
+    told = f"{tag} is the commit {here[:12]} here, and was published as {published[tag][:12]}: somebody moved it"
+    if other is not None and tag in fact.tags:
+        return error(
+            f"{told} to {other}, whose code git checkout {tag} would bring",
+            where=f"refs/tags/{tag}",
+            hint=to_type("Fetch the published one:", fetch),
+        )
     return warning(
-        f"{tag} is the commit {here[:12]} here, and was published as {published[:12]}: somebody moved it",
+        told if other is None else f"{told} to {other}",
         where=f"refs/tags/{tag}",
-        hint=to_type(
-            "Unless that was your own doing, fetch the published one:",
-            f"git fetch --force {_HOME} refs/tags/{tag}:refs/tags/{tag}",
-        ),
+        hint=to_type("Unless that was your own doing, fetch the published one:", fetch),
     )
 
 
