@@ -436,3 +436,14 @@ class TestOnlyWhatIsNeeded:
         assert answer.exit is Exit.FAILED
         assert "UK202" in answer.unknown()
         assert answer.document["site"]["database"] is None
+
+
+class TestList:
+    def test_it_folds_to_the_width_that_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        folded = call("--list").out
+        assert max(map(len, folded.splitlines())) <= 80
+        monkeypatch.delenv("COLUMNS")
+        whole = call("--list").out
+        assert max(map(len, whole.splitlines())) > 80
+        assert " ".join(folded.split()) == " ".join(whole.split())
