@@ -266,6 +266,19 @@ def test_a_log_without_its_database_does_not_get_into_the_new_one(
     assert content(target) == content(database)
 
 
+@pytest.mark.skipif(os.name != "nt", reason="only Windows renames no file that is open elsewhere")
+def test_a_site_that_rests_with_the_database_open_is_noticed(
+    backup: Backup, target: Path, make_database: Callable[..., Path]
+) -> None:
+    before = make_database(target).read_bytes()
+    with closing(sqlite3.connect(target)) as site:
+        site.execute("SELECT count(*) FROM qa_test").fetchone()
+        with pytest.raises(BackupError, match="in use by another program; nothing was changed"):
+            restore_backup(backup.made.manifest, database=address(target), replace=True)
+    assert target.read_bytes() == before
+    assert names(target.parent) == ["site.sqlite3"]
+
+
 def test_a_replacement_that_fails_is_taken_back(target: Path, make_database: Callable[..., Path]) -> None:
     before = make_database(target).read_bytes()
     Path(f"{target}-journal").write_bytes(b"whatever")

@@ -16,7 +16,7 @@ from tests.interrupts import interrupted_runs, meanwhile
 from upgrade_kit.backup import uploads as uploads_module
 from upgrade_kit.backup.create import create_backup
 from upgrade_kit.backup.restore import restore_backup
-from upgrade_kit.backup.uploads import LISTING, _copy, copy_uploads, prove_uploads, restore_uploads
+from upgrade_kit.backup.uploads import LISTING, _copy, _refuse_name, copy_uploads, prove_uploads, restore_uploads
 from upgrade_kit.backup.verify import verify_backup
 from upgrade_kit.deployment import whole_file
 from upgrade_kit.deployment.address import DatabaseAddress
@@ -104,7 +104,6 @@ SCRIPTS = [
     "\U0001f600.csv",
     "\u202egnp.exe",
     "%41",
-    " a ",
 ]
 
 
@@ -112,7 +111,10 @@ SCRIPTS = [
     "name",
     [
         *SCRIPTS,
-        *(pytest.param(name, marks=POSIX) for name in ["a\\b", "a\nb", "a:b", 'a"b', "-x", "con", "x.", "\udcff.bin"]),
+        *(
+            pytest.param(name, marks=POSIX)
+            for name in ["a\\b", "a\nb", "a:b", 'a"b', "-x", "con", "x.", " a ", "\udcff.bin"]
+        ),
         *(pytest.param(name, marks=POSIX) for name in ["\udcc3(", "\x01", LISTING]),
     ],
 )
@@ -278,6 +280,13 @@ def test_another_number_of_files_than_the_manifest_says_is_found(uploads: Path, 
 # --- unpacked ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["10:30.dcm", "con", "scans/aux.txt", "scan.", "a ", "a\\b", "C:/evil"])
+def test_a_name_under_which_windows_would_keep_the_file_elsewhere_is_refused_there(tmp_path: Path, name: str) -> None:
+    _refuse_name(name, name.split("/"), tmp_path, system="posix")
+    with pytest.raises(BackupError, match="Windows has no file of that name"):
+        _refuse_name(name, name.split("/"), tmp_path, system="nt")
+
+
 @pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "a//b", "."])
 def test_no_name_leads_out_of_the_folder(uploads: Path, tmp_path: Path, name: str) -> None:
     def lead_out(held: dict[str, bytes]) -> None:
@@ -298,7 +307,13 @@ def test_a_folder_that_holds_something_is_left_alone(uploads: Path, tmp_path: Pa
         restore_uploads(copied(uploads, tmp_path), uploads)
 
 
-@pytest.mark.parametrize("make", [lambda path: path.write_bytes(b"x"), lambda path: path.symlink_to(path.parent)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda path: path.write_bytes(b"x"), id="a file"),
+        pytest.param(lambda path: path.symlink_to(path.parent), marks=POSIX, id="a link"),
+    ],
+)
 def test_what_is_no_folder_is_left_alone(uploads: Path, tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "taken")
     with pytest.raises(BackupError, match="not an empty folder"):

@@ -64,7 +64,7 @@ def test_the_restore_command_that_is_shown_works_as_shown(database: Path, capsys
     main(["backup", "--database", f"sqlite:///{database.name}"])
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "backup restore" in line)
     database.unlink()
-    assert main(shlex.split(line)[1:]) == Exit.DONE
+    assert main(shlex.split(line, posix=os.name != "nt")[1:]) == Exit.DONE
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT * FROM qa_test").fetchall() == [(1, "x = 1")]
 

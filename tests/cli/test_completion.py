@@ -18,7 +18,7 @@ from upgrade_kit.cli.main import main
 PROGRAM = Path(sys.executable).with_name("upgrade-kit")
 
 
-def asked(line: str, folder: Path) -> set[str]:
+def asked(line: str, folder: Path, **more: str) -> set[str]:
     """Return what the program answers to a shell that asks what could come next."""
     answer = folder / "answer"
     variables = {
@@ -30,7 +30,7 @@ def asked(line: str, folder: Path) -> set[str]:
         "COMP_POINT": str(len(line)),
     }
     command = [sys.executable, "-m", "upgrade_kit"]
-    subprocess.run(command, env={**os.environ, **variables}, cwd=folder, check=True, capture_output=True)
+    subprocess.run(command, env={**os.environ, **variables, **more}, cwd=folder, check=True, capture_output=True)
     return {word.strip() for word in answer.read_text(encoding="utf-8").splitlines()}
 
 
@@ -62,6 +62,23 @@ def test_what_could_come_next_is_offered(line: str, offered: set[str], tmp_path:
     (tmp_path / "site").mkdir()
 
     assert offered <= asked(line, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "offered"),
+    [
+        pytest.param("no", {"notes/", "note.json"}, id="in this folder"),
+        pytest.param("notes/", {"notes/old.json"}, id="in another, and nothing that is hidden"),
+        pytest.param("notes/.", {"notes/.hidden"}, id="hidden, if that is asked for"),
+        pytest.param("gone/", set(), id="in none"),
+    ],
+)
+def test_files_are_offered_without_any_shell(word: str, offered: set[str], tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for name in ("note.json", "notes/old.json", "notes/.hidden", "other.json"):
+        (tmp_path / name).touch()
+
+    assert asked(f"upgrade-kit path --output {word}", tmp_path, PATH=str(tmp_path)) == offered
 
 
 @pytest.mark.parametrize("line", ["upgrade-kit xyz", "upgrade-kit preflight --xyz"])

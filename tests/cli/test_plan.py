@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -87,7 +89,8 @@ def test_a_bash_script_is_utf_8_without_a_mark_and_bash_reads_it(tmp_path: Path)
     assert main(["plan", str(site), "--format", "bash", "--output", str(script)]) == 0
     assert script.read_bytes().startswith(b"#!/usr/bin/env bash\n")
     assert str(site) in script.read_text(encoding="utf-8")
-    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0  # noqa: S607
+    bash = shutil.which("bash")
+    assert bash is None or subprocess.run([bash, "-n", str(script)], check=False).returncode == 0
 
 
 def test_a_powershell_script_has_the_mark_that_windows_powershell_needs(tmp_path: Path) -> None:
@@ -120,7 +123,8 @@ def test_the_interpreters_and_the_folder_that_the_user_names_stand_in_the_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = sample(tmp_path / "q")
-    old, new = tmp_path / "old" / "bin" / "python", tmp_path / "py36" / "bin" / "python3.6"
+    inside = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    old, new = tmp_path.joinpath("old", *inside), tmp_path / "py36" / "bin" / "python3.6"
     asked = ["--site-python", str(old), "--python", str(new), "--to-dir", str(tmp_path / "kept"), "--remote", "/git/q"]
     plan = document(capsys, str(site), *asked)
     steps = json.dumps(plan["steps"])
@@ -222,4 +226,6 @@ def test_a_python_named_from_here_is_named_for_commands_that_run_elsewhere(
     steps = json.dumps(document(capsys, str(site), "--python", "python3.6")["steps"])
     assert json.dumps(str(tmp_path / "python3.6")) in steps
     assert '"--python", "python3.6"' not in steps
-    assert "C:/Python36/python.exe" in json.dumps(document(capsys, str(site), "--python", "C:/Python36/python.exe"))
+    assert json.dumps(str(Path("C:/Python36/python.exe")))[1:-1] in json.dumps(
+        document(capsys, str(site), "--python", "C:/Python36/python.exe")
+    )

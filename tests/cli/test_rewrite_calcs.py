@@ -235,7 +235,6 @@ def test_an_output_that_cannot_be_stops_an_apply_before_it_writes(upgraded: Path
     assert not list(upgraded.parent.glob("*journal*"))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no broken pipe signal to survive")
 def test_an_apply_whose_reader_has_gone_is_done(upgraded: Path) -> None:
     command = [sys.executable, "-m", "upgrade_kit", "rewrite-calcs", "site", "--apply", "--no-backup"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as applying:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from argparse import Namespace
 from io import StringIO
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from tests.interrupts import interrupted_runs
 from upgrade_kit.cli import streams
 from upgrade_kit.cli.main import main
-from upgrade_kit.cli.streams import Streams, refuse_to_replace
+from upgrade_kit.cli.streams import Streams, reader_has_gone, refuse_to_replace, without_passwords
 from upgrade_kit.deployment import whole_file
 from upgrade_kit.errors import UsageError
 
@@ -58,6 +60,43 @@ def test_anything_else_may_not(start: str, tmp_path: Path) -> None:
         refuse_to_replace(str(tmp_path / "answer"))
 
 
+@pytest.mark.parametrize(
+    ("error", "system", "gone"),
+    [
+        pytest.param(BrokenPipeError(errno.EPIPE, "Broken pipe"), "posix", True, id="a broken pipe"),
+        pytest.param(OSError(errno.EINVAL, "Invalid argument"), "nt", True, id="what Windows calls it"),
+        pytest.param(OSError(errno.EINVAL, "Invalid argument"), "posix", False, id="an invalid argument elsewhere"),
+        pytest.param(OSError(errno.EINVAL, "Invalid argument", "a?"), "nt", False, id="an invalid name on Windows"),
+        pytest.param(OSError(errno.ENOSPC, "No space left"), "nt", False, id="a full disk"),
+    ],
+)
+def test_a_reader_that_has_gone_is_told_from_other_errors(error: OSError, system: str, *, gone: bool) -> None:
+    assert reader_has_gone(error, system=system) is gone
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+def test_a_pipe_is_no_file_to_replace(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "answer")
+    with pytest.raises(UsageError, match="no plain file"):
+        refuse_to_replace(str(tmp_path / "answer"))
+
+
+def test_the_null_device_is_no_file_to_replace() -> None:
+    with pytest.raises(UsageError, match="no plain file"):
+        refuse_to_replace(os.devnull)
+
+
+@pytest.mark.parametrize("name", ["CON", "nul.txt", "com1.json", "answer.json:stream", "answer.json."])
+def test_nor_is_what_windows_has_no_file_for(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no plain file"):
+        refuse_to_replace(str(tmp_path / name), system="nt")
+
+
+@pytest.mark.parametrize("name", ["console.txt", "nullen.json", "answer.v1.json"])
+def test_a_name_that_begins_like_a_device_is_a_file(name: str, tmp_path: Path) -> None:
+    refuse_to_replace(str(tmp_path / name), system="nt")
+
+
 @pytest.mark.parametrize("name", ["site.manifest.json", "journal-1.json"])
 def test_nor_what_bears_the_name_of_a_manifest_or_journal(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text('{"schema": 1, "command": "preflight"}', encoding="utf-8")
@@ -82,6 +121,21 @@ def test_the_password_that_is_typed_counts_before_the_one_of_the_environment(mon
     streams.ask_password()
 
     assert streams.password() == "typed"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        pytest.param("mysql://me:sekret@host/x", "mysql://me:...@host/x", id="a URL"),
+        pytest.param("mysql:/me:sekret@host/x: no such file", "mysql:/me:...@host/x: no such file", id="as a path"),
+        pytest.param("mysql:\\me:sekret@host\\x: gone", "mysql:\\me:...@host\\x: gone", id="as a path on Windows"),
+        pytest.param("mssql://DOM\\me:sek@ret@host/x", "mssql://DOM\\me:...@host/x", id="a domain's user"),
+        pytest.param("C:\\sites\\a.db:b@c", "C:\\sites\\a.db:b@c", id="a drive is no URL"),
+        pytest.param("sqlite:///C:/me@home/a.db", "sqlite:///C:/me@home/a.db", id="a file has no password"),
+    ],
+)
+def test_a_password_in_a_line_is_left_out(line: str, shown: str) -> None:
+    assert without_passwords(line) == shown
 
 
 # --- stopped in the middle ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -295,3 +296,6 @@ def test_an_interrupt_before_any_line_leaves_no_loan_no_lock_and_all_of_a_transa
             other.execute("DELETE FROM qa_test")
     assert len(lent) <= 4  # the lines that give it back
     assert found == {0, 2}
+    with ThreadPoolExecutor(1) as other_thread:  # nor the kit's own
+        assert other_thread.submit(connection_module._lock.acquire, timeout=0).result()
+        other_thread.submit(connection_module._lock.release).result()

@@ -10,7 +10,7 @@ from upgrade_kit.model.unobserved import Unobserved
 
 
 def test_there_is_a_volume_for_each_purpose(tmp_path: Path) -> None:
-    disk = read_disk(tmp_path, tmp_path / "db" / ".." / "x.sqlite3", temporary=tmp_path)
+    disk = read_disk(tmp_path, tmp_path / "db" / "x.sqlite3", temporary=tmp_path)
     assert isinstance(disk, Unobserved)
     (tmp_path / "db").mkdir()
     disk = read_disk(

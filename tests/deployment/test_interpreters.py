@@ -192,7 +192,7 @@ def test_a_launcher_without_pythons_lists_none() -> None:
     ],
 )
 def test_lines_of_every_launcher_are_read(line: str, path: str) -> None:
-    assert [str(found) for found in parse_launcher_list(line)] == [path]
+    assert [str(found) for found in parse_launcher_list(line)] == [str(Path(path))]
 
 
 @pytest.mark.parametrize(

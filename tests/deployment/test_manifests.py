@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -387,6 +388,7 @@ def test_a_folder_that_does_not_exist_is_passed_over(tmp_path: Path, session: Se
     assert (found.current, found.stale) == ((), ())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_a_database_reached_through_a_link_is_the_same(backup: Backup, database: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.sqlite3"
     try:

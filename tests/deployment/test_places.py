@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def test_a_database_file_that_is_gone_is_on_no_volume(tmp_path: Path) -> None:
     assert isinstance(read_backup_place(tmp_path, None, sqlite(file), file).shares_volume, Unobserved)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows says that there is no such file")
 def test_a_name_that_no_system_has_is_no_traceback(tmp_path: Path) -> None:
     assert read_log_place(tmp_path / ("x" * 300)).obstacles
 

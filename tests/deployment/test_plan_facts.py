@@ -136,7 +136,7 @@ def test_a_path_that_needs_no_python_2_asks_for_none(tmp_path: Path) -> None:
 def test_a_new_environment_is_made_of_the_newest_python_that_fits_and_is_in_no_environment(tmp_path: Path) -> None:
     inside = environment(tmp_path / "venvs" / "qatrack3", "3.6.15")
     found = (python("/usr/bin/python3", "3.12.1"), inside, python("/opt/py36", "3.6.8"), python("/opt/py35", "3.5.2"))
-    assert plan_facts(site(tmp_path / "q", *found), path(), SQLITE).interpreter == ("/opt/py36",)
+    assert plan_facts(site(tmp_path / "q", *found), path(), SQLITE).interpreter == (str(Path("/opt/py36")),)
 
 
 def test_no_python_that_fits_is_told(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_no_python_that_fits_is_told(tmp_path: Path) -> None:
 def test_the_python_that_the_user_names_is_taken(tmp_path: Path) -> None:
     facts = plan_facts(site(tmp_path / "q"), path(), SQLITE, wishes=Wishes(python=Path("/opt/p36/bin/python")))
     assert facts.interpreter == (os.path.abspath("/opt/p36/bin/python"),)  # noqa: PTH100
-    assert facts.asked == "/opt/p36/bin/python"
+    assert facts.asked == str(Path("/opt/p36/bin/python"))
     assert not about(facts, ">=3.4")
 
 

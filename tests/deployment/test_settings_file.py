@@ -133,6 +133,7 @@ def test_a_later_copy_gets_a_number(path: Path) -> None:
     assert (first.read_bytes(), second.read_bytes()) == (OLD, NEW.encode())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_through_a_link_the_file_itself_is_written(tmp_path: Path) -> None:
     real = tmp_path / "etc" / "settings-of-the-site.py"
     real.parent.mkdir()
@@ -196,7 +197,7 @@ def test_a_character_that_the_encoding_lacks_is_said(tmp_path: Path) -> None:
         write(path, "# coding: latin-1\n# \u20ac\n")
 
 
-CALLS: list[tuple[Any, str]] = [(os, "open"), (os, "fdopen"), (os, "fsync"), (Path, "replace"), (Path, "stat")]
+CALLS: list[tuple[Any, str]] = [(os, "open"), (os, "fsync"), (Path, "replace"), (Path, "stat")]
 if os.name != "nt":
     CALLS += [(os, "fstat"), (os, "fchmod")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -47,6 +48,20 @@ def test_a_database_that_nobody_wrote_to_is_as_its_copy(tmp_path: Path, mode: st
     live = made(tmp_path, mode)
 
     assert same_pages(live, copied(live))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_write_is_seen_through_a_link_too(tmp_path: Path) -> None:
+    live = made(tmp_path, "WAL")
+    copy = copied(live)
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(live)
+    with closing(sqlite3.connect(live, isolation_level=None)) as connection:
+        assert same_pages(link, copy)
+        update(connection)
+
+        assert not same_pages(link, copy)
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])

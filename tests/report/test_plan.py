@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -39,9 +40,9 @@ TELLS_SQLITE = (
 def test_the_document_holds_what_other_tools_read() -> None:
     document = json.loads(json.dumps(plan_document(plan("Linux", "/srv/q"))))
     assert (document["schema"], document["command"]) == (1, "plan")
-    assert document["site"] == {"folder": "/srv/q", "database": "sqlite:////srv/q/db", "system": "Linux"}
+    assert document["site"] == {"folder": str(Path("/srv/q")), "database": "sqlite:////srv/q/db", "system": "Linux"}
     assert document["path"] == ["0.2.8", "0.2.9.1", "0.3.0"]
-    assert document["work"] == "/srv/q-upgrade"
+    assert document["work"] == str(Path("/srv/q-upgrade"))
     assert document["point_of_no_return"] == "0.2.9.1-migrate"
     assert document["open_questions"] == ["What is\nthis?"]
     assert all(set(step) == STEP_KEYS for step in document["steps"])
@@ -49,7 +50,7 @@ def test_the_document_holds_what_other_tools_read() -> None:
     assert migrate["actions"] == [
         {
             "run": ["/srv/q-venvs/qatrack3/bin/python", "-c", TELLS_SQLITE, "migrate", "--fake-initial"],
-            "folder": "/srv/q",
+            "folder": str(Path("/srv/q")),
             "environment": {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8"},
             "accepts": [0],
             "limit_seconds": 86400.0,
@@ -57,7 +58,10 @@ def test_the_document_holds_what_other_tools_read() -> None:
     ]
     keep = next(step for step in document["steps"] if step["id"] == "0.3.0-keep")
     assert keep["actions"] == [
-        {"copy": "/srv/q/qatrack/local_settings.py", "to": "/srv/q-upgrade/kept/local_settings-0.2.9.1.py"}
+        {
+            "copy": str(Path("/srv/q/qatrack/local_settings.py")),
+            "to": str(Path("/srv/q-upgrade/kept/local_settings-0.2.9.1.py")),
+        }
     ]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -140,7 +141,23 @@ def test_the_folder_is_entered_once_before_the_commands_that_run_there() -> None
         Run(words=("a",), folder=Path("/srv/x y")), Run(words=("b",), folder=Path("/srv/x y")), Run(words=("c",))
     )
     assert step_lines(step, "bash") == ["cd '/srv/x y'", "a", "b", "c"]
-    assert step_lines(step, "powershell") == ["cd '/srv/x y'", "a", "b", "c"]
+    assert step_lines(step, "powershell") == [f"cd '{Path('/srv/x y')}'", "a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "line"),
+    [
+        ("~/web/qatrackplus", "cd ~/web/qatrackplus"),
+        ("/srv/x y", "cd '/srv/x y'"),
+        ("C:/deploy", "cd 'C:\\deploy'"),
+        ("//server/share/site", "cd '\\\\server\\share\\site'"),
+    ],
+)
+def test_a_folder_of_linux_keeps_its_slashes_on_windows(folder: str, line: str) -> None:
+    on_windows = cast("Path", PureWindowsPath(folder))
+    assert step_lines(planned(Run(words=("a",), folder=on_windows)), "bash") == [line, "a"]
+    copied = planned(CopyFile(source=on_windows, target=cast("Path", PureWindowsPath("/k/copy"))))
+    assert step_lines(copied, "bash") == ["mkdir -p -m 700 /k", f"cp -p {line.removeprefix('cd ')} /k/copy"]
 
 
 def test_what_is_set_for_one_command_is_set_in_the_words_of_each_shell() -> None:

@@ -273,7 +273,7 @@ class TestWhatIsToldOfTheDatabase:
         assert "qa_category (" in text
         assert "qa_test (" not in text, "the migration did that"
         (kept,) = folder.glob("site.db.before-restore-*")
-        kept.rename(folder / "site.db")
+        kept.replace(folder / "site.db")
         assert rows(folder) == entered
 
     def test_nothing_entered_is_told_as_such(self, finished: Upgrade) -> None:

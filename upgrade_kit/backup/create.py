@@ -27,7 +27,7 @@ from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.database import read_schema
 from upgrade_kit.deployment.manifests import file_sha256, write_manifest
-from upgrade_kit.deployment.whole_file import make_private, sync_folder
+from upgrade_kit.deployment.whole_file import make_private, put_in_place, sync_folder
 from upgrade_kit.errors import BackupError, UsageError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup, Uploads
 from upgrade_kit.model.deployment import (
@@ -243,7 +243,7 @@ def _publish(names: Reserved, backup: Backup) -> None:
     try:
         with file_errors(names.file):
             for partial, final in renames:
-                partial.replace(final)
+                put_in_place(partial, final)
             sync_folder(names.file.parent)
         write_manifest(backup)
     except BaseException:  # an interrupt too: without its manifest a file is no backup

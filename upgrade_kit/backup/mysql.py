@@ -20,6 +20,7 @@ from upgrade_kit.deployment.connection import Session, open_database
 from upgrade_kit.deployment.database import as_text
 from upgrade_kit.deployment.fingerprint import database_content
 from upgrade_kit.deployment.manifests import changed_content
+from upgrade_kit.deployment.whole_file import open_new
 from upgrade_kit.errors import BackupError, DatabaseError
 from upgrade_kit.model.backup import Backup, Content, UnverifiedBackup
 
@@ -272,9 +273,8 @@ def _option_file(address: DatabaseAddress) -> Iterator[Path]:
     lines += ["[client]", *(f"{key}={_quoted(value)}" for key, value in settings.items() if value)]
     with tempfile.TemporaryDirectory(prefix="upgrade-kit-") as folder:
         file = Path(folder) / "login.cnf"
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as opened:  # noqa: PTH123 - of a descriptor
-            opened.write("\n".join(lines) + "\n")
+        with open_new(file) as opened:
+            opened.write(("\n".join(lines) + "\n").encode("utf-8"))
         yield file
 
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from upgrade_kit.backup.method import LOCK_SECONDS, Progress
 from upgrade_kit.backup.names import file_errors
+from upgrade_kit.deployment.sqlite_uri import sqlite_uri
 from upgrade_kit.errors import BackupError
 
 _PAGES_PER_STEP = 1024
@@ -31,9 +31,7 @@ def connect(file: Path, *, mode: str, lock_seconds: float = LOCK_SECONDS) -> sql
     Raises:
         sqlite3.Error: it cannot be opened.
     """
-    path = file.absolute().as_posix()
-    # file:///home/..., file:///C:/..., file:////server/share/...: SQLite takes no host after two slashes.
-    uri = f"file://{'' if path.startswith('/') else '/'}{quote(os.fsencode(path))}?mode={mode}"
+    uri = sqlite_uri(file.absolute(), mode=mode)
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=lock_seconds)
 
 

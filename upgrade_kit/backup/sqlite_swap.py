@@ -23,6 +23,7 @@ KEPT = ".before-restore-"
 """What follows the name of a database in that of the file in which what it held is kept."""
 
 _HEADER = b"SQLite format 3\0"
+_SHARING_VIOLATION = 32  # Windows: another program has the file open
 
 
 def put_in_place(made: UnverifiedBackup, target: Path, *, replace_old: bool, lock_seconds: float) -> Path | None:
@@ -86,6 +87,7 @@ def _put(made: UnverifiedBackup, target: Path, *, occupied: bool, lock_seconds: 
             sync_folder(target.parent)
             return None
         with _held(target, lock_seconds):
+            _refuse_open(target)
             kept = _swap(partial, target)
         sync_folder(target.parent)
     finally:
@@ -119,15 +121,38 @@ def _held(target: Path, lock_seconds: float) -> Iterator[None]:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if locked(error):
-                raise BackupError(
-                    f"{target}: in use by another program; nothing was changed",
-                    hint="Stop the site and whatever else has the database open, then try again.",
-                ) from error
+                raise _in_use(target) from error
             if not no_database(error):
                 raise
         if os.name == "nt":
             connection.close()  # Windows renames no open file, and nobody else's either
         yield
+
+
+def _refuse_open(target: Path) -> None:
+    """Refuse a file that another program has open, on Windows, which would not let it be renamed.
+
+    It is asked by renaming the file to its own name: a link to it could not be removed again.
+
+    Raises:
+        BackupError: one has.
+        OSError: it cannot be renamed for another reason.
+    """
+    if os.name != "nt" or not target.exists():
+        return
+    try:
+        target.rename(target)
+    except PermissionError as error:
+        if getattr(error, "winerror", None) != _SHARING_VIOLATION:
+            raise
+        raise _in_use(target) from error
+
+
+def _in_use(target: Path) -> BackupError:
+    return BackupError(
+        f"{target}: in use by another program; nothing was changed",
+        hint="Stop the site and whatever else has the database open, then try again.",
+    )
 
 
 def _has_header(file: Path) -> bool:

@@ -16,11 +16,11 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import IO
 
 from upgrade_kit.backup.method import Progress
@@ -29,6 +29,7 @@ from upgrade_kit.deployment.manifests import file_sha256
 from upgrade_kit.deployment.whole_file import PARTIAL, sync_folder
 from upgrade_kit.errors import BackupError
 from upgrade_kit.model.backup import Uploads
+from upgrade_kit.model.windows_names import impossible_on_windows
 
 LISTING = "upgrade-kit-listing.json"
 INSIDE = "uploads"
@@ -391,9 +392,7 @@ def _read_listing(path: Path, archive: zipfile.ZipFile) -> list[_Entry]:
 
 def _unpack(entry: _Entry, pieces: Iterator[bytes], folder: Path, archive: Path) -> int:
     parts = entry.name.split("/")
-    windows = PureWindowsPath(entry.name) if os.name == "nt" else None
-    if any(part in {"", ".", ".."} or "\0" in part for part in parts) or (windows and len(windows.parts) != len(parts)):
-        raise _damaged(archive, f"{entry.name!r} is no name of a file in a folder")
+    _refuse_name(entry.name, parts, archive)
     target = folder.joinpath(*parts)
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -408,6 +407,21 @@ def _unpack(entry: _Entry, pieces: Iterator[bytes], folder: Path, archive: Path)
     with suppress(OSError, OverflowError, ValueError):  # a time is not worth a restore
         os.utime(target, (entry.modified, entry.modified))
     return entry.bytes
+
+
+def _refuse_name(name: str, parts: Sequence[str], archive: Path, *, system: str = os.name) -> None:
+    """Refuse a name that leads elsewhere, or under which Windows would keep the file elsewhere, without a word.
+
+    Raises:
+        BackupError: it is one.
+    """
+    if any(part in {"", ".", ".."} or "\0" in part for part in parts):
+        raise _damaged(archive, f"{name!r} is no name of a file in a folder")
+    if system == "nt" and any(map(impossible_on_windows, parts)):
+        raise BackupError(
+            f"{archive}: it holds {name!r}, and Windows has no file of that name; nothing of it is kept here",
+            hint="Restore the uploads on the system on which the backup was made, and rename the file there.",
+        )
 
 
 def _damaged(path: Path, reason: str) -> BackupError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Callable
+from pathlib import Path
 
 from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.streams import Streams
@@ -38,7 +39,7 @@ def complete() -> None:
     for parser in filter(None, (line.parser, line.command)):
         for action in parser._actions:  # noqa: SLF001 - argparse tells them no other way
             _teach(action)
-    argcomplete.autocomplete(line.parser, always_complete_options="long")
+    argcomplete.autocomplete(line.parser, always_complete_options="long", default_completer=_files)  # type: ignore[arg-type]
 
 
 def _teach(action: Action) -> None:
@@ -54,6 +55,18 @@ def _teach(action: Action) -> None:
     }
     if action.metavar in completers:
         vars(action)["completer"] = completers[action.metavar]
+
+
+def _files(*, prefix: str, **_: object) -> list[str]:
+    """Return the files and folders that begin like this; argcomplete asks bash, which Windows has not."""
+    folder, start = os.path.split(prefix)
+    try:
+        entries = sorted(Path(folder).expanduser().iterdir())
+    except (OSError, RuntimeError):  # no such folder, or no such home
+        return []
+    before = prefix.removesuffix(start)
+    found = [entry for entry in entries if entry.name.startswith(start) and (start or not entry.name.startswith("."))]
+    return [f"{before}{entry.name}{'/' if entry.is_dir() else ''}" for entry in found]
 
 
 def _ids(**_: object) -> list[str]:

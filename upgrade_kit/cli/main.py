@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None, *, configured: bool = True) -> int:
 def _dispatch(argv: list[str], *, configured: bool) -> int:
     # Imported here: `--version` must start without what it does not use.
     from upgrade_kit.cli.parser import make_parser  # noqa: PLC0415
-    from upgrade_kit.cli.streams import Streams, refuse_to_replace  # noqa: PLC0415
+    from upgrade_kit.cli.streams import Streams, reader_has_gone, refuse_to_replace  # noqa: PLC0415
     from upgrade_kit.errors import UpgradeKitError, UsageError  # noqa: PLC0415
 
     line = make_parser(argv)
@@ -85,10 +85,10 @@ def _dispatch(argv: list[str], *, configured: bool) -> int:
             f"upgrade-kit: interrupted; {str(interrupt) or 'what was under way is done whole or not at all'}",
         )
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        _leave_the_pipe()
-        return Exit.DONE if getattr(arguments, "apply", False) else Exit.FAILED
     except OSError as error:
+        if reader_has_gone(error):
+            _leave_the_pipe()
+            return Exit.DONE if getattr(arguments, "apply", False) else Exit.FAILED
         where = f"{error.filename}: " if error.filename else "standard output: "
         _tell(streams, f"upgrade-kit: {where}{error.strerror or error}. What was not told as done was not shown whole.")
         return Exit.FAILED
@@ -101,10 +101,12 @@ def _shown(text: str) -> int:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        _leave_the_pipe()
     except OSError as error:
+        from upgrade_kit.cli.streams import reader_has_gone  # noqa: PLC0415 - only where it is asked
+
         _leave_the_pipe()
+        if reader_has_gone(error):
+            return Exit.DONE
         if sys.stderr is not None:
             sys.stderr.write(f"upgrade-kit: standard output: {error.strerror or error}. It was not shown whole.\n")
         return Exit.FAILED

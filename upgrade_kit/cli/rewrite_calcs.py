@@ -17,7 +17,7 @@ from upgrade_kit.cli.options import (
     backup_folders,
     default_site,
 )
-from upgrade_kit.cli.streams import Streams
+from upgrade_kit.cli.streams import Streams, reader_has_gone
 from upgrade_kit.cli.workers import workers
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.approvals import read_approvals
@@ -264,7 +264,7 @@ def told_where_it_stands(folder: Path) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, OSError) as problem:
         begun = sorted(set(folder.glob("upgrade-kit-journal-*.json")) - before)
-        if not begun or isinstance(problem, BrokenPipeError):
+        if not begun or (isinstance(problem, OSError) and reader_has_gone(problem)):
             raise
         way_back = f"This tells, and takes it back: upgrade-kit rewrite-calcs --undo {quoted(str(begun[0]))}"
         if isinstance(problem, KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import TextIO
 
 from upgrade_kit.errors import UpgradeKitError, UsageError
+from upgrade_kit.model.windows_names import impossible_on_windows
 
-_URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://?[^\s/:@]*):[^\s/]*@")
+# A URL that was typed where a path belongs has one slash left, on Windows a backslash; one letter is a drive.
+_URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]+:[/\\]{1,2}[^\s/:@]*):[^\s/]*@")
 _START_BYTES = 400
 _EARLIER_ANSWER = re.compile(
     rb'\{\s*"schema": 1,\s*"command": "(?!backup)[a-z][a-z -]*"'
@@ -120,17 +123,33 @@ def without_passwords(text: str) -> str:
     return _URL_PASSWORD.sub(r"\1:...@", text)
 
 
-def refuse_to_replace(output: str) -> None:
+def reader_has_gone(error: OSError, *, system: str = os.name) -> bool:
+    """Tell whether nobody reads standard output any more, which Windows calls an invalid argument of no file."""
+    return isinstance(error, BrokenPipeError) or (
+        system == "nt" and error.errno == errno.EINVAL and error.filename is None
+    )
+
+
+def refuse_to_replace(output: str, *, system: str = os.name) -> None:
     """Let ``--output`` replace nothing but an earlier answer: a slip must not cost a database or a backup.
 
+    Args:
+        output: the file that was named.
+        system: ``os.name``.
+
     Raises:
-        UsageError: the target is a folder, or a file that is no answer of this kit.
+        UsageError: the target is a folder, a device or a pipe, or a file that is no answer of this kit.
     """
     target = Path(output)
     if not target.name or target.is_dir():
         raise UsageError(f"--output {target}: this is a folder", hint="Name a file in it.")
     if not target.parent.is_dir():
         raise UsageError(f"--output {target}: there is no folder {target.parent}", hint="Make it, or name another.")
+    if _is_no_plain_file(target, system):
+        raise UsageError(
+            f"--output {target}: this is no plain file",
+            hint="Name a file, or leave --output out: then the answer goes to standard output.",
+        )
     try:
         with target.open("rb") as file:
             start = file.read(_START_BYTES)
@@ -146,3 +165,11 @@ def refuse_to_replace(output: str) -> None:
             f"--output {target}: there is a file of that name, and it is no earlier answer",
             hint="Name a file that does not exist yet, or delete that one.",
         )
+
+
+def _is_no_plain_file(target: Path, system: str) -> bool:
+    """Tell whether something else has the name: a device, which may be there for all programs, or a pipe.
+
+    Windows finds its devices in every folder, and behind a colon a stream that no listing shows.
+    """
+    return (target.exists() and not target.is_file()) or (system == "nt" and impossible_on_windows(target.name))

@@ -6,15 +6,18 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from upgrade_kit.model.unobserved import Unobserved
 
 OUTPUT_LIMIT_BYTES = 64 * 1024
+_LOOK_SECONDS = 0.2  # Windows hears no Ctrl-C while a thread or a program is waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,8 @@ class Answer:
 
     Attributes:
         status: its exit status.
-        text: standard output and standard error as they came, undecodable bytes escaped.
+        text: standard output and standard error as they came; bytes that are neither UTF-8 nor, on Windows, of the
+            console's code page are escaped.
         errors: standard error, where it was to be kept apart.
     """
 
@@ -49,8 +53,8 @@ def ask(
 ) -> Answer | Unobserved:
     """Run a program that only reads, and return what it said or why it did not answer.
 
-    It gets no standard input. A program that is still running at the time limit, or that prints more than is
-    allowed, is ended together with what it started.
+    It gets no standard input. A program that is still running at the time limit, that prints more than is allowed, or
+    whose asker is interrupted, is ended together with what it started.
 
     Args:
         command: the program and its arguments.
@@ -70,18 +74,16 @@ def ask(
     reader.start()
     warnings = threading.Thread(target=_drain, args=(process.stderr, errors), daemon=True)
     warnings.start()
-    reader.join(timeout_seconds)
-    too_slow = reader.is_alive()
-    said = output[0] if output else b""
-    too_much = len(said) > limit_bytes
-    if not (too_slow or too_much):
-        try:
-            status = process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            too_slow = True
-        else:
+    try:
+        too_slow = not _is_so_within(timeout_seconds, partial(_has_read, reader))
+        said = output[0] if output else b""
+        too_much = len(said) > limit_bytes
+        if not (too_slow or too_much) and _is_so_within(timeout_seconds, partial(_has_ended, process)):
             warnings.join(timeout=1)
-            return Answer(status=status, text=_decoded(said), errors=_decoded(b"".join(errors)))
+            return Answer(status=process.returncode, text=_decoded(said), errors=_decoded(b"".join(errors)))
+    except BaseException:
+        _end(process)
+        raise
     _end(process)
     reader.join(timeout=1)
     warnings.join(timeout=1)
@@ -106,6 +108,26 @@ def _start(
     )
 
 
+def _is_so_within(seconds: float, is_so: Callable[[float], bool]) -> bool:
+    """Ask again and again, for a short while each time, until it is so or the time is over."""
+    until = monotonic() + seconds
+    while not is_so(max(0.0, min(_LOOK_SECONDS, until - monotonic()))):
+        if monotonic() >= until:
+            return False
+    return True
+
+
+def _has_read(reader: threading.Thread, seconds: float) -> bool:
+    reader.join(seconds)
+    return not reader.is_alive()
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    return process.returncode is not None
+
+
 def _read(stream: IO[bytes], output: list[bytes], limit_bytes: int) -> None:
     """Read up to one byte more than is allowed, which tells too much from just enough."""
     with stream:
@@ -123,6 +145,12 @@ def _drain(stream: IO[bytes] | None, errors: list[bytes]) -> None:
 
 
 def _decoded(said: bytes) -> str:
+    """Understand what a program wrote: UTF-8, or on Windows what its own programs (sc.exe) write into a pipe."""
+    if os.name == "nt":
+        try:
+            return said.decode("utf-8")
+        except UnicodeDecodeError:
+            return said.decode("oem", "backslashreplace")
     return said.decode("utf-8", "backslashreplace")
 
 
@@ -133,5 +161,22 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     else:
+        end_tree(process.pid, gently=False)
         process.kill()
     process.wait()
+
+
+def end_tree(pid: int, *, gently: bool) -> None:
+    """End a program and its children, where the system knows no groups of processes.
+
+    Args:
+        pid: the program's process id.
+        gently: ask them to end, where the system knows such a thing; Windows does not.
+    """
+    import psutil  # noqa: PLC0415 - only where a program has to be ended
+
+    with suppress(psutil.Error):
+        leader = psutil.Process(pid)
+        for process in (*leader.children(recursive=True), leader):
+            with suppress(psutil.Error):
+                process.terminate() if gently else process.kill()

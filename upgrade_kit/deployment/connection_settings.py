@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import PureWindowsPath
-from urllib.parse import quote_from_bytes
 
 from upgrade_kit.deployment.address import DatabaseAddress
+from upgrade_kit.deployment.sqlite_uri import sqlite_uri
 from upgrade_kit.deployment.sqlserver_options import sqlserver_options
 
 CONNECT_SECONDS = 10
@@ -30,7 +29,7 @@ def settings_of(address: DatabaseAddress, *, writable: bool) -> dict[str, object
     options: dict[str, object] = {}
     match address.vendor:
         case "sqlite":
-            name = _sqlite_uri(name, mode="rw" if writable else "ro")
+            name = sqlite_uri(name, mode="rw" if writable else "ro")
             options = {
                 "timeout": BUSY_SECONDS,
                 "detect_types": 0,  # a date that is none must not end a read
@@ -77,11 +76,3 @@ def _is_number(text: str) -> bool:
 def _typed(options: tuple[tuple[str, str], ...]) -> dict[str, object]:
     """Return MySQL's options with whole numbers as numbers; the driver takes no texts for them."""
     return {key: int(value) if value.isascii() and value.isdigit() else value for key, value in options}
-
-
-def _sqlite_uri(name: str, *, mode: str) -> str:
-    path = PureWindowsPath(name).as_posix() if re.match(r"[A-Za-z]:|\\\\", name) else name
-    if not path.startswith("/"):
-        path = f"/{path}"
-    # Surrogates stand for bytes that are no UTF-8 (PEP 383).
-    return f"file://{quote_from_bytes(path.encode('utf-8', 'surrogateescape'), safe='/:')}?mode={mode}"

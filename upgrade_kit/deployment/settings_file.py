@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_kit.deployment.parsing import SIZE_LIMIT_BYTES, coding_line
-from upgrade_kit.deployment.whole_file import PARTIAL, sync_folder
+from upgrade_kit.deployment.whole_file import PARTIAL, open_new, put_in_place, sync_folder
 from upgrade_kit.errors import ApplyError, JournalError, SiteError
 
 KIND = "rewrite-settings record"
@@ -249,7 +249,7 @@ def _replace(path: Path, raw: bytes, *, expecting: bytes) -> None:
             raise PermissionError(errno.EACCES, "it is marked read-only", str(path))
         if _read(path) != expecting:
             raise _changed(path)
-        partial.replace(path)
+        put_in_place(partial, path)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -261,8 +261,7 @@ def _write_new(path: Path, raw: bytes, like: Path) -> None:
 
     Where that fails, what there is of it is the caller's to remove.
     """
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
-    with os.fdopen(handle, "wb") as stream:
+    with open_new(path) as stream:
         stream.write(raw)
         _liken(stream.fileno(), like.stat())
         stream.flush()

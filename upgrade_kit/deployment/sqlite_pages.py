@@ -7,6 +7,8 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from upgrade_kit.deployment.sqlite_uri import sqlite_uri
+
 PIECE = 1 << 20
 # Bytes of the first page that the online backup sets anew, though the content is the same: read and write version
 # (18, 19), change counter (24 to 27), schema cookie (40 to 43), version-valid-for and SQLite's own version (92 to 99).
@@ -23,7 +25,8 @@ def same_pages(live: Path, copy: Path) -> bool:
         OSError: one of the files cannot be read.
         sqlite3.Error: the database cannot be read.
     """
-    with closing(sqlite3.connect(f"{live.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+    live = live.resolve()  # the log lies beside the file, not beside a link to it
+    with closing(sqlite3.connect(sqlite_uri(live, mode="ro"), uri=True)) as connection:
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         log = live.with_name(f"{live.name}-wal")

@@ -17,6 +17,7 @@ from upgrade_kit.deployment.database import as_text
 from upgrade_kit.model.deployment import Settings
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.model.uploads import Examples, NamedUploads, SiteUploads, UploadedFiles
+from upgrade_kit.model.windows_names import impossible_on_windows
 
 LOOKING_SECONDS = 60.0
 ATTACHMENT_LENGTH = (
@@ -26,8 +27,6 @@ ATTACHMENT_LENGTH = (
 _SHOWN = 5
 _ATTACHMENTS = "attachments_attachment"
 _MOVED = "0002_auto_20161218_1859"  # attachments: the migration that makes attachments of uploads
-# What Windows refuses in a name, the devices that it finds in every folder, and bytes that are no text.
-_IMPOSSIBLE = re.compile(r'[<>:"|?*\\\x00-\x1f\ud800-\udfff]|[ .]$|^(?i:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\.|$)')
 _SUSPICIOUS = re.compile(r"\.\.|^[/\\]|[:\x00]")  # without any of these no name leads anywhere
 
 
@@ -138,11 +137,6 @@ def leads_out(name: str) -> bool:
         return False
     windows, posix = PureWindowsPath(name), PurePosixPath(name)
     return bool(windows.anchor or posix.anchor or ".." in windows.parts or "\0" in name)
-
-
-def impossible_on_windows(name: str) -> bool:
-    """Tell whether Windows has no file with this name, or the name is no text at all."""
-    return _IMPOSSIBLE.search(name) is not None
 
 
 def _is_moved(session: Session, tables: set[str]) -> bool:

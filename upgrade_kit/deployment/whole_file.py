@@ -6,10 +6,15 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic, sleep
+from typing import BinaryIO
 
 PARTIAL = ".partial"
 """What the names of files that are not whole yet end in; a run that was killed leaves them."""
 
+_PATIENCE_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+_ACCESS_DENIED, _SHARING_VIOLATION = 5, 32  # what Windows says of a file that another program has open
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -26,15 +31,52 @@ def write_whole(target: Path, content: bytes, *, rights: int = 0o600) -> None:
     """
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        with open(os.open(partial, _NEW, rights), "wb") as file:  # noqa: PTH123 - of a descriptor
+        with open_new(partial, rights=rights) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(target)
+        put_in_place(partial, target)
     finally:
         with suppress(OSError):  # what led here is the thing to tell
             partial.unlink(missing_ok=True)
     sync_folder(target.parent)
+
+
+def open_new(path: Path, *, rights: int = 0o600) -> BinaryIO:
+    """Make a file and open it for writing; on Windows it has the rights that its folder hands down.
+
+    Interrupted (Ctrl-C) at any moment, it leaves no open file behind, which Windows would not let anybody remove.
+
+    Args:
+        path: the file, which is not there.
+        rights: who may read it, as the mode of a file, before the account's umask.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: it cannot be made.
+    """
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, rights))
+
+
+def put_in_place(source: Path, target: Path) -> None:
+    """Rename a file over another in one step.
+
+    Windows refuses that while anybody has one of the two open, as virus scanners and indexers have each new file for a
+    moment. They are waited for.
+
+    Raises:
+        OSError: it cannot be renamed; on Windows, not for a second.
+    """
+    until = monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            source.replace(target)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in {_ACCESS_DENIED, _SHARING_VIOLATION} or monotonic() > until:
+                raise
+            sleep(_LOOK_SECONDS)
+        else:
+            return
 
 
 def make_private(file: Path) -> None:

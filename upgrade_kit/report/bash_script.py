@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from upgrade_kit.model.plan import Action, Actor, CopyFile, Effect, Plan, PlannedStep, Run
-from upgrade_kit.report.shells import bash_literal, bash_word, shown, step_lines
+from upgrade_kit.report.shells import bash_literal, bash_path, bash_word, shown, step_lines
 
 _HEAD = r"""
 set -euo pipefail
@@ -164,9 +164,9 @@ def _step(step: PlannedStep) -> Iterator[str]:
 
 def _action(action: Action) -> str:
     if isinstance(action, CopyFile):
-        return f"keep {bash_word(str(action.source))} {bash_word(str(action.target))}"
+        return f"keep {bash_word(bash_path(action.source))} {bash_word(bash_path(action.target))}"
     accepted = bash_literal(" ".join(map(str, action.accepts)))
-    folder = '"$work"' if action.folder is None else bash_word(str(action.folder))
+    folder = '"$work"' if action.folder is None else bash_word(bash_path(action.folder))
     settings = [bash_word(f"{name}={value}") for name, value in action.environment]
     return " ".join(["run", accepted, folder, *settings, "--", *map(bash_word, action.words)])
 

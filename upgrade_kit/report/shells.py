@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from upgrade_kit.model.plan import Action, CopyFile, PlannedStep, Run
 
@@ -83,26 +83,33 @@ def _lines(actions: Iterable[Action], shell: _Shell) -> Iterator[str]:
     folder = ""
     for action in actions:
         if isinstance(action, CopyFile):
-            yield from shell.copy(str(action.source), str(action.target))
+            yield from shell.copy(shell.path(action.source), shell.path(action.target))
             continue
-        if action.folder is not None and str(action.folder) != folder:
-            folder = str(action.folder)
+        if action.folder is not None and shell.path(action.folder) != folder:
+            folder = shell.path(action.folder)
             yield f"cd {shell.word(folder)}"
         yield from shell.run(action)
 
 
 class _Shell:
-    """How one shell writes a word, a command and a copy."""
+    """How one shell writes a path, a word, a command and a copy."""
 
     def __init__(
         self,
+        path: Callable[[Path], str],
         word: Callable[[str], str],
         run: Callable[[Run], Iterator[str]],
         copy: Callable[[str, str], Iterator[str]],
     ) -> None:
+        self.path = path
         self.word = word
         self.run = run
         self.copy = copy
+
+
+def bash_path(path: Path) -> str:
+    """Return a path with slashes, which it lost where it was read on Windows; one of Windows itself stays as it is."""
+    return str(path) if PureWindowsPath(path).drive else path.as_posix()
 
 
 def _typed_in_bash(word: str) -> str:
@@ -133,5 +140,5 @@ def _powershell_copy(source: str, target: str) -> Iterator[str]:
     yield f"Copy-Item -LiteralPath {powershell_word(source)} -Destination {powershell_word(target)}"
 
 
-_BASH = _Shell(_typed_in_bash, _bash_run, _bash_copy)
-_POWERSHELL = _Shell(powershell_word, _powershell_run, _powershell_copy)
+_BASH = _Shell(bash_path, _typed_in_bash, _bash_run, _bash_copy)
+_POWERSHELL = _Shell(str, powershell_word, _powershell_run, _powershell_copy)

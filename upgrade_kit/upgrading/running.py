@@ -16,6 +16,7 @@ from time import monotonic, sleep
 from typing import IO
 from urllib.parse import quote
 
+from upgrade_kit.deployment.asking import end_tree
 from upgrade_kit.deployment.whole_file import write_whole
 from upgrade_kit.errors import UpgradeError
 from upgrade_kit.model.plan import Run
@@ -198,15 +199,4 @@ def _signal(process: subprocess.Popen[bytes], *, gently: bool) -> None:
         if os.name == "posix":
             os.killpg(process.pid, signal.SIGTERM if gently else signal.SIGKILL)
         else:
-            _end_tree(process.pid, gently=gently)
-
-
-def _end_tree(pid: int, *, gently: bool) -> None:
-    """End a program and its children, where the system knows no groups of processes."""
-    import psutil  # noqa: PLC0415 - only an upgrade needs it
-
-    with suppress(psutil.Error):
-        leader = psutil.Process(pid)
-        for process in (*leader.children(recursive=True), leader):
-            with suppress(psutil.Error):
-                process.terminate() if gently else process.kill()
+            end_tree(process.pid, gently=gently)

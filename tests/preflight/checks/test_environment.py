@@ -13,6 +13,7 @@ from upgrade_kit.model.deployment import Machine
 from upgrade_kit.model.environment import Environment, Environments, FolderHolds
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.requirement import ReleaseRequirements, Requirements
+from upgrade_kit.model.typed_word import quoted
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.check import Check
@@ -170,7 +171,11 @@ class TestFolder:
         [(FolderHolds.OTHER, "", "something else"), (FolderHolds.HALF, "pip", "pip is missing")],
     )
     @pytest.mark.parametrize(
-        ("machine", "typed"), [(None, "mv venvs/qatrack3"), (WINDOWS, "Rename-Item venvs/qatrack3 qatrack3-old")]
+        ("machine", "typed"),
+        [
+            (None, f"mv {quoted(str(Path('venvs/qatrack3')))}"),
+            (WINDOWS, f"Rename-Item {quoted(str(Path('venvs/qatrack3')))} qatrack3-old"),
+        ],
     )
     def test_what_is_in_the_way_is_told_and_how_to_move_it(
         self, ask: Ask, holds: FolderHolds, lacks: str, said: str, machine: Machine | None, typed: str

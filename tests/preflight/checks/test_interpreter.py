@@ -150,11 +150,11 @@ class TestCommand:
         finding = only(ask(command_starts_it, interpreters=known))
         assert finding.severity is Severity.INFO
         assert f"python3 on PATH is Python {version}" in finding.message
-        assert finding.hint.endswith("'/opt/python 3.6/bin/python3.6' -m venv FOLDER")
+        assert finding.hint.endswith(f"'{Path('/opt/python 3.6/bin/python3.6')}' -m venv FOLDER")
 
     @pytest.mark.parametrize(
         ("found", "typed"),
-        [("py launcher", "    py -3.6 -m venv FOLDER"), ("PATH", '    & "/py/python" -m venv FOLDER')],
+        [("py launcher", "    py -3.6 -m venv FOLDER"), ("PATH", f'    & "{Path("/py/python")}" -m venv FOLDER')],
     )
     def test_on_windows_the_word_is_python(self, ask: Ask, found: str, typed: str) -> None:
         known = machine(python("3.6.15", found=found), python=python("2.7.18"))
@@ -198,7 +198,9 @@ class TestEnd:
 
 
 class TestNamed:
-    @pytest.mark.parametrize(("more", "instead"), [((), "Python 3.6"), ((python("3.6.15"),), "/py/python (3.6.15)")])
+    @pytest.mark.parametrize(
+        ("more", "instead"), [((), "Python 3.6"), ((python("3.6.15"),), f"{Path('/py/python')} (3.6.15)")]
+    )
     def test_one_that_does_not_run_the_target_is_refused_with_the_reason(
         self, ask: Ask, more: tuple[Interpreter, ...], instead: str
     ) -> None:

@@ -108,7 +108,7 @@ class TestRows:
 
 class TestProcedures:
     def test_all_that_compile_pass_with_the_interpreter(self, ask: Ask) -> None:
-        assert ask(procedures_compile) == Passed("43 with /usr/bin/python3.6 (3.6.15)")
+        assert ask(procedures_compile) == Passed(f"43 with {Path('/usr/bin/python3.6')} (3.6.15)")
 
     def test_each_that_does_not_is_an_error_with_the_command_for_it(
         self, ask: Ask, good: Verification, site: Deployment
