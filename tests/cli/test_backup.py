@@ -320,3 +320,11 @@ def test_what_a_killed_restore_left_is_told_and_left_alone(
 
     assert f"{left} was left by a run that was killed" in capsys.readouterr().err
     assert left.exists()
+
+
+@pytest.mark.parametrize(("word", "meant"), [("verfy", "verify"), ("restor", "restore"), ("lst", "list")])
+def test_a_misspelt_form_is_answered_with_what_was_meant(
+    capsys: pytest.CaptureFixture[str], word: str, meant: str
+) -> None:
+    assert main(["backup", word, "b.manifest.json"]) == Exit.USAGE
+    assert f"Did you mean {meant}?" in capsys.readouterr().err

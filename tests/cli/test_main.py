@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import upgrade_kit
+from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.main import COMMANDS, main
 
 
@@ -139,3 +140,18 @@ def test_an_earlier_answer_in_json_may_be_replaced(tmp_path: Path, monkeypatch: 
 
     for _ in range(2):
         assert main(["path", "--from", "0.2.8", "--format", "json", "--output", "path.json"]) == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["path", "plan", "preflight", "backup", "rewrite-calcs", "rewrite-settings", "report", "upgrade", "verify"],
+)
+def test_a_site_that_is_not_there_could_not_be_looked_at(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same line is right where the share is mounted: it is no mistake of its form."""
+    monkeypatch.chdir(tmp_path)
+    more = {"report": ["--output", "page.html"], "upgrade": ["--yes"]}.get(command, [])
+    assert main([command, "gone", *more]) == Exit.FAILED
+    assert capsys.readouterr().err.startswith("upgrade-kit: there is no folder gone.")
+    assert list(tmp_path.iterdir()) == []

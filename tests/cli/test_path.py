@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from upgrade_kit.cli.exit import Exit
 from upgrade_kit.cli.main import main
 
 TRAPS = [
@@ -126,3 +127,14 @@ def test_with_from_nothing_heavy_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["path", "plan"])
+def test_a_folder_without_qatrack_is_told_as_one(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(tmp_path)]) == Exit.FAILED
+    said = capsys.readouterr().err
+    assert said.startswith(f"upgrade-kit: {tmp_path} is no QATrack+ checkout: it holds no manage.py")
+    assert "git clone" in said
+    assert said.index("git clone") < said.index("--from")

@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 from argparse import ArgumentParser
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -391,3 +394,56 @@ class TestSinceTheLastRun:
         call("--database", "postgresql://me:top-secret@127.0.0.1:1/a", environment=remembering)
         (file,) = (folder / "state").rglob("*.json")
         assert "top-secret" not in file.read_text(encoding="utf-8")
+
+
+class TestOnlyWhatIsNeeded:
+    @pytest.fixture
+    def connections(self) -> Iterator[tuple[str, list[int]]]:
+        """The URL of a server that answers nobody, and its connections, noted."""
+        made: list[int] = []
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def accept() -> None:
+                with suppress(OSError):
+                    while True:
+                        connection, address = server.accept()
+                        made.append(address[1])
+                        connection.close()
+
+            Thread(target=accept, daemon=True).start()
+            yield f"postgresql://qa@127.0.0.1:{server.getsockname()[1]}/qatrack", made
+
+    def test_the_settings_are_judged_without_the_database(
+        self, folder: Path, connections: tuple[str, list[int]]
+    ) -> None:
+        url, made = connections
+        build_sample_site(folder / "site", VersionGraph.load().resolve("0.2.9.1"))
+
+        answer = call("site", "--database", url, "--only", "settings", "--format", "json")
+
+        assert made == []
+        assert answer.exit is Exit.DONE
+        assert answer.document["site"]["database"] == url
+        assert answer.document["path"] == ["0.2.9.1", "0.3.0"]
+
+    def test_where_a_check_needs_it_it_is_asked(self, folder: Path, connections: tuple[str, list[int]]) -> None:
+        url, made = connections
+        build_sample_site(folder / "site", VersionGraph.load().resolve("0.2.9.1"))
+
+        answer = call("site", "--database", url, "--only", "settings", "--only", "UK202", "--format", "json")
+
+        assert made
+        assert answer.exit is Exit.FAILED
+        assert "UK202" in answer.unknown()
+        assert answer.document["site"]["database"] is None
+
+
+class TestList:
+    def test_it_folds_to_the_width_that_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
+        folded = call("--list").out
+        assert max(map(len, folded.splitlines())) <= 80
+        monkeypatch.delenv("COLUMNS")
+        whole = call("--list").out
+        assert max(map(len, whole.splitlines())) > 80
+        assert " ".join(folded.split()) == " ".join(whole.split())

@@ -110,6 +110,13 @@ def test_a_model_is_in_lower_case_whoever_wrote_it(tmp_path: Path) -> None:
     assert list(read_fixture(written(tmp_path, text))) == [FixtureObject("qa.testinstance", None, {})]
 
 
+@pytest.mark.parametrize("raw", [b"\0\1\2\3", b"\0\0\0\0", b"A\0B", b"[\1\0"])
+def test_bytes_that_are_no_text_are_not_called_utf_16(tmp_path: Path, raw: bytes) -> None:
+    told = said(written(tmp_path, raw))
+    assert "UTF-16" not in told
+    assert "no text" in told
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_utf_16_is_recognised_and_named(tmp_path: Path, encoding: str) -> None:
     assert "UTF-16" in said(written(tmp_path, ONE_A_LINE.encode(encoding)))

@@ -175,7 +175,8 @@ class TestRepository:
         assert isinstance(unknown, Unobserved)
         assert not unknown.asked
 
-    def test_a_folder_that_is_no_repository_is_not_asked(self, tmp_path: Path, releases: tuple[Release, ...]) -> None:
+    def test_without_a_repository_none_can_be_read(self, tmp_path: Path, releases: tuple[Release, ...]) -> None:
         unknown = read_requirements(tmp_path, releases)
         assert isinstance(unknown, Unobserved)
-        assert not unknown.asked
+        assert unknown.asked
+        assert "no git checkout" in unknown.reason

@@ -22,7 +22,7 @@ from upgrade_kit.model.deployment import (
     Settings,
 )
 from upgrade_kit.model.migrate_log import MigrateLog
-from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.unobserved import Absent, Unobserved
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="locales have other names there")
 
@@ -139,7 +139,7 @@ def test_the_interpreter_that_is_named_is_asked(site: Path) -> None:
 
 
 def test_a_log_that_is_not_there_is_a_reason(site: Path, tmp_path: Path) -> None:
-    assert look(site).migrate_log == Unobserved(f"there is no {site.resolve() / 'logs' / 'migrate.log'}")
+    assert look(site).migrate_log == Absent(f"there is no {site.resolve() / 'logs' / 'migrate.log'}")
     named = look(site, log=tmp_path / "gone.log").migrate_log
     assert isinstance(named, Unobserved)
     assert "gone.log" in named.reason

@@ -6,6 +6,7 @@ of, ``UK507-passed-address.py`` one that it has nothing to say to.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from upgrade_kit.preflight.runner import run_preflight
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "preflight"
 DESCRIBED = ".site.toml"  # how the name of a description of a whole site ends, see ``described_sites``
+# Words that one of cmd, PowerShell and bash does not know, and what only one of them reads so.
+_OF_ONE_SHELL = re.compile(
+    r"(?:mv|rm|cp|ls|cat|chmod|chown|curl|export|source|del|copy|move|ren|set)\b|[A-Z][a-z]+-[A-Z]\w+|\$env:|& "
+)
+_NAMES_A_SHELL = re.compile(r"\b(?:PowerShell|bash|cmd)\b")
 ANSWERS = ("passed", "info", "warning", "error", "unknown")
 
 
@@ -64,4 +70,15 @@ def told(result: Result, expected: str) -> tuple[Finding, ...]:
     assert isinstance(result, Found), result
     assert {finding.severity.value for finding in result.findings} == {expected}, result
     assert all(finding.message and finding.hint for finding in result.findings)
+    for finding in result.findings:
+        assert_shell_is_named(finding.hint)
     return result.findings
+
+
+def assert_shell_is_named(hint: str) -> None:
+    """Hold that a hint says which shell its lines are for, where they do not mean the same in each."""
+    lines = hint.splitlines()
+    typed = [line.strip() for line in lines if line.startswith("    ")]
+    prose = " ".join(line for line in lines if not line.startswith("    "))
+    if any(_OF_ONE_SHELL.match(line) for line in typed):
+        assert _NAMES_A_SHELL.search(prose), hint

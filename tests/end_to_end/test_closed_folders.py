@@ -49,6 +49,18 @@ def test_a_folder_of_logs_that_may_not_be_listed_ends_nothing_else(site: Path) -
     assert isinstance(told["UK301"], Passed)
 
 
+@pytest.mark.parametrize("closed", ["logs", "logs/migrate.log"])
+def test_a_log_that_may_not_be_read_is_not_told_to_be_missing(site: Path, closed: str) -> None:
+    shutil.rmtree(site)
+    build_sample_site(site, VersionGraph.load().resolve("0.3.0"))
+    (site / "logs").mkdir(exist_ok=True)
+    (site / "logs" / "migrate.log").touch()
+    (site / closed).chmod(0)
+    told = answers(site)
+    for id_ in ("UK505", "UK517"):
+        assert told[id_] == CouldNotRun(f"{site / 'logs' / 'migrate.log'}: cannot be read: Permission denied")
+
+
 def test_a_history_that_may_not_be_read_is_not_told_to_be_broken(site: Path) -> None:
     git = shutil.which("git") or pytest.skip("needs git")
     subprocess.run([git, "init", "--quiet", str(site)], check=True)

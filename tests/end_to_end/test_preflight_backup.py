@@ -80,6 +80,8 @@ class TestDumps:
             ("UK256-warning-utf-16-of-powershell", "PowerShell's > writes that"),
             ("UK256-warning-cut-off-between-objects", "cut off after"),
             ("UK256-warning-empty", "the file is empty"),
+            ("UK256-warning-binary", "this is no text"),
+            ("UK256-warning-utf-16-big-endian", '\n    cmd /c "python manage.py dumpdata > FILE"\nA backup'),
             ("UK256-warning-code-page-850", "not UTF-8: byte"),
         ],
     )

@@ -1,7 +1,8 @@
 """The checks of a site's Windows service on sites as they are, one folder under fixtures/ for each case.
 
 A folder's name holds the check, its answer, and what the case is. In it are the scripts that stand beside
-``manage.py``, with ``@SITE@`` for the site's folder, and in ``service.txt`` what ``sc.exe`` printed.
+``manage.py``, with ``@SITE@`` for the site's folder and ``@BESIDE@`` for the one that holds it, in ``venv`` an
+environment beside the site, and in ``service.txt`` what ``sc.exe`` printed.
 """
 
 from __future__ import annotations
@@ -36,9 +37,14 @@ def observed(case: Path, site: Path) -> Deployment:
     for script in case.glob("*.py"):
         shutil.copyfile(script, site / script.name)
         raw = (site / script.name).read_bytes()
-        (site / script.name).write_bytes(raw.replace(b"@SITE@", site.as_posix().encode()))
+        (site / script.name).write_bytes(
+            raw.replace(b"@SITE@", site.as_posix().encode()).replace(b"@BESIDE@", site.parent.as_posix().encode())
+        )
     exports = tuple(case.glob("service.txt"))
-    return survey(site, service_exports=exports, interpreters=False)
+    found = (case / "venv").is_dir()
+    if found:
+        shutil.copytree(case / "venv", site.parent / "venv")
+    return survey(site, service_exports=exports, interpreters=found, environment={"PATH": ""} if found else None)
 
 
 @pytest.mark.parametrize("case", JUDGED, ids=lambda case: case.name)

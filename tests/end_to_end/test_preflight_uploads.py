@@ -171,3 +171,27 @@ def test_many_files_are_looked_through_in_seconds(folder: Path) -> None:
     assert isinstance(uploads, SiteUploads)
     assert isinstance(uploads.files, UploadedFiles)
     assert uploads.files.count == 10_000
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("UK521-error-a-file-in-its-place", "uploads is there and is no folder, and the database names"),
+        ("UK521-error-no-folder", "there is no folder "),
+    ],
+)
+def test_a_file_in_place_of_the_folder_is_told_as_one(case: str, words: str, folder: Path) -> None:
+    result = answer(observed(built(CASES / case, folder)), "UK521")
+    assert isinstance(result, Found)
+    assert words in result.findings[0].message
+
+
+def test_a_file_in_place_of_a_folder_above_is_named(folder: Path) -> None:
+    site = built(CASES / "UK521-error-no-folder", folder)
+    media = site / "qatrack" / "media"
+    shutil.rmtree(media)
+    media.touch()
+    result = answer(observed(site), "UK521")
+    assert isinstance(result, Found)
+    assert f"there is no folder {media / 'uploads'}, for {media} is none" in result.findings[0].message
+    assert f"Move {media} out of the way" in result.findings[0].hint

@@ -57,7 +57,7 @@ from upgrade_kit.model.requirement import (
 from upgrade_kit.model.rewrite import RewritePlan
 from upgrade_kit.model.server import FileState, Identity, Purpose, Right, Rights, Room, Server, Texts
 from upgrade_kit.model.sql import Script, Scripts, StoredSql
-from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.unobserved import Absent, Unobserved
 from upgrade_kit.model.uploads import NamedUploads, SiteUploads, UploadedFiles
 from upgrade_kit.model.verification import Compiled, Page, RowsThen, Verification
 from upgrade_kit.planning.graph import VersionGraph
@@ -145,7 +145,7 @@ def site(database: Database, settings: Settings, path: UpgradePath) -> Deploymen
         ),
         machine=Machine(system="Linux", preferred_encoding="UTF-8"),
         backups=Backups(looked_in=(Path("backups"),), current=(_backup(),), stale=()),
-        migrate_log=Unobserved("there is no logs/migrate.log"),
+        migrate_log=Absent("there is no logs/migrate.log"),
         service_scripts=ServiceScripts(scripts=(_script(),)),
         windows_services=WindowsServices(
             found=(

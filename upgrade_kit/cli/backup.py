@@ -23,6 +23,7 @@ from upgrade_kit.deployment.manifests import SUFFIX, manifest_document, read_man
 from upgrade_kit.deployment.survey import find_uploads, resolve_address
 from upgrade_kit.errors import DatabaseError, UsageError
 from upgrade_kit.model.backup import Backup
+from upgrade_kit.model.nearest import did_you_mean
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.report.backup import (
     inspected_document,
@@ -36,6 +37,7 @@ from upgrade_kit.report.backup import (
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.terminal import progress
 
+_VERBS = ("verify", "restore", "list")
 _USAGE = """upgrade-kit backup [SITE] [--database URL] [--method auto|native|json]
                           [--gzip] [--loaddata] [--to-dir DIR] [--no-uploads]
                           [--drill] [options]
@@ -133,8 +135,9 @@ def _refuse_of_restore(arguments: Namespace) -> None:
 def _create(arguments: Namespace, streams: Streams) -> Exit:
     if arguments.places:
         raise UsageError(
-            f"backup takes one SITE, or verify or restore before a manifest, not {arguments.site!r}",
-            hint="Type: upgrade-kit backup --help",
+            f"backup takes one SITE, or {', '.join(_VERBS[:-1])} or {_VERBS[-1]} before a folder or manifest, not "
+            f"{arguments.site!r}",
+            hint=f"{did_you_mean(arguments.site, _VERBS)} Type: upgrade-kit backup --help".lstrip(),
         )
     site = default_site(arguments.site, arguments.database)
     address = resolve_address(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from upgrade_kit.cli.options import (
     add_backup_argument,
@@ -22,8 +24,12 @@ from upgrade_kit.model.deployment import Deployment
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.planning.graph import VersionGraph
-from upgrade_kit.preflight.journey import path_of
+from upgrade_kit.preflight.check import Check
+from upgrade_kit.preflight.journey import path_of, plan_of
+from upgrade_kit.preflight.needs import facts_needed
 from upgrade_kit.report.terminal import looking
+
+_ALWAYS = frozenset(("checkout",))  # which every answer names the version of
 
 
 def add_survey_arguments(parser: ArgumentParser) -> None:
@@ -93,8 +99,16 @@ class Looked:
         return version if not self.asked_from and isinstance(version, Unobserved) else self.way
 
 
-def look(arguments: Namespace, streams: Streams, *, quiet: bool = False) -> Looked:
+def look(
+    arguments: Namespace, streams: Streams, *, quiet: bool = False, facts: Collection[str] | None = None
+) -> Looked:
     """Survey the site that the options name; what was misspelt is told before it is looked at.
+
+    Args:
+        arguments: see ``add_survey_arguments``.
+        streams: where to tell what is being looked at.
+        quiet: whether to tell nothing of that.
+        facts: the attributes of ``Deployment`` that are wanted, by default all.
 
     Raises:
         UsageError: a version, a file or an interpreter that was named is none, or there is no path to the target.
@@ -121,6 +135,7 @@ def look(arguments: Namespace, streams: Streams, *, quiet: bool = False) -> Look
             service_exports=tuple(map(_existing, arguments.service_export)),
             iis=tuple(map(_existing, arguments.iis)),
             sql=tuple(map(_existing, arguments.sql)),
+            facts=facts,
             time_limit_seconds=arguments.time_limit,
             watch=watch,
         )
@@ -130,6 +145,25 @@ def look(arguments: Namespace, streams: Streams, *, quiet: bool = False) -> Look
     else:
         way = path_of(deployment, arguments.target, graph=graph)
     return Looked(deployment=deployment, way=way, asked_from=arguments.source is not None)
+
+
+def look_for(checks: Sequence[Check[Any]], arguments: Namespace, streams: Streams, *, quiet: bool = False) -> Looked:
+    """Survey what these checks read of the site that the options name, and look at nothing slow besides.
+
+    It begins with what costs nothing, and looks again for what the facts turn out to be put together from.
+
+    Raises:
+        UsageError, UpgradeKitError: as ``look`` does.
+    """
+    facts: frozenset[str] = frozenset()
+    while True:
+        looked = look(arguments, streams, quiet=quiet or not facts, facts=facts)
+        seen = looked.deployment
+        plan = plan_of(seen)
+        needed = facts_needed(checks, seen, looked.way, plan, path_is_given=looked.asked_from) | _ALWAYS
+        if needed <= facts:
+            return looked
+        facts |= needed
 
 
 def _seconds(text: str) -> float:

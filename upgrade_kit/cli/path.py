@@ -89,6 +89,13 @@ def starting_version(deployment: Deployment) -> Version:
             hint="No path starts from here. Run upgrade-kit preflight for the cause and the way back.",
         )
     if isinstance(deployment.version, Unobserved):
+        if isinstance(deployment.settings, Unobserved) and deployment.settings.asked:  # no checkout was found at all
+            raise SiteError(
+                f"{deployment.settings.reason}. A checkout is the folder that git clone made, with manage.py, qatrack "
+                "and requirements in it, for example C:\\deploy\\qatrackplus",
+                hint="Name that folder. Where only the steps are wanted, name the site's version with --from, for "
+                "example --from 0.2.9.1.",
+            )
         raise SiteError(
             f"The site's version is not known: {deployment.version.reason}",
             hint="Name it with --from, for example --from 0.2.9.1.",

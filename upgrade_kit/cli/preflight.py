@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 from upgrade_kit.cli.exit import Exit
-from upgrade_kit.cli.looking import add_survey_arguments, look
+from upgrade_kit.cli.looking import add_survey_arguments, look, look_for
 from upgrade_kit.cli.memory import Recalled, memory_file, read_since, recall, remember
 from upgrade_kit.cli.options import (
     add_output_arguments,
@@ -23,6 +24,7 @@ from upgrade_kit.model.finding import CheckResult, Found, Severity, Verdict
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.changes import changes_since, remembered
+from upgrade_kit.preflight.check import Check
 from upgrade_kit.preflight.installed import OWN_CHECKS, load_checks
 from upgrade_kit.preflight.runner import Preflight, run_preflight
 from upgrade_kit.preflight.selection import select
@@ -30,7 +32,7 @@ from upgrade_kit.report.checks import checks_document, checks_markdown, render_c
 from upgrade_kit.report.document import to_json
 from upgrade_kit.report.formats import preflight_junit, preflight_markdown, preflight_sarif
 from upgrade_kit.report.preflight import preflight_document, render_preflight
-from upgrade_kit.report.terminal import make_console, visible
+from upgrade_kit.report.terminal import make_console, table_width, visible
 
 _FORMATS = {"junit": preflight_junit, "sarif": preflight_sarif}
 
@@ -43,7 +45,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="ID_OR_FAMILY",
         action="append",
         default=[],
-        help="ask this check, or this family of checks, and no other; may be given more than once",
+        help="ask this check, or this family of checks, and no other, and look at nothing slow that they do not need; "
+        "may be given more than once",
     )
     parser.add_argument(
         "--skip",
@@ -83,9 +86,12 @@ def run(arguments: Namespace, streams: Streams) -> Exit:
     if arguments.list:
         return _list(arguments, streams)
     # A misspelt word is told before the site is looked at.
-    select(load_checks().checks, only=arguments.only, skip=arguments.skip)
+    chosen, left_out = select(load_checks().checks, only=arguments.only, skip=arguments.skip)
     since = None if arguments.since is None else read_since(arguments.since)
-    looked = look(arguments, streams, quiet=arguments.quiet)
+    if left_out:
+        looked = look_for(chosen, arguments, streams, quiet=arguments.quiet)
+    else:
+        looked = look(arguments, streams, quiet=arguments.quiet)
     deployment, path = looked.deployment, looked.path
     preflight = run_preflight(
         deployment,
@@ -145,7 +151,12 @@ def _list(arguments: Namespace, streams: Streams) -> Exit:
     checks, _ = select(loaded.checks, only=arguments.only, skip=arguments.skip)
     if not arguments.only:
         checks = (*checks, *OWN_CHECKS)
-    shown = {"table": render_checks, "json": lambda them: to_json(checks_document(them)), "markdown": checks_markdown}
+    width = table_width(streams.out) if arguments.output is None else None
+    shown: dict[str, Callable[[Sequence[Check[Any]]], str]] = {
+        "table": partial(render_checks, width=width),
+        "json": lambda them: to_json(checks_document(them)),
+        "markdown": checks_markdown,
+    }
     if arguments.format not in shown:
         raise UsageError(f"--list has no format {arguments.format}", hint=f"Its formats are {', '.join(shown)}.")
     streams.emit(shown[arguments.format](checks), arguments)

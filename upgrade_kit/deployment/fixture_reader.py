@@ -25,9 +25,11 @@ _SHOWN = 40
 _LONGEST_WORD = 16  # -Infinity, \\ud83d\\ude00
 _AGAIN = "Do not rely on it; make another."
 _UTF16 = (  # dumpdata has no --output before Django 1.7
-    "PowerShell's > writes that; the > of cmd does not. If you want a dump of the site's own, make it again with: "
-    'cmd /c "python manage.py dumpdata > FILE"'
+    "PowerShell's > writes that; the > of cmd does not. If you want a dump of the site's own, make it again with:\n"
+    '    cmd /c "python manage.py dumpdata > FILE"'
 )
+# The bracket, or a blank before it, in two bytes: what UTF-16 without a mark begins with.
+_WIDE_OPENING = re.compile(rb"[\[ \t\r\n]\0|\0[\[ \t\r\n]")
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -122,8 +124,10 @@ class _Reader:
                 "it begins with the mark of UTF-8 (EF BB BF), which loaddata cannot read",
                 "Save it as UTF-8 without a byte order mark, or make another dump.",
             )
-        if b"\0" in first[:2]:
+        if _WIDE_OPENING.match(first):
             raise self.wrong("this is UTF-16, which loaddata cannot read", _UTF16)
+        if b"\0" in first:
+            raise self.wrong("this is no text: a byte that is zero is in its first line")
         if not first:
             raise self.wrong("the file is empty")
         while first and not first.strip():

@@ -13,7 +13,7 @@ import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import AnyStr, BinaryIO
 
@@ -82,6 +82,7 @@ def read_migrate_log(path: str | Path) -> MigrateLog:
     reader = _Reader()
     read: list[Path] = []
     encodings: list[str] = []
+    unread: list[str] = []
     for file in files:
         try:
             encodings.append(_read_file(file, reader))
@@ -89,9 +90,10 @@ def read_migrate_log(path: str | Path) -> MigrateLog:
             if file == files[-1]:
                 raise
             reader.notes.append(f"{file.name} was left out: {error.message}.")
+            unread.append(error.message)
         else:
             read.append(file)
-    return reader.log(files=tuple(read), encodings=tuple(encodings))
+    return replace(reader.log(files=tuple(read), encodings=tuple(encodings)), unread=tuple(unread))
 
 
 def _unreadable(path: Path, error: Exception) -> LogError:
@@ -150,10 +152,13 @@ def _read_stream(stream: BinaryIO, file: Path, reader: _Reader) -> str:
     wide = _wide_encoding(sample)
     # A machine that lost power can leave zero bytes at the end of a log; anywhere else they mean binary.
     if not wide and b"\0" in sample and (b"\0" in (text := sample.rstrip(b"\0")) or b"\n" not in text):
-        raise LogError(f"{file}: this is not text, so it is no migration log", hint=_HINT)
+        raise _no_text(file)
     lines = _wide_lines(stream, wide, tally) if wide else _narrow_lines(stream, tally)
+    number = 0
     for number, line in enumerate(lines, start=1):
         reader.feed(line, f"{file.name}:{number}")
+    if 2 * tally.unreadable > number:
+        raise _no_text(file)
     reader.end_of_file(empty=not sample)
     reader.notes.extend(_decoding_notes(file.name, tally))
     if wide:
@@ -161,6 +166,10 @@ def _read_stream(stream: BinaryIO, file: Path, reader: _Reader) -> str:
     if tally.not_utf8:
         return "utf-8, cp1252" if tally.not_ascii > tally.not_utf8 else "cp1252"
     return "utf-8-sig" if sample.startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def _no_text(file: Path) -> LogError:
+    return LogError(f"{file}: this is not text, so it is no migration log", hint=_HINT)
 
 
 def _wide_encoding(sample: bytes) -> str:

@@ -34,6 +34,13 @@ class Pending(Generic[SeenT]):
     limit_seconds: float
     future: Future[SeenT | Unobserved]
 
+    @classmethod
+    def known(cls, what: str, seen: SeenT | Unobserved) -> Pending[SeenT]:
+        """Return what nobody has to wait for."""
+        future: Future[SeenT | Unobserved] = Future()
+        future.set_result(seen)
+        return Pending(what, monotonic(), 0.0, future)
+
     def result(self) -> SeenT | Unobserved:
         """Wait for it, and return what was seen. Raises ``UpgradeKitError`` where the looking raised that.
 

@@ -41,8 +41,8 @@ def read_requirements(
     """
     if not (root / ".git").exists():
         return Unobserved(
-            "the site's folder is no git checkout, so the requirement files of other releases cannot be read from it",
-            asked=False,
+            "the site's folder is no git checkout, so the requirement files of other releases cannot be read from it: "
+            "see UK142"
         )
     described = [release for release in releases if release.installing is not None]
     git = GitAsker.of(root, environment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from packaging.version import Version
 from upgrade_kit.deployment.address import DatabaseAddress, parse_database_url
 from upgrade_kit.deployment.checkout import SiteFolder, find_site, read_checkout, release_of
 from upgrade_kit.deployment.disk import read_disk
+from upgrade_kit.deployment.looks import Looks, wanted_looks
 from upgrade_kit.deployment.observing import Observing, Watch
 from upgrade_kit.errors import DatabaseError, LogError, UsageError
 from upgrade_kit.model.clock import Clocks
@@ -44,7 +45,7 @@ from upgrade_kit.model.repository import Git
 from upgrade_kit.model.requirement import Requirements
 from upgrade_kit.model.server import Server
 from upgrade_kit.model.sql import Scripts, StoredSql
-from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.unobserved import Absent, Unobserved
 from upgrade_kit.model.uploads import SiteUploads
 
 if TYPE_CHECKING:  # Django loads only when needed
@@ -80,6 +81,7 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     sql: Sequence[Path] = (),
     releases: tuple[Release, ...] | None = None,
     now: datetime | None = None,
+    facts: Collection[str] | None = None,
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
     watch: Watch | None = None,
 ) -> Deployment:
@@ -103,12 +105,15 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         sql: files of SQL that the site keeps.
         releases: the releases that the rules know; by default all that are installed.
         now: the time of the observation; by default the present.
+        facts: the names of the attributes of ``Deployment`` that are wanted, by default all. Others may be
+            ``Unobserved``: what takes time and is not needed for these is not looked at.
         time_limit_seconds: how long looking at one thing may take; what takes longer is ``Unobserved``.
         watch: told what is being looked at, and when that has ended; called from several threads.
 
     Raises:
         SiteError: there is no such folder.
         UsageError: neither site nor database is given, or the URL is none.
+        ValueError: ``facts`` holds a name that is none of an attribute.
     """
     if site is None and database is None:
         raise UsageError(
@@ -124,27 +129,31 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
     settings, address = _settings_and_address(folder, database, password)
     scripts = _service_scripts(folder)
 
-    looks = Observing(time_limit_seconds, watch or _unwatched)
-    base = looks.begin("the database", lambda: _database(address, releases))
-    rows = looks.begin("the data", lambda: _data_ahead(address, releases, wanted=data))
-    itself = looks.begin("the database server", lambda: _server(address, environment, wanted=server))
-    code = looks.begin("the checkout", lambda: _checkout(site, releases, environment))
+    looks = Looks(Observing(time_limit_seconds, watch or _unwatched), wanted_looks(facts))
+    base = looks.begin("database", "the database", lambda: _database(address, releases))
+    rows = looks.begin("data_ahead", "the data", lambda: _data_ahead(address, releases, wanted=data))
+    itself = looks.begin("server", "the database server", lambda: _server(address, environment, wanted=server))
+    code = looks.begin("checkout", "the checkout", lambda: _checkout(site, releases, environment))
     pythons = looks.begin(
+        "interpreters",
         "the interpreters",
         lambda: _interpreters(root, python, environments, scripts, environment) if interpreters else _NO_PYTHONS,
     )
-    services = looks.begin("the services", lambda: _windows_services(root, scripts, service_exports, environment))
-    web_server = looks.begin("IIS", lambda: _iis(root, iis, environment))
-    in_database = looks.begin("views and triggers", lambda: _stored_sql(address))
-    queries = looks.begin("the files of SQL", lambda: _sql(sql))
-    repository = looks.begin("git", lambda: _git(folder, releases, environment))
-    needed = looks.begin("the requirement files", lambda: _requirements(root, releases, environment))
-    record = looks.begin("the migration's log", lambda: _migrate_log(folder, log))
-    logs = looks.begin("the folder of the logs", lambda: _log_place(root))
-    stored = looks.begin("the uploaded files", lambda: _uploads_folder(root, settings))
+    services = looks.begin(
+        "windows_services", "the services", lambda: _windows_services(root, scripts, service_exports, environment)
+    )
+    web_server = looks.begin("iis", "IIS", lambda: _iis(root, iis, environment))
+    in_database = looks.begin("stored_sql", "views and triggers", lambda: _stored_sql(address))
+    queries = looks.begin("sql", "the files of SQL", lambda: _sql(sql))
+    repository = looks.begin("git", "git", lambda: _git(folder, releases, environment))
+    needed = looks.begin("requirements", "the requirement files", lambda: _requirements(root, releases, environment))
+    record = looks.begin("migrate_log", "the migration's log", lambda: _migrate_log(folder, log))
+    logs = looks.begin("log_place", "the folder of the logs", lambda: _log_place(root))
+    stored = looks.begin("uploads", "the uploaded files", lambda: _uploads_folder(root, settings))
     observed, checkout = base.result(), code.result()
     # what has to know the database, the interpreters or the services first
     places = looks.begin(
+        "environments",
         "the virtual environments",
         lambda: (
             _environments(root, environments, scripts, (services.result(), pythons.result()), releases, environment)
@@ -152,14 +161,16 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
             else _NO_PYTHONS
         ),
     )
-    backups = looks.begin("the backups", lambda: _backups(address, observed, backup_folders))
-    dumps = looks.begin("JSON dumps", lambda: _dumps(address, observed, backup_folders))
-    clocks = looks.begin("the clocks", lambda: _clocks(address, observed))
+    backups = looks.begin("backups", "the backups", lambda: _backups(address, observed, backup_folders))
+    dumps = looks.begin("dumps", "JSON dumps", lambda: _dumps(address, observed, backup_folders))
+    clocks = looks.begin("clocks", "the clocks", lambda: _clocks(address, observed))
     files = stored.result()
-    uploads = looks.begin("the uploads in the database", lambda: _site_uploads(address, observed, files))
+    uploads = looks.begin("uploads", "the uploads in the database", lambda: _site_uploads(address, observed, files))
     kept = backups.result()
-    place = looks.begin("the place of the backup", lambda: _backup_place(address, observed, kept, backup_to))
-    disk = looks.begin("the disks", lambda: _disk(root, observed, files, _still_to_go(kept, backup_to)))
+    place = looks.begin(
+        "backup_place", "the place of the backup", lambda: _backup_place(address, observed, kept, backup_to)
+    )
+    disk = looks.begin("disk", "the disks", lambda: _disk(root, observed, files, _still_to_go(kept, backup_to)))
     return Deployment(
         site=root or (None if site is None else Path(site)),
         observed_at=now or datetime.now(UTC),
@@ -188,6 +199,8 @@ def survey(  # noqa: PLR0913 - each is one thing that a user may say of a site
         clocks=clocks.result(),
         log_place=logs.result(),
         git=repository.result(),
+        database_url=None if isinstance(address, Unobserved) else address.shown,
+        database_was_named=database is not None,
     )
 
 
@@ -232,7 +245,9 @@ def find_uploads(site: str | Path) -> Path | Unobserved:
     if isinstance(media, Unobserved):
         return media
     folder = media / "uploads"
-    return folder if folder.is_dir() else Unobserved(f"there is no folder {folder}")
+    if folder.is_dir():
+        return folder
+    return Unobserved(f"{folder} is there and is no folder" if folder.exists() else f"there is no folder {folder}")
 
 
 def read_machine(environment: Mapping[str, str] | None = None) -> Machine:
@@ -607,8 +622,12 @@ def _migrate_log(folder: SiteFolder | Unobserved, log: Path | None) -> MigrateLo
         if isinstance(folder, Unobserved):
             return folder
         path = folder.root / "logs" / "migrate.log"
-        if not path.exists():
-            return Unobserved(f"there is no {path}")
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return Absent(f"there is no {path}")
+        except OSError as error:
+            return Unobserved(f"{path}: cannot be read: {error.strerror or error}")
     from upgrade_kit.deployment.migrate_log import read_migrate_log  # noqa: PLC0415 - only where there is one
 
     try:

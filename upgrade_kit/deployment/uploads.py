@@ -88,8 +88,22 @@ def read_uploads_folder(
         reason = getattr(error, "strerror", None) or error
         exists, files = False, Unobserved(f"{folder} cannot be looked into: {reason}")
     unread = Unobserved("the database was not asked which files should be there", asked=False)
-    uploads = SiteUploads(folder=folder, served=served, staging=staging, exists=exists, files=files, named=unread)
+    uploads = SiteUploads(
+        folder=folder,
+        served=served,
+        staging=staging,
+        exists=exists,
+        files=files,
+        named=unread,
+        in_its_place=None if exists or isinstance(files, Unobserved) else what_stands_in_the_way(folder),
+    )
     return UploadsFolder(uploads=uploads, names=frozenset(looking.names))
+
+
+def what_stands_in_the_way(folder: Path) -> Path | None:
+    """Return what is where a folder, or one above it, should be and is none; ``None`` where nothing is there."""
+    nearest = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), None)
+    return None if nearest is None or nearest.is_dir() else nearest
 
 
 def read_named_uploads(session: Session, found: UploadsFolder) -> NamedUploads:

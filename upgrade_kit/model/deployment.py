@@ -443,6 +443,9 @@ class Deployment:
         clocks: what time it is, here and at the database's server.
         log_place: where 0.3.0 writes its logs.
         git: what git knows of the site's folder.
+        database_url: where the database is, without the password, whether it was looked at or not; ``None`` where that
+            is not known.
+        database_was_named: whether that was said in place of the settings.
     """
 
     site: Path | None
@@ -473,3 +476,5 @@ class Deployment:
     clocks: Clocks | Unobserved = NOT_ASKED
     log_place: LogPlace | Unobserved = NOT_ASKED
     git: Git | Unobserved = NOT_ASKED
+    database_url: str | None = None
+    database_was_named: bool = False

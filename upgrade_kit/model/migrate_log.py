@@ -46,6 +46,7 @@ class MigrateLog:
         failed_attachments: each once, in order.
         python3_notices: each once, in order.
         notes: what a person should know of the log itself, one sentence each.
+        unread: which rotated files could not be read, and why.
     """
 
     files: tuple[Path, ...]
@@ -55,3 +56,4 @@ class MigrateLog:
     failed_attachments: tuple[FailedAttachment, ...]
     python3_notices: tuple[Python3Notice, ...]
     notes: tuple[str, ...]
+    unread: tuple[str, ...] = ()

@@ -18,4 +18,13 @@ class Unobserved:
     asked: bool = True
 
 
+class Absent(Unobserved):
+    """What was looked for is not there, which is known: not the same as what is there and cannot be read."""
+
+    __slots__ = ()
+
+
 NOT_ASKED = Unobserved("nobody asked for it", asked=False)
+
+NOT_LOOKED = Unobserved("not looked at, because no check that was asked needs it")
+"""It counts as asked for: whoever reads it all the same could not look, which is never a pass."""

@@ -78,6 +78,7 @@ class SiteUploads:
         served: ``MEDIA_ROOT/uploads``, where 0.3.0 looks for what is stored.
         staging: ``TMP_UPLOAD_ROOT``.
         exists: whether the folder is there.
+        in_its_place: what stands in its place, or in that of a folder above it, and is none.
         files: what it holds, or why that is not known; nothing where it is not there.
         named: what the database names, or why that is not known.
     """
@@ -88,3 +89,4 @@ class SiteUploads:
     exists: bool
     files: UploadedFiles | Unobserved
     named: NamedUploads | Unobserved
+    in_its_place: Path | None = None

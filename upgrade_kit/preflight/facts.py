@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Self, TypeVar
@@ -83,41 +83,54 @@ class Facts:
         return str(self.deployment.site or "")
 
     def _observed(self, kind: type) -> object:
-        deployment = self.deployment
-        database, settings = deployment.database, deployment.settings
-        observed: dict[type, object] = {
-            Deployment: deployment,
-            UpgradePath: self.path,
-            RewritePlan: self.plan,
-            Checkout: deployment.checkout,
-            Settings: settings,
-            DatabaseSettings: settings.database if isinstance(settings, Settings) else settings,
-            Interpreters: deployment.interpreters,
-            Database: database,
-            Schema: database.schema if isinstance(database, Database) else database,
-            Disk: deployment.disk,
-            Machine: deployment.machine,
-            Backups: deployment.backups,
-            MigrateLog: deployment.migrate_log,
-            ServiceScripts: deployment.service_scripts,
-            WindowsServices: deployment.windows_services,
-            Iis: deployment.iis,
-            DataAhead: deployment.data_ahead,
-            Scripts: deployment.sql,
-            StoredSql: deployment.stored_sql,
-            Environments: deployment.environments,
-            Requirements: deployment.requirements,
-            Server: deployment.server,
-            Verification: deployment.verification,
-            SiteUploads: deployment.uploads,
-            BackupPlace: deployment.backup_place,
-            FoundDumps: deployment.dumps,
-            Clocks: deployment.clocks,
-            LogPlace: deployment.log_place,
-            Git: deployment.git,
-        }
-        unknown = Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
-        return observed.get(kind, unknown)
+        read = _OBSERVED.get(kind)
+        if read is None:
+            return Unobserved(f"nothing here observes a fact of the type {getattr(kind, '__name__', kind)}")
+        return read(self)
+
+
+def _in_settings(facts: Facts) -> DatabaseSettings | Unobserved:
+    settings = facts.deployment.settings
+    return settings.database if isinstance(settings, Settings) else settings
+
+
+def _in_database(facts: Facts) -> Schema | Unobserved:
+    database = facts.deployment.database
+    return database.schema if isinstance(database, Database) else database
+
+
+# Each is read only when it is asked for, so that ``needs`` can tell what a check reads.
+_OBSERVED: Mapping[type, Callable[[Facts], object]] = {
+    Deployment: lambda facts: facts.deployment,
+    UpgradePath: lambda facts: facts.path,
+    RewritePlan: lambda facts: facts.plan,
+    Checkout: lambda facts: facts.deployment.checkout,
+    Settings: lambda facts: facts.deployment.settings,
+    DatabaseSettings: _in_settings,
+    Interpreters: lambda facts: facts.deployment.interpreters,
+    Database: lambda facts: facts.deployment.database,
+    Schema: _in_database,
+    Disk: lambda facts: facts.deployment.disk,
+    Machine: lambda facts: facts.deployment.machine,
+    Backups: lambda facts: facts.deployment.backups,
+    MigrateLog: lambda facts: facts.deployment.migrate_log,
+    ServiceScripts: lambda facts: facts.deployment.service_scripts,
+    WindowsServices: lambda facts: facts.deployment.windows_services,
+    Iis: lambda facts: facts.deployment.iis,
+    DataAhead: lambda facts: facts.deployment.data_ahead,
+    Scripts: lambda facts: facts.deployment.sql,
+    StoredSql: lambda facts: facts.deployment.stored_sql,
+    Environments: lambda facts: facts.deployment.environments,
+    Requirements: lambda facts: facts.deployment.requirements,
+    Server: lambda facts: facts.deployment.server,
+    Verification: lambda facts: facts.deployment.verification,
+    SiteUploads: lambda facts: facts.deployment.uploads,
+    BackupPlace: lambda facts: facts.deployment.backup_place,
+    FoundDumps: lambda facts: facts.deployment.dumps,
+    Clocks: lambda facts: facts.deployment.clocks,
+    LogPlace: lambda facts: facts.deployment.log_place,
+    Git: lambda facts: facts.deployment.git,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +167,13 @@ def site_arguments(deployment: Deployment) -> str:
     database = deployment.database
     if deployment.site is not None:
         words.append(quoted(str(deployment.site)))
-    if isinstance(database, Database) and not names_this_database(deployment):
-        words += ["--database", quoted(database.url)]
+    if isinstance(database, Database):
+        if not names_this_database(deployment):
+            words += ["--database", quoted(database.url)]
+    elif (
+        deployment.database_was_named and deployment.database_url is not None
+    ):  # it was not looked at, or did not answer
+        words += ["--database", quoted(deployment.database_url)]
     return " ".join(words)
 
 

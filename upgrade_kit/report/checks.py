@@ -15,6 +15,7 @@ from upgrade_kit.preflight.severities import severities
 from upgrade_kit.report.markdown import plain
 
 _WIDTH = 79
+_NARROWEST = 20  # characters of a title
 _EACH_SAYS = "Each of its findings says what to type, with the names of your site."
 _PAGE_USE = (
     "`--only` and `--skip` take the id of a check or the name of a family; `upgrade-kit explain ID` tells the same of "
@@ -26,14 +27,28 @@ _PAGE_SEVERITIES = (
 )
 
 
-def render_checks(checks: Sequence[Check[Any]]) -> str:
-    """Return a line for each check, family by family, as plain text."""
+def render_checks(checks: Sequence[Check[Any]], *, width: int | None = None) -> str:
+    """Return a line for each check, family by family, as plain text.
+
+    Args:
+        checks: in the order in which they are shown.
+        width: in characters, to which longer lines are folded; ``None`` folds none.
+    """
     lines: list[str] = []
     for family in sorted({check.family for check in checks}):
         lines += ["", family] if lines else [family]
-        lines += [f"  {check.id:7} {check.title}" for check in checks if check.family == family]
+        for check in checks:
+            if check.family == family:
+                lines += _folded(f"  {check.id:7} ", check.title, width)
     lines += ["", f"{len(checks)} checks. upgrade-kit explain ID tells why one asks, and what to do."]
     return "\n".join(lines) + "\n"
+
+
+def _folded(start: str, text: str, width: int | None) -> list[str]:
+    if width is None:
+        return [start + text]
+    room = max(width, len(start) + _NARROWEST)
+    return textwrap.wrap(start + text, room, subsequent_indent=" " * len(start), break_on_hyphens=False)
 
 
 def checks_document(checks: Sequence[Check[Any]]) -> dict[str, Any]:

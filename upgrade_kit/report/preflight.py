@@ -26,7 +26,7 @@ from upgrade_kit.model.finding import (
     Verdict,
 )
 from upgrade_kit.model.path import UpgradePath
-from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.unobserved import NOT_LOOKED, Unobserved
 from upgrade_kit.preflight.runner import Preflight
 from upgrade_kit.report.changes import changes_document, changes_sentence
 from upgrade_kit.report.formats import in_order_of_work
@@ -96,14 +96,13 @@ def preflight_document(
 
     What is not known is ``None``; the path is ``[]`` then. ``changes`` is ``None`` where there was no earlier run.
     """
-    database = deployment.database
     return {
         "schema": 1,
         "command": "preflight",
         "site": {
             "folder": None if deployment.site is None else str(deployment.site),
             "version": None if isinstance(deployment.version, Unobserved) else str(deployment.version),
-            "database": database.url if isinstance(database, Database) else None,
+            "database": _address(deployment),
         },
         "path": [] if isinstance(path, Unobserved) else [str(version) for version in path.versions],
         "observed_at": deployment.observed_at.isoformat(timespec="seconds"),
@@ -143,11 +142,20 @@ def _finding_document(finding: Finding) -> dict[str, str]:
     }
 
 
+def _address(deployment: Deployment) -> str | None:
+    """Return where the database is, if it answered, or nobody had to ask it."""
+    database = deployment.database
+    if isinstance(database, Database):
+        return database.url
+    return deployment.database_url if database == NOT_LOOKED else None
+
+
 def _heading(deployment: Deployment, path: UpgradePath | Unobserved) -> Iterator[str]:
     database = deployment.database
     if deployment.site is not None:
         yield f"Site      {deployment.site}"
-    yield f"Database  {database.url if isinstance(database, Database) else database.reason}"
+    address, why = _address(deployment), "" if isinstance(database, Database) else database.reason
+    yield f"Database  {address} ({why})" if address and why else f"Database  {address or why}"
     version = deployment.version
     yield f"Version   {version.reason if isinstance(version, Unobserved) else version}"
     if isinstance(path, Unobserved):

@@ -77,6 +77,12 @@ def make_console(stream: TextIO, *, color: bool | None = None, width: int | None
     return console
 
 
+def table_width(stream: TextIO) -> int | None:
+    """Return how wide a table may be there, in characters; ``None`` where each row is one line."""
+    console = make_console(stream)
+    return console.width if getattr(console, "folds_tables", True) else None
+
+
 def print_table(console: Console, table: Table) -> None:
     """Print a table: folded to the width of a terminal, else with each row on one line and no blanks at its end."""
     if getattr(console, "folds_tables", True):

@@ -14,7 +14,7 @@ from upgrade_kit.model.deployment import (
 from upgrade_kit.model.finding import CouldNotRun, Finding, Found, NotApplicable, Passed, Result, Severity
 from upgrade_kit.model.migrate_log import FailedAttachment, ListedTest, MigrateLog, Python3Notice
 from upgrade_kit.model.places import LogPlace
-from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.unobserved import Absent, Unobserved
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.checks.files import (
     ENVIRONMENT_BYTES,
@@ -142,7 +142,7 @@ class TestLog:
         assert result.seen.endswith("migrate.log: 1 listed")
 
     def test_a_missing_log_is_a_warning(self, read: Callable[[Unobserved], Result]) -> None:
-        finding = only_finding(read(Unobserved("there is no logs/migrate.log")))
+        finding = only_finding(read(Absent("there is no logs/migrate.log")))
         assert finding.severity is Severity.WARNING
         assert "there is no logs/migrate.log" in finding.message
         assert finding.hint.splitlines()[-1] == "    upgrade-kit preflight site --log FILE"
@@ -163,6 +163,10 @@ class TestLog:
         notice = Python3Notice(name="Output", test_id=9, where="logs/migrate.log:3")
         finding = only_finding(read(replace(self.LOG, python3_notices=(notice,))))
         assert "Output (id 9)" in finding.message
+
+    def test_a_log_that_cannot_be_read_is_no_pass(self, read: Callable[[MigrateLog | Unobserved], Result]) -> None:
+        assert read(Unobserved("permission denied")) == CouldNotRun("permission denied")
+        assert read(replace(self.LOG, unread=("the older one is closed",))) == CouldNotRun("the older one is closed")
 
     def test_without_a_site_folder_it_does_not_apply(self, read: Callable[[Unobserved], Result]) -> None:
         assert read(Unobserved("no site folder", asked=False)) == NotApplicable("no site folder")
@@ -210,7 +214,10 @@ class TestPlainLog:
         assert isinstance(read(replace(TestLog.LOG, runs=0, notes=("it is empty",))), NotApplicable)
 
     def test_a_log_that_is_not_there_is_the_matter_of_another_check(self, read: Callable[[Unobserved], Result]) -> None:
-        assert read(Unobserved("there is none")) == NotApplicable("there is none: see UK505")
+        assert read(Absent("there is none")) == NotApplicable("there is none: see UK505")
+
+    def test_a_log_that_cannot_be_read_is_no_pass(self, read: Callable[[Unobserved], Result]) -> None:
+        assert read(Unobserved("permission denied")) == CouldNotRun("permission denied")
 
     def test_before_the_migration_there_is_none(self, ask: Ask) -> None:
         assert isinstance(ask(migration_log_is_plain, migrate_log=TestLog.LOG), NotApplicable)

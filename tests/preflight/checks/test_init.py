@@ -140,5 +140,5 @@ def spoilt_sites(
 
 
 def test_facts_that_these_tests_blind_are_all_there_are() -> None:
-    always_known = {"site", "observed_at", "machine", "version", "versions_agree"}
+    always_known = {"site", "observed_at", "machine", "version", "versions_agree", "database_url", "database_was_named"}
     assert {field.name for field in fields(Deployment)} == {*OBSERVED, *always_known}

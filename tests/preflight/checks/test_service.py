@@ -84,11 +84,9 @@ class TestFolder:
         )
         assert ask(script_names_the_site, service_scripts=scripts(elsewhere)) == NotApplicable("read elsewhere")
 
-    def test_a_folder_that_could_not_be_looked_at_is_told(self, ask: Ask, script: ServiceScript) -> None:
+    def test_a_folder_that_could_not_be_looked_at_is_no_pass(self, ask: Ask, script: ServiceScript) -> None:
         denied = replace(script, is_this_site=Unobserved("denied"))
-        finding = only_finding(ask(script_names_the_site, service_scripts=scripts(denied)))
-        assert finding.severity is Severity.INFO
-        assert "denied" in finding.message
+        assert ask(script_names_the_site, service_scripts=scripts(denied)) == CouldNotRun("denied")
 
     def test_a_script_without_the_name_is_not_asked(self, ask: Ask, script: ServiceScript) -> None:
         bare = replace(script, deploy_directory=None, is_this_site=None)
@@ -113,8 +111,29 @@ class TestEnvironment:
             service_has_its_environment,
             service_scripts=scripts(named),
             windows_services=services(replace(service, program=program)),
+            environments=Unobserved("nobody looked for environments", asked=False),
         )
         assert isinstance(result, Passed) == passes
+
+    @pytest.mark.parametrize("what", ["has_venv", "environments"])
+    def test_what_could_not_be_looked_at_is_no_pass(self, ask: Ask, script: ServiceScript, what: str) -> None:
+        denied = Unobserved("denied")
+        named = replace(
+            script,
+            venv_directory=Stated(value="/srv/qatrack3", where="x.py:1"),
+            has_venv=denied if what == "has_venv" else True,
+        )
+        facts = {"windows_services": UNKNOWN, **({"environments": denied} if what == "environments" else {})}
+        result = ask(service_has_its_environment, service_scripts=scripts(named), **facts)
+        assert result == CouldNotRun("denied")
+
+    def test_an_environment_of_the_version_before_is_told(self, ask: Ask, script: ServiceScript) -> None:
+        """The environment of the site itself, which is of Python 2.7."""
+        named = replace(script, venv_directory=Stated(value="venvs/qatrack", where="x.py:1"), has_venv=True)
+        result = ask(service_has_its_environment, service_scripts=scripts(named), windows_services=UNKNOWN)
+        finding = only_finding(result)
+        assert "2.7" in finding.message
+        assert ">=3.4,<3.7" in finding.message
 
 
 class TestPorts:

@@ -352,16 +352,19 @@ def dumps_can_be_read(fact: DumpsOfSite) -> Answer:
         warning(
             f"no dump to rely on, {_names(dumps)}: {problem}",
             where=_files(dumps),
-            hint=to_type(
-                f"{hint.removesuffix('.')}. A backup that is proved is made with:",
-                f"upgrade-kit backup {fact.arguments}".rstrip(),
-            ),
+            hint=_with_a_proved_one(hint, fact.arguments),
         )
         for (problem, hint), dumps in wrong.items()
     )
     if fact.dumps.unread and not findings:
         return _no_dumps(fact.dumps)
     return findings or Passed(", ".join(_told(dump) for dump in found))
+
+
+def _with_a_proved_one(hint: str, arguments: str) -> str:
+    """Return what to do about a dump, which may hold lines to type itself, and how to make a backup to rely on."""
+    proved = to_type("A backup that is proved is made with:", f"upgrade-kit backup {arguments}".rstrip())
+    return f"{hint}\n{proved}" if "\n" in hint else f"{hint.removesuffix('.')}. {proved}"
 
 
 @check(

@@ -13,7 +13,6 @@ from packaging.version import Version
 
 from upgrade_kit.model.deployment import (
     DatabaseSettings,
-    Deployment,
     Machine,
 )
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
@@ -107,11 +106,8 @@ class ServerToday:
     @classmethod
     def of(cls, facts: Facts) -> Self | Unobserved:
         """Put it together, or say why that cannot be done."""
-        return both(
-            facts.get(Server),
-            facts.get(Deployment),
-            lambda server, site: cls(server=server, today=site.observed_at.date(), lines=load_server_lines()),
-        )
+        today = facts.deployment.observed_at.date()
+        return then(facts.get(Server), lambda server: cls(server=server, today=today, lines=load_server_lines()))
 
 
 @check(

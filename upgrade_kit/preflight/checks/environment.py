@@ -268,7 +268,7 @@ def _taken(fact: SiteEnvironment, planned: PlannedEnvironment, said: str) -> Fin
         f"the folder of the new environment is taken: {old} {said}",
         where=old,
         hint=to_type(
-            "If nothing runs from it, put it out of the way before the new environment is made:",
+            f"If nothing runs from it, put it out of the way before the new environment is made, in {_shell(fact)}:",
             line,
         ),
     )
@@ -519,7 +519,11 @@ def _pip_of(fact: SiteEnvironment, environment: Environment, release: Release, s
 def _pip_again(fact: SiteEnvironment, minor: str) -> str:
     address = f"https://bootstrap.pypa.io/pip/{minor}/get-pip.py"
     fetch = f"Invoke-WebRequest {address} -OutFile get-pip.py" if fact.system == "Windows" else f"curl -O {address}"
-    return to_type("With the environment active, type:", fetch, "python get-pip.py")
+    return to_type(f"With the environment active, type in {_shell(fact)}:", fetch, "python get-pip.py")
+
+
+def _shell(fact: SiteEnvironment) -> str:
+    return "PowerShell" if fact.system == "Windows" else "bash"
 
 
 @check(

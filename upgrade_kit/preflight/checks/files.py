@@ -17,7 +17,7 @@ from upgrade_kit.model.migrate_log import MigrateLog
 from upgrade_kit.model.path import UpgradePath
 from upgrade_kit.model.places import LogPlace
 from upgrade_kit.model.typed_word import giving_the_right_to_write
-from upgrade_kit.model.unobserved import Unobserved
+from upgrade_kit.model.unobserved import Absent, Unobserved
 from upgrade_kit.preflight.check import Answer, check, counted, error, info, to_type, warning
 from upgrade_kit.preflight.facts import BIN_FILE_SINCE, Facts, both, then
 
@@ -160,8 +160,12 @@ def migration_log_is_there(fact: MigrationRecord) -> Answer:
     if fact.path.source.version < BIN_FILE_SINCE:
         return NotApplicable(f"the migration to {BIN_FILE_SINCE} has not been run")
     log = fact.log
+    if isinstance(log, Absent):
+        return (_log_missing(fact, log.reason),)
     if isinstance(log, Unobserved):
-        return log if not log.asked else (_log_missing(fact, log.reason),)
+        return log
+    if log.unread and not (log.failed_attachments or log.python3_notices):
+        return CouldNotRun("; ".join(log.unread))
     findings = tuple(_found_in(fact, log))
     return findings or Passed(f"{', '.join(str(file) for file in log.files)}: {len(log.listed)} listed")
 
@@ -238,8 +242,10 @@ def migration_log_is_plain(fact: MigrationRecord) -> Answer:
     if fact.path.source.version < BIN_FILE_SINCE:
         return NotApplicable(f"the migration to {BIN_FILE_SINCE} has not been run")
     log = fact.log
+    if isinstance(log, Absent):
+        return NotApplicable(f"{log.reason}: see UK505")
     if isinstance(log, Unobserved):
-        return NotApplicable(f"{log.reason}: see UK505") if log.asked else log
+        return log
     if not log.runs:
         return NotApplicable("there is no list in it: see UK505")
     where = str(log.files[-1]) if log.files else ""

@@ -174,7 +174,8 @@ def git_is_installed(git: Git) -> Answer:
                 "three requirements with it",
                 where="PATH",
                 hint=to_type(
-                    "Install it (Windows: winget, or the installer from https://git-scm.com), then open a new window:",
+                    "Install it, on Windows (first line, or the installer from https://git-scm.com) or Debian (second "
+                    "line), then open a new window:",
                     "winget install --id Git.Git -e",
                     "sudo apt-get install git",
                     "git version",
@@ -248,10 +249,11 @@ def _unpacked(fact: GitOfSite) -> Answer:
 def _again(fact: GitOfSite) -> str:
     tag = "TAG" if isinstance(fact.path, Unobserved) else fact.path.source.tag
     lines = ["git init", f"git remote add origin {_HOME}", "git fetch origin --tags", f"git reset {tag}", "git status"]
+    shell = " (in PowerShell or bash)" if fact.git.has_repository else ""
     if fact.git.has_repository:
         lines.insert(0, "mv .git ../git-that-was-broken")
     return to_type(
-        f"Make a checkout of it; none of its files is written. git status then lists what differs from {tag}:",
+        f"Make a checkout of it{shell}; none of its files is written. git status then lists what differs from {tag}:",
         *lines,
     )
 
@@ -406,18 +408,29 @@ def tags_are_the_published_ones(fact: RepositoryOnPath) -> Answer:
     compared = [(tag, id_) for tag, id_ in fact.repository.tags if tag in published]
     if not compared:
         return NotApplicable("none of the releases' tags is in this repository")
-    findings = [_moved(tag, id_, published[tag]) for tag, id_ in compared if id_ != published[tag]]
+    findings = [_moved(fact, tag, id_, published) for tag, id_ in compared if id_ != published[tag]]
     return findings or Passed(counted(compared, "tag"))
 
 
-def _moved(tag: str, here: str, published: str) -> Finding:
+def _moved(fact: RepositoryOnPath, tag: str, here: str, published: dict[str, str]) -> Finding:
+    """Tell of a tag that was moved: an error where the plan would check out another release in place of its own.
+
+    A commit that nobody published can be the release with changes of the site's own, which only a person can tell. The
+    commit of another release never is: its requirements, settings and migrations are not those that the plan is for.
+    """
+    other = next((name for name, id_ in published.items() if id_ == here and name != tag), None)
+    fetch = f"git fetch --force {_HOME} refs/tags/{tag}:refs/tags/{tag}"
+    told = f"{tag} is the commit {here[:12]} here, and was published as {published[tag][:12]}: somebody moved it"
+    if other is not None and tag in fact.tags:
+        return error(
+            f"{told} to {other}, whose code git checkout {tag} would bring",
+            where=f"refs/tags/{tag}",
+            hint=to_type("Fetch the published one:", fetch),
+        )
     return warning(
-        f"{tag} is the commit {here[:12]} here, and was published as {published[:12]}: somebody moved it",
+        told if other is None else f"{told} to {other}",
         where=f"refs/tags/{tag}",
-        hint=to_type(
-            "Unless that was your own doing, fetch the published one:",
-            f"git fetch --force {_HOME} refs/tags/{tag}:refs/tags/{tag}",
-        ),
+        hint=to_type("Unless that was your own doing, fetch the published one:", fetch),
     )
 
 
@@ -553,7 +566,8 @@ def untracked_files_do_not_stand_in_the_way(fact: RepositoryOnPath) -> Answer:
         fact,
         overwritten=False,
         words="git checkout {tag} refuses because of {files} in the place of its own: {names}",
-        sentence="Give what lies there another name, and look afterwards whether it is still needed:",
+        sentence="Give what lies there another name, in PowerShell or bash, and look afterwards whether it is still "
+        "needed:",
     )
 
 
@@ -570,7 +584,7 @@ def ignored_files_are_not_overwritten(fact: RepositoryOnPath) -> Answer:
         fact,
         overwritten=True,
         words="git checkout {tag} overwrites {files} with its own, without a word: {names}",
-        sentence="Give what lies there another name, or its content is lost:",
+        sentence="Give what lies there another name, in PowerShell or bash, or its content is lost:",
     )
 
 
@@ -632,7 +646,8 @@ def migrations_are_the_releases(fact: RepositoryOnPath) -> Answer:
             f"there: {_names(paths)}",
             where=paths[0],
             hint=to_type(
-                "Give what lies there a name that is not taken for a migration (is it applied? see UK301 first):",
+                "Give what lies there a name that is not taken for a migration (is it applied? see UK301 first), in "
+                "PowerShell or bash:",
                 *(f"mv {quoted(path)} {quoted(path + '.ours')}" for path in paths[:_SHOWN]),
             ),
         )
@@ -676,7 +691,10 @@ def _under_way(repository: Repository) -> Iterator[Finding]:
         yield error(
             "another git is at work here, or died at it: git checkout refuses while this file is there",
             where=str(repository.lock),
-            hint=to_type("If no git runs (and no editor that git opened), remove it:", f"rm {_word(repository.lock)}"),
+            hint=to_type(
+                "If no git runs (and no editor that git opened), remove it, in PowerShell or bash:",
+                f"rm {_word(repository.lock)}",
+            ),
         )
 
 

@@ -343,7 +343,7 @@ def proxy_is_on(fact: IisOfSite) -> Answer:
             "the proxy of Application Request Routing is not enabled",
             where=where,
             hint=to_type(
-                "As administrator:",
+                "As administrator, in PowerShell:",
                 r"& $env:windir\System32\inetsrv\appcmd.exe set config -section:system.webServer/proxy "
                 "/enabled:true /commit:apphost",
             ),
@@ -424,7 +424,7 @@ def folder_is_the_sites(fact: IisOfSite) -> Answer:
             f"the site {site.name!r} of IIS looks into {site.folder.value}, and not into {wanted[0]}",
             where=site.folder.where,
             hint=to_type(
-                "As administrator:",
+                "As administrator, in PowerShell:",
                 r"& $env:windir\System32\inetsrv\appcmd.exe set vdir "
                 f'"{site.name}/" "/physicalPath:{wanted[0]}"',
             ),

@@ -176,7 +176,7 @@ def names_can_be_printed(fact: PrintedTests) -> Answer:
             f"that the migration prints, so that it stops half way: {named}",
             where="qa_test",
             hint=to_type(
-                "In the shell that migrates, before you run preflight again and migrate:",
+                "In the bash that migrates, before you run preflight again and migrate:",
                 "export LC_ALL=C.UTF-8",
             ),
         )

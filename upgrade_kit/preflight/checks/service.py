@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import Self
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from upgrade_kit.model.deployment import (
     ServiceScript,
@@ -15,8 +18,9 @@ from upgrade_kit.model.deployment import (
     WindowsService,
     WindowsServices,
 )
+from upgrade_kit.model.environment import Environments
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
-from upgrade_kit.model.path import UpgradePath
+from upgrade_kit.model.path import Release, UpgradePath
 from upgrade_kit.model.unobserved import Unobserved
 from upgrade_kit.preflight.check import Answer, check, info, to_type, warning
 from upgrade_kit.preflight.facts import Facts, then
@@ -24,6 +28,7 @@ from upgrade_kit.preflight.facts import Facts, then
 _GUIDE = "docs/install/win.rst (v0.3.0), Configuring CherryPy to Serve QATrack+"
 _UPDATE = "docs/install/win.rst (v0.3.0), Update your CherryPy Service"
 _SCRIPT = "deploy/win/QATrack3CherryPyService.py (v0.3.0)"
+_NAMES_ENVIRONMENT_SINCE = Version("0.3.0")  # deploy/win/ at v0.3.0; the script of 0.2.9 has no VENV_DIRECTORY
 _LAST_PORT = 65535
 _STARTS_BY_ITSELF = "AUTO_START"
 
@@ -70,6 +75,39 @@ class ScriptsAndServices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptsAndEnvironments:
+    """The service scripts, what Windows says, and the environments that may be meant, where that is known."""
+
+    known: ScriptsAndServices
+    environments: Environments | Unobserved
+    path: UpgradePath | Unobserved
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | Unobserved:
+        """Put it together, or say why that cannot be done."""
+        return then(
+            facts.get(ScriptsAndServices),
+            lambda known: cls(known=known, environments=facts.get(Environments), path=facts.get(UpgradePath)),
+        )
+
+    @property
+    def release(self) -> Release | None:
+        """The release whose service script names an environment, so far as the path leads there."""
+        target = None if isinstance(self.path, Unobserved) else self.path.target
+        return None if target is None or target.version < _NAMES_ENVIRONMENT_SINCE else target
+
+    def python_of(self, stated: Stated) -> Version | Unobserved | None:
+        """Return the Python of the environment that a script names, or ``None`` where no environment is."""
+        if isinstance(self.environments, Unobserved):
+            return self.environments
+        named = f"VENV_DIRECTORY, {stated.where}"
+        folder = Path(str(stated.value))
+        return next(
+            (one.python for one in self.environments.found if one.named_by == named or one.folder == folder), None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServicesOnPath:
     """What Windows says of the services, the path where it is known, and the scripts where there are any."""
 
@@ -97,19 +135,26 @@ def script_names_the_site(fact: ScriptsOfSite) -> Answer:
     """A service whose DEPLOY_DIRECTORY is another folder goes on serving the code that lies there."""
     findings: list[Finding] = []
     reasons: list[str] = []
+    unknown: list[Unobserved] = []
     for script in fact.scripts.scripts:
         if script.deploy_directory is None:
             reasons.append(f"{script.file.name} names no DEPLOY_DIRECTORY")
         else:
-            findings += _folder_findings(script, script.deploy_directory, fact.folder, reasons)
+            findings += _folder_findings(script, script.deploy_directory, fact.folder, (reasons, unknown))
     if findings:
         return findings
+    if unknown:
+        return unknown[0]
     if len(reasons) == len(fact.scripts.scripts):
         return NotApplicable("; ".join(reasons))
     return Passed(", ".join(script.file.name for script in fact.scripts.scripts))
 
 
-def _folder_findings(script: ServiceScript, stated: Stated, folder: str, reasons: list[str]) -> Iterator[Finding]:
+def _folder_findings(
+    script: ServiceScript, stated: Stated, folder: str, left: tuple[list[str], list[Unobserved]]
+) -> Iterator[Finding]:
+    """Tell what is wrong with the folder; ``left`` takes why that does not apply here, or could not be looked at."""
+    reasons, unknown = left
     text = stated.value
     right = to_type(
         "Write the folder with / (a single \\ may start a control character), then restart the service:",
@@ -120,8 +165,11 @@ def _folder_findings(script: ServiceScript, stated: Stated, folder: str, reasons
     elif _has_control_character(str(text)):
         yield warning(f"DEPLOY_DIRECTORY holds a control character: {text!r}", where=stated.where, hint=right)
     elif isinstance(script.is_this_site, Unobserved):
+        if script.is_this_site.asked:
+            unknown.append(script.is_this_site)
+            return
         reasons.append(script.is_this_site.reason)
-        if script.is_this_site.asked or not _same_name(str(text), folder):
+        if not _same_name(str(text), folder):
             yield info(
                 f"whether DEPLOY_DIRECTORY is this site is not known: {script.is_this_site.reason}",
                 where=stated.where,
@@ -142,15 +190,16 @@ def _same_name(one: str, other: str) -> bool:
 @check(
     "UK602",
     "The service runs in the virtual environment that its script names",
-    reads=ScriptsAndServices,
+    reads=ScriptsAndEnvironments,
     section=f"{_UPDATE}; {_SCRIPT}, VENV_DIRECTORY",
     remedy="Correct VENV_DIRECTORY in the script, and let the script update the service from that environment.",
 )
-def service_has_its_environment(fact: ScriptsAndServices) -> Answer:
+def service_has_its_environment(fact: ScriptsAndEnvironments) -> Answer:
     """A service that starts another Python than the site's has other libraries, or none, and stops at its start."""
     findings: list[Finding] = []
     seen: list[str] = []
-    for script in fact.scripts.scripts:
+    unknown: list[Unobserved] = []
+    for script in fact.known.scripts.scripts:
         stated = script.venv_directory
         if stated is None:
             continue
@@ -160,18 +209,57 @@ def service_has_its_environment(fact: ScriptsAndServices) -> Answer:
         if _has_control_character(str(stated.value)):
             findings.append(_garbled_environment(script, stated))
             continue
-        service = fact.service_of(script)
         if script.has_venv is False:
             findings.append(_no_environment(script, stated))
-        elif service is not None and isinstance(service.program, str):
+            continue
+        if isinstance(script.has_venv, Unobserved):
+            unknown.append(script.has_venv)
+        else:
+            findings += _wrong_python(fact, script, stated, unknown)
+        service = fact.known.service_of(script)
+        if service is not None and isinstance(service.program, str):
             if not _is_below(service.program, str(stated.value)):
                 findings.append(_other_program(script, stated, service))
             seen.append(service.program)
         elif script.has_venv is True:
             seen.append(str(stated.value))
-    if not findings and not seen:
-        return NotApplicable("no script names a virtual environment that can be looked at from here")
-    return findings or Passed(", ".join(seen))
+    if findings:
+        return findings
+    if (reason := next((one for one in unknown if one.asked), None)) is not None:
+        return reason
+    return (
+        Passed(", ".join(seen)) if seen else NotApplicable("no script names an environment that can be looked at here")
+    )
+
+
+def _wrong_python(
+    fact: ScriptsAndEnvironments, script: ServiceScript, stated: Stated, unknown: list[Unobserved]
+) -> Iterator[Finding]:
+    """Tell of an environment whose Python the release does not run on; one that is not known goes to ``unknown``."""
+    release, python = fact.release, fact.python_of(stated)
+    if release is None:
+        return
+    if isinstance(python, Unobserved):
+        unknown.append(python)
+    elif python is None:
+        yield _wrong_environment(script, stated, "no Python environment is in that folder")
+    elif not SpecifierSet(release.python).contains(python, prereleases=True):
+        yield _wrong_environment(
+            script,
+            stated,
+            f"that environment is of Python {python}; QATrack+ {release.version} runs on {release.python}",
+        )
+
+
+def _wrong_environment(script: ServiceScript, stated: Stated, what: str) -> Finding:
+    return warning(
+        f"VENV_DIRECTORY is {stated.value!r}, and {what}: the service would not start",
+        where=stated.where,
+        hint=to_type(
+            f"Write the folder of the target's environment, with /, into {script.file.name} (the guide's is):",
+            'VENV_DIRECTORY = "C:/deploy/venvs/qatrack3/"',
+        ),
+    )
 
 
 def _is_below(program: str, folder: str) -> bool:
@@ -259,7 +347,8 @@ def _shared(port: int, scripts: tuple[ServiceScript, ...]) -> Finding:
         f"port {port} is used by the services {', '.join(names)}",
         where=", ".join(script.port.where for script in scripts),
         hint=to_type(
-            "Only one of them can run. Once the new one is to serve the site, keep the old one off:",
+            "Only one of them can run. Once the new one is to serve the site, keep the old one off, in PowerShell as "
+            "an administrator:",
             f"Stop-Service -Name {names[0]}",
             f"Set-Service -Name {names[0]} -StartupType Disabled",
         ),
@@ -315,7 +404,7 @@ def service_starts_by_itself(fact: ServicesOnPath) -> Answer:
             f"no service of the site starts with Windows: {told}",
             where=fact.services.source,
             hint=to_type(
-                "Let the one that serves the site start by itself:",
+                "Let the one that serves the site start by itself, in PowerShell as an administrator:",
                 f"Set-Service -Name {found[0].name} -StartupType Automatic",
             ),
         )
@@ -352,7 +441,8 @@ def service_is_stopped(fact: ServicesOnPath) -> Answer:
                 f"{', '.join(running)} is running, as it should until the upgrade begins",
                 where=fact.services.source,
                 hint=to_type(
-                    "When the upgrade begins, before the backup:", *(f"Stop-Service -Name {name}" for name in running)
+                    "When the upgrade begins, before the backup, in PowerShell as an administrator:",
+                    *(f"Stop-Service -Name {name}" for name in running),
                 ),
             )
         ]
@@ -372,8 +462,8 @@ def _not_stopped(service: WindowsService, source: str) -> Finding:
         f"{service.name} is {service.state}, so its process is there still",
         where=source,
         hint=to_type(
-            "Before the backup, stop it and wait until the second line says STOPPED; where it never does, the third "
-            "ends its process:",
+            "Before the backup, stop it, in PowerShell as an administrator, and wait until the second line says "
+            "STOPPED; where it never does, the third ends its process:",
             f"Stop-Service -Name {service.name}",
             f"sc.exe query {service.name}",
             f'taskkill.exe /f /fi "SERVICES eq {service.name}"',

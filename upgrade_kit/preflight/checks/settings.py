@@ -426,7 +426,7 @@ def secrets_are_not_open(settings: Settings) -> Answer:
         warning(
             f"every user of this machine may read {file}, which holds {', '.join(names)}",
             where=file,
-            hint=to_type("Leave it to its owner and the web server's group:", f"chmod o-rwx {quoted(file)}"),
+            hint=to_type("Leave it to its owner and the web server's group, in bash:", f"chmod o-rwx {quoted(file)}"),
         )
         for file, names in settings.open_to_all
     ]

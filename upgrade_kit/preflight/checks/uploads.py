@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from upgrade_kit.model.finding import Finding, NotApplicable, Passed
@@ -14,7 +15,7 @@ from upgrade_kit.preflight.facts import Facts, names_this_database, then
 
 _MIB = 1024 * 1024
 _SECTION = "migration attachments.0002 (v0.3.0) copies every upload; docs/facts.md, Uploads"
-_ANY_NEEDED = "the database names no uploaded file, and there is no folder {0}"
+_ANY_NEEDED = "the database names no uploaded file, and {0}"
 _FIRST_FIXED = "0.3.0.8"  # attachments.0001 at v0.3.0.8: max_length=255
 
 
@@ -55,8 +56,10 @@ def uploads_can_be_read(fact: FilesOfSite) -> Answer:
     if not uploads.exists:
         if isinstance(uploads.named, Unobserved):
             return uploads.named
+        if not uploads.named.count and uploads.in_its_place is not None:
+            return (_file_in_its_place(uploads, uploads.in_its_place),)
         if not uploads.named.count:
-            return Passed(_ANY_NEEDED.format(uploads.folder))
+            return Passed(_ANY_NEEDED.format(_no_folder(uploads)))
         return (_folder_missing(fact, uploads.named),)
     if files.unreadable:
         return (
@@ -123,7 +126,7 @@ def named_files_are_there(fact: FilesOfSite) -> Answer:
     if isinstance(named, Unobserved):
         return named
     if not uploads.exists:
-        return NotApplicable(f"there is no folder {uploads.folder}: see UK521")
+        return NotApplicable(f"{_no_folder(uploads)}: see UK521")
     if not named.missing:
         return Passed(f"{named.count} named by the database")
     if named.missing.count == named.count:
@@ -153,7 +156,7 @@ def folder_can_be_written(uploads: SiteUploads) -> Answer:
     if isinstance(files, Unobserved):
         return files
     if not uploads.exists:
-        return NotApplicable(f"there is no folder {uploads.folder}: see UK521")
+        return NotApplicable(f"{_no_folder(uploads)}: see UK521")
     if not files.unwritable:
         return Passed()
     return (
@@ -270,11 +273,26 @@ def names_stay_inside(fact: FilesOfSite) -> Answer:
     )
 
 
+def _no_folder(uploads: SiteUploads) -> str:
+    if uploads.in_its_place is None:
+        return f"there is no folder {uploads.folder}"
+    if uploads.in_its_place == uploads.folder:
+        return f"{uploads.folder} is there and is no folder"
+    return f"there is no folder {uploads.folder}, for {uploads.in_its_place} is none"
+
+
+def _file_in_its_place(uploads: SiteUploads, file: Path) -> Finding:
+    return warning(
+        f"{_no_folder(uploads)}: nothing can be uploaded",
+        where=str(file),
+        hint="Give it another name. QATrack+ makes the folder when the first file is uploaded.",
+    )
+
+
 def _folder_missing(fact: FilesOfSite, named: NamedUploads) -> Finding:
     return _severe(
         fact,
-        f"there is no folder {fact.uploads.folder}, and the database names {counted(named.count, 'uploaded file')}"
-        + _doubt(fact),
+        f"{_no_folder(fact.uploads)}, and the database names {counted(named.count, 'uploaded file')}" + _doubt(fact),
     )
 
 
@@ -292,7 +310,9 @@ def _severe(fact: FilesOfSite, message: str) -> Finding:
         message,
         where=str(fact.uploads.folder),
         hint=to_type(
-            "The migration looks only there: it would move none of them and end with exit status 0. Find the site's "
+            "The migration looks only there: it would move none of them and end with exit status 0. "
+            + ("" if fact.uploads.in_its_place is None else f"Move {fact.uploads.in_its_place} out of the way. ")
+            + "Find the site's "
             "media folder (in the old checkout, or in a backup) and copy it there, in PowerShell (first line) or bash "
             "(second line):",
             f"robocopy OLD_CHECKOUT\\qatrack\\media\\uploads {quoted(str(fact.uploads.folder))} /E",

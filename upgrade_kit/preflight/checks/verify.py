@@ -52,7 +52,11 @@ def site_answers(fact: Verification) -> Answer:
 def _start() -> str:
     return "\n".join(
         (
-            to_type("On Windows:", "Get-Service -Name QATrack*", "Start-Service -Name QATrack030CherryPyService"),
+            to_type(
+                "On Windows, in PowerShell:",
+                "Get-Service -Name QATrack*",
+                "Start-Service -Name QATrack030CherryPyService",
+            ),
             to_type("With Apache:", "sudo service apache2 restart", "sudo tail -n 50 /var/log/apache2/error.log"),
         )
     )
