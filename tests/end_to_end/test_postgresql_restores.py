@@ -128,3 +128,72 @@ def test_large_objects_end_no_transaction(postgresql: Server, tmp_path: Path, ta
 def test_the_proof_tells_that_it_was_compared_before_it_was_kept(backup: Backup, target: DatabaseAddress) -> None:
     proof = restore_backup(backup.made.manifest, database=target, replace=True).proof
     assert any("digests of 3 tables, migration history and procedures were compared" in told for told in proof)
+
+
+BACKSLASHES = (
+    r"CREATE TABLE slashes (a text DEFAULT 'a\b\\c' CHECK (a <> '\d'))",
+    r"COMMENT ON TABLE slashes IS 'x\y'",
+    "INSERT INTO slashes DEFAULT VALUES",
+)
+DEFINED = (
+    "SELECT pg_get_expr(adbin, adrelid), obj_description(adrelid) FROM pg_attrdef "
+    "WHERE adrelid = 'slashes'::regclass UNION ALL SELECT pg_get_constraintdef(oid), '' FROM pg_constraint "
+    "WHERE conrelid = 'slashes'::regclass ORDER BY 2"
+)
+
+
+@pytest.mark.parametrize("which", ["source", "target"])
+def test_a_backslash_is_one_whatever_either_database_takes_it_for(
+    postgresql: Server, tmp_path: Path, which: str
+) -> None:
+    site, target = postgresql.small_site(TESTS), postgresql.new_database()
+    postgresql.run(*BACKSLASHES, address=site)
+    other = site if which == "source" else target
+    with open_database(site) as session:
+        before = session.fetch(DEFINED)
+    postgresql.run(f"ALTER DATABASE {other.name} SET standard_conforming_strings = off")
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    restore_backup(backup.made.manifest, database=target)
+    postgresql.run(f"ALTER DATABASE {other.name} RESET standard_conforming_strings")
+    with open_database(target) as session:
+        assert session.fetch(DEFINED) == before
+
+
+@pytest.fixture
+def owner(postgresql: Server) -> Iterator[str]:
+    """A login that owns its database and is no administrator."""
+    postgresql.run("CREATE ROLE site_owner LOGIN PASSWORD 'secret word'")
+    yield "site_owner"
+    with open_database(postgresql.admin) as session:
+        names = session.fetch(
+            "SELECT datname FROM pg_database WHERE datdba = (SELECT oid FROM pg_roles WHERE rolname = 'site_owner')"
+        )
+    postgresql.run(*(f"DROP DATABASE {name}" for (name,) in names), "DROP ROLE site_owner")
+
+
+def test_an_extension_of_the_administrator_is_no_obstacle_for_the_owner(
+    postgresql: Server, owner: str, tmp_path: Path
+) -> None:
+    """An extension has a comment, which its owner alone may make."""
+    address = postgresql.new_database()
+    postgresql.run("CREATE EXTENSION hstore", address=address)
+    postgresql.run(f"ALTER DATABASE {address.name} OWNER TO {owner}")
+    site = postgresql.address(address.name, user=owner, password="secret word")
+    postgresql.run("CREATE TABLE qa_test (id int PRIMARY KEY, calculation_procedure text)", address=site)
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    proof = restore_backup(backup.made.manifest, database=site, replace=True).proof
+    assert "Comments are left out: site_owner does not own the extension hstore, which has one." in proof
+
+
+def test_an_empty_schema_of_its_own_holds_no_data_to_keep(postgresql: Server, backup: Backup, tmp_path: Path) -> None:
+    target = postgresql.new_database()
+    postgresql.run("CREATE SCHEMA site", address=target)
+    assert "Add --replace" in str(_refused_without_replace(backup, target))
+    restore_backup(backup.made.manifest, database=target, replace=True)
+    assert [file.name for file in tmp_path.rglob("*.manifest.json")] == [backup.made.manifest.name]
+
+
+def _refused_without_replace(backup: Backup, target: DatabaseAddress) -> BackupError:
+    with pytest.raises(BackupError) as caught:
+        restore_backup(backup.made.manifest, database=target)
+    return caught.value

@@ -19,7 +19,8 @@ from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.errors import BackupError, DatabaseError, DriverMissingError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 
-_NOT_WHOSE = ("--no-owner", "--no-privileges", "--no-comments")
+_NOT_WHOSE = ("--no-owner", "--no-privileges")
+_NO_COMMENTS = "--no-comments"
 _KNOWS_TRANSACTION_TIMEOUT = 17
 _PIECE = 1 << 18  # bytes that go to the server at once
 
@@ -85,19 +86,21 @@ def restore(
                 f"{target.shown}: the Python driver psycopg2 does not take an archive; nothing was changed",
                 hint='Type: pip install "upgrade-kit[postgresql]"',
             )
-        occupied = session.fetch(_DROPS) != []
+        drops = [str(statement) for (statement,) in session.fetch(_DROPS)]
+        occupied = drops != []
         whose = _whose(session, schema)
         if occupied and not replace:
             raise BackupError(
                 f"{target.shown}: holds data; nothing was changed",
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
-        kept = kept_sentence(keep()) if occupied else ""
+        # Schemas in which nothing is hold no data, and there is no backup of a database without tables.
+        kept = kept_sentence(keep()) if any(not drop.startswith("DROP schema ") for drop in drops) else ""
         with _all_or_nothing(session):
             if occupied:
                 session.execute(_CLEAR.format(drops=_DROPS, lock_ms=int(options.lock_seconds * 1000)))
             for section in ("pre-data", "data", "post-data"):
-                how = (f"--section={section}", *(() if whose.kept else _NOT_WHOSE))
+                how = (f"--section={section}", *whose.left_out)
                 with script(made, program, options, *how) as reading:
                     _take(session, _understood(reading.lines(), major(session.server)), with_rows=section == "data")
                     reading.finish()
@@ -140,16 +143,25 @@ def _prove(made: UnverifiedBackup, session: Session) -> int:
 
 
 def _take(session: Session, lines: Iterator[bytes], *, with_rows: bool) -> None:
-    """Carry out what pg_restore writes; rows of tables are where a section has them, between other statements."""
-    waiting: list[bytes] = []
+    """Carry out what pg_restore writes; rows of tables are where a section has them, between other statements.
+
+    The head goes by itself: a server takes apart all the statements that it is given at once by the settings of before
+    (its manual, "Multiple Statements in a Simple Query"), and ``standard_conforming_strings`` of the head tells how.
+    """
+    waiting, size, in_head = list[bytes](), 0, True
     for line in lines:
+        if in_head and line.startswith(_FIRST_OBJECT):
+            in_head = False
+            _run(session, waiting)
         if with_rows and COPY.fullmatch(line):
             _run(session, waiting)
             _copy(session, line, lines)
         elif not with_rows or line.strip() not in _OWN_TRANSACTION:
             waiting.append(line)
-            if with_rows and len(line) > _PIECE // 64 and line.endswith(b";\n"):  # a part of a large object
+            size += len(line)
+            if with_rows and size > _PIECE and line.endswith(b";\n"):  # large objects: a statement a line
                 _run(session, waiting)
+                size = 0
     _run(session, waiting)
 
 
@@ -198,9 +210,9 @@ def _understood(lines: Iterable[bytes], server: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Whose:
-    """Whether owners and rights are restored, and what there is to say of it."""
+    """What of owners, rights and comments is left out, as options of pg_restore, and what there is to say of it."""
 
-    kept: bool
+    left_out: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
 
@@ -211,10 +223,16 @@ def _whose(session: Session, schema: Schema) -> _Whose:
     known = {str(role): bool(member) for role, member in roles}
     missing = sorted(role for role in schema.roles if role not in known)
     foreign = sorted(role for role in schema.owners if not is_super and not known.get(role))
-    if not missing and not foreign:
-        return _Whose(kept=True)
-    reason = f"there is no role {', '.join(missing)}" if missing else f"{login} is no member of {', '.join(foreign)}"
-    return _Whose(
-        kept=False,
-        told=(f"Everything restored belongs to {login}, without rights for others: {reason}.",),
-    )
+    if missing or foreign:
+        reason = (
+            f"there is no role {', '.join(missing)}" if missing else f"{login} is no member of {', '.join(foreign)}"
+        )
+        told = f"Everything restored belongs to {login}, without rights for others and without comments: {reason}."
+        return _Whose(left_out=(*_NOT_WHOSE, _NO_COMMENTS), told=(told,))
+    # A comment of an extension is its owner's alone to make: who made it here, often an administrator.
+    owned = session.fetch("SELECT extname, pg_has_role(current_user, extowner, 'MEMBER') FROM pg_catalog.pg_extension")
+    others = sorted(schema.extensions & {str(name) for name, own in owned if not own})
+    if others and not is_super:
+        told = f"Comments are left out: {login} does not own the extension {', '.join(others)}, which has one."
+        return _Whose(left_out=(_NO_COMMENTS,), told=(told,))
+    return _Whose()
