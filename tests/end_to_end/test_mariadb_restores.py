@@ -111,3 +111,16 @@ def test_a_time_longer_than_a_day_is_backed_up(mariadb: Server, tmp_path: Path) 
     mariadb.run("CREATE TABLE long_times (a time)", "INSERT INTO long_times VALUES ('-800:00:00')", address=site)
     backup = create_backup(site, to_dir=tmp_path, method="json")
     assert '"-800:00:00"' in backup.made.file.read_text(encoding="utf-8")
+
+
+def test_a_view_that_a_killed_restore_left_is_no_dead_end(mariadb: Server, tmp_path: Path) -> None:
+    site = mariadb.small_site(TESTS)
+    mariadb.run("CREATE VIEW seen AS SELECT id FROM qa_test", address=site)
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    before = held(site)
+    mariadb.run("DROP TABLE qa_test, django_site, django_migrations", address=site)
+    with pytest.raises(BackupError, match="holds data; nothing was changed"):
+        restore_backup(backup.made.manifest, database=site)
+    proof = restore_backup(backup.made.manifest, database=site, replace=True).proof
+    assert "What was there held no table, and is not kept: VIEW seen." in proof
+    assert held(site) == before

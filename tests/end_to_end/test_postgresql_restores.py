@@ -185,11 +185,12 @@ def test_an_extension_of_the_administrator_is_no_obstacle_for_the_owner(
     assert "Comments are left out: site_owner does not own the extension hstore, which has one." in proof
 
 
-def test_an_empty_schema_of_its_own_holds_no_data_to_keep(postgresql: Server, backup: Backup, tmp_path: Path) -> None:
+def test_what_has_no_rows_gives_way_and_is_told(postgresql: Server, backup: Backup, tmp_path: Path) -> None:
     target = postgresql.new_database()
-    postgresql.run("CREATE SCHEMA site", address=target)
+    postgresql.run("CREATE SCHEMA site", "CREATE VIEW lonely AS SELECT 1 AS one", address=target)
     assert "Add --replace" in str(_refused_without_replace(backup, target))
-    restore_backup(backup.made.manifest, database=target, replace=True)
+    proof = restore_backup(backup.made.manifest, database=target, replace=True).proof
+    assert "What was there held no table, and is not kept: view public.lonely, schema site." in proof
     assert [file.name for file in tmp_path.rglob("*.manifest.json")] == [backup.made.manifest.name]
 
 

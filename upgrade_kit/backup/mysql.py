@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upgrade_kit.backup.dumped import DumpedContent
-from upgrade_kit.backup.method import Options, Progress, Restored, Written, kept_sentence
+from upgrade_kit.backup.method import Options, Progress, Restored, Written, gave_way, kept_sentence
 from upgrade_kit.backup.mysql_rights import refuse_definers, refuse_routines
 from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.programs import Login, Running, find_program
@@ -147,13 +147,14 @@ def restore(
     """
     with open_database(target, writable=True) as session:
         client, _ = _client(session, options)
-        occupied = bool(_objects(session))
-        if occupied and not replace:
+        held = _objects(session)
+        if held and not replace:
             raise BackupError(
                 f"{target.shown}: holds data; nothing was changed",
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
-        kept = keep() if occupied else None
+        # What a run that was killed left may be views without tables: of that there is no backup, and it holds no row.
+        kept = keep() if any(kind == "TABLE" for kind, _ in held) else None
         before = _objects(session)
         with file_errors(made.file):
             _refuse_what_cannot_be_put_back(session, before, [made, *([kept.made] if kept else [])])
@@ -167,7 +168,7 @@ def restore(
             said = "" if isinstance(error, KeyboardInterrupt) else error.message.removeprefix(f"{target.shown}: ")
             if isinstance(error, DatabaseError) and not cleared and _still_holds(target, before):
                 raise BackupError(f"{target.shown}: nothing was changed: {said}", hint=error.hint) from error
-            became = _undo(kept, client, target, options)
+            became = _undo(kept, client, target, options, held=bool(held))
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(became) from error
             raise type(error)(f"{target.shown}: {became}: {said}", hint=error.hint) from error
@@ -175,7 +176,8 @@ def restore(
         f"Restored to {target.shown}; rows per table, digests of {tables} tables, migration history and procedures "
         "were compared with the manifest while what was there could be put back."
     )
-    return Restored(done=(done,), kept=kept_sentence(kept) if kept else "", proved=True)
+    gone = (gave_way(f"{kind} {name}" for kind, name in held),) if held and kept is None else ()
+    return Restored(done=(done, *gone), kept=kept_sentence(kept) if kept else "", proved=True)
 
 
 def _compare(made: UnverifiedBackup, session: Session) -> int:
@@ -190,13 +192,13 @@ def _compare(made: UnverifiedBackup, session: Session) -> int:
     return len(dict(made.content.digests).keys() & dict(now.digests).keys())
 
 
-def _undo(kept: Backup | None, client: Path, target: DatabaseAddress, options: Options) -> str:
+def _undo(kept: Backup | None, client: Path, target: DatabaseAddress, options: Options, *, held: bool) -> str:
     """Take back a restore that failed or was interrupted, and tell what became of the target."""
     try:
         with open_database(target, writable=True) as session:  # the other may wait for an answer for ever
             _clear(session, options)
         if kept is None:
-            return "it is empty, as it was"
+            return "it is empty, and held no table before" if held else "it is empty, as it was"
         _load(kept.made, client, target, options)
     except (BackupError, DatabaseError, KeyboardInterrupt) as error:
         where = f"; what was there is in {kept.made.manifest}" if kept else ""

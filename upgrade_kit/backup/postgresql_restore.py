@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from upgrade_kit.backup.method import Options, Restored, kept_sentence
+from upgrade_kit.backup.method import Options, Restored, gave_way, kept_sentence
 from upgrade_kit.backup.postgresql_archive import COPY, Schema, major, pg_restore_program, read_schema, script
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
@@ -51,6 +51,7 @@ _DROPS = """
     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_extension e
                     WHERE o.classid = 'pg_namespace'::regclass AND e.extnamespace = o.oid)
 """
+_WITH_ROWS = tuple(f"DROP {kind} " for kind in ("table", "materialized view", "foreign table", "sequence"))
 _CLEAR = """
 SET lock_timeout = '{lock_ms}ms';
 SET client_min_messages = warning;
@@ -94,8 +95,8 @@ def restore(
                 f"{target.shown}: holds data; nothing was changed",
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
-        # Schemas in which nothing is hold no data, and there is no backup of a database without tables.
-        kept = kept_sentence(keep()) if any(not drop.startswith("DROP schema ") for drop in drops) else ""
+        # Of a database without tables there is no backup: views, functions and empty schemas hold no row.
+        kept = kept_sentence(keep()) if any(drop.startswith(_WITH_ROWS) for drop in drops) else ""
         with _all_or_nothing(session):
             if occupied:
                 session.execute(_CLEAR.format(drops=_DROPS, lock_ms=int(options.lock_seconds * 1000)))
@@ -109,7 +110,9 @@ def restore(
         f"Restored to {target.shown} in one transaction; rows per table, digests of {tables} tables, migration history "
         "and procedures were compared with the manifest before they were kept."
     )
-    return Restored(done=(done, *whose.told), kept=kept, proved=True)
+    named = [drop.removeprefix("DROP ").removesuffix(" CASCADE").replace("IF EXISTS ", "") for drop in drops]
+    gone = (gave_way(named),) if named and not kept else ()
+    return Restored(done=(done, *whose.told, *gone), kept=kept, proved=True)
 
 
 @contextmanager
