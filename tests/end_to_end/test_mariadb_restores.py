@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,4 +128,46 @@ def test_a_view_that_a_killed_restore_left_is_no_dead_end(mariadb: Server, tmp_p
         restore_backup(backup.made.manifest, database=site)
     proof = restore_backup(backup.made.manifest, database=site, replace=True).proof
     assert "What was there held no table, and is not kept: VIEW seen." in proof
+    assert held(site) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["told to end", "its terminal is closed"])
+def test_ended_in_the_middle_of_a_restore_it_puts_back_what_was_there(
+    mariadb: Server, tmp_path: Path, number: signal.Signals
+) -> None:
+    """MySQL takes no DROP TABLE back: who leaves without a word leaves half a database."""
+    site = mariadb.small_site(TESTS)
+    mariadb.run(
+        "CREATE TABLE padding (id int PRIMARY KEY, text longtext)",
+        "INSERT INTO padding SELECT seq, REPEAT('x', 400) FROM seq_1_to_40000",
+        address=site,
+    )
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    before = held(site)
+    url = f"mysql://{site.user}@{site.host}:{site.port}/{site.name}"
+    restoring = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "upgrade_kit",
+            "backup",
+            "restore",
+            backup.made.manifest,
+            "--database",
+            url,
+            "--replace",
+        ],
+        env={**os.environ, "UPGRADE_KIT_PASSWORD": site.password},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 30
+    with open_database(site) as session:
+        while "padding" in session.table_names() and time.monotonic() < until:
+            time.sleep(0.002)
+    restoring.send_signal(number)
+    said, _ = restoring.communicate(timeout=30)
+    assert restoring.returncode == 130
+    assert "interrupted; what was there has been put back" in " ".join(said.split())
     assert held(site) == before

@@ -194,6 +194,7 @@ def _compare(made: UnverifiedBackup, session: Session) -> int:
 
 def _undo(kept: Backup | None, client: Path, target: DatabaseAddress, options: Options, *, held: bool) -> str:
     """Take back a restore that failed or was interrupted, and tell what became of the target."""
+    options = dataclasses.replace(options, progress=None)  # the terminal that it is shown on may be gone
     try:
         with open_database(target, writable=True) as session:  # the other may wait for an answer for ever
             _clear(session, options)
