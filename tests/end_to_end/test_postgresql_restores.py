@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,3 +202,29 @@ def _refused_without_replace(backup: Backup, target: DatabaseAddress) -> BackupE
     with pytest.raises(BackupError) as caught:
         restore_backup(backup.made.manifest, database=target)
     return caught.value
+
+
+def test_a_connection_that_is_lost_among_the_rows_is_told_in_one_line(postgresql: Server, tmp_path: Path) -> None:
+    site, target = postgresql.small_site(TESTS), postgresql.new_database()
+    postgresql.run(
+        "CREATE TABLE padding AS SELECT n, repeat('x', 400) AS text FROM generate_series(1, 60000) n", address=site
+    )
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    url = f"postgresql://{target.user}@{target.host}:{target.port}/{target.name}"
+    restoring = subprocess.Popen(
+        [sys.executable, "-m", "upgrade_kit", "backup", "restore", backup.made.manifest, "--database", url],
+        env={**os.environ, "UPGRADE_KIT_PASSWORD": target.password},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    copying = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{target.name}' AND query LIKE 'COPY%padding%'"
+    until = time.monotonic() + 30
+    with open_database(postgresql.admin) as session:
+        while session.fetch(copying) == [(0,)] and time.monotonic() < until:
+            time.sleep(0.002)
+    postgresql.end_connections(target)
+    _, said = restoring.communicate(timeout=30)
+    assert restoring.returncode == 3
+    (line,) = said.strip().splitlines()
+    assert "nothing was changed" in line
+    assert content(target) == {}

@@ -6,6 +6,7 @@ is compared with the manifest before the commit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -179,6 +180,7 @@ def _copy(session: Session, head: bytes, lines: Iterator[bytes]) -> None:
     """Hand over the rows of one table. Source of the form: PostgreSQL's manual, COPY, "Text Format"."""
     with (
         session.driver_errors(),
+        _driver_keeps_quiet(),
         session.driver_connection.cursor() as cursor,
         cursor.copy(head.rstrip().removesuffix(b";")) as taking,
     ):
@@ -192,6 +194,17 @@ def _copy(session: Session, head: bytes, lines: Iterator[bytes]) -> None:
                 taking.write(b"".join(piece))
                 piece, size = [], 0
         taking.write(b"".join(piece))
+
+
+@contextmanager
+def _driver_keeps_quiet() -> Iterator[None]:
+    """Keep psycopg's warning of a lost connection from standard error; the error itself is told."""
+    logger, handler = logging.getLogger("psycopg"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _understood(lines: Iterable[bytes], server: int) -> Iterator[bytes]:
