@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from io import StringIO
 from pathlib import Path
@@ -104,3 +105,12 @@ def test_an_interrupt_before_any_line_leaves_the_old_answer_or_the_new(tmp_path:
         not in ({"answer.json": old}, {"answer.json": new})
     }
     assert not left
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_an_answer_takes_no_place_of_a_pipe_or_a_device(tmp_path: Path) -> None:
+    """The one would be waited for without end; the other, for an administrator, become a plain file."""
+    os.mkfifo(tmp_path / "pipe")
+    for output in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(UsageError, match="this is no file"):
+            refuse_to_replace(str(output))

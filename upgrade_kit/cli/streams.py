@@ -124,13 +124,15 @@ def refuse_to_replace(output: str) -> None:
     """Let ``--output`` replace nothing but an earlier answer: a slip must not cost a database or a backup.
 
     Raises:
-        UsageError: the target is a folder, or a file that is no answer of this kit.
+        UsageError: the target is a folder, a device or a pipe, or a file that is no answer of this kit.
     """
     target = Path(output)
     if not target.name or target.is_dir():
         raise UsageError(f"--output {target}: this is a folder", hint="Name a file in it.")
     if not target.parent.is_dir():
         raise UsageError(f"--output {target}: there is no folder {target.parent}", hint="Make it, or name another.")
+    if target.exists() and not target.is_file():  # a pipe would be waited for, and a device replaced by a file
+        raise UsageError(f"--output {target}: this is no file", hint="Leave it out to have the answer printed.")
     try:
         with target.open("rb") as file:
             start = file.read(_START_BYTES)
