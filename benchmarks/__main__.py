@@ -13,7 +13,7 @@ from importlib import import_module
 from benchmarks import decisions, fuzz
 from benchmarks.measuring import machine
 
-NAMES = ("rewriting", "plan", "startup", "length", "sqlite_backup", "json_backup")
+NAMES = ("rewriting", "plan", "startup", "length", "sqlite_backup", "json_backup", "postgresql_restore")
 OWN = ("fuzz", "decisions")
 
 

@@ -60,6 +60,11 @@ def test_owners_and_those_who_have_rights_are_read() -> None:
     grant = _GRANT.fullmatch(b'GRANT SELECT ON TABLE public.qa_test TO "the reader";\n')
     assert grant is not None
     assert _unquoted(grant[1]) == "the reader"
+    ahead = _GRANT.fullmatch(
+        b"ALTER DEFAULT PRIVILEGES FOR ROLE qa IN SCHEMA public GRANT SELECT ON TABLES TO reader;\n"
+    )
+    assert ahead is not None
+    assert _unquoted(ahead[1]) == "reader"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +132,99 @@ def test_large_objects_end_no_transaction(postgresql: Server, tmp_path: Path, ta
 def test_the_proof_tells_that_it_was_compared_before_it_was_kept(backup: Backup, target: DatabaseAddress) -> None:
     proof = restore_backup(backup.made.manifest, database=target, replace=True).proof
     assert any("digests of 3 tables, migration history and procedures were compared" in told for told in proof)
+
+
+BACKSLASHES = (
+    r"CREATE TABLE slashes (a text DEFAULT 'a\b\\c' CHECK (a <> '\d'))",
+    r"COMMENT ON TABLE slashes IS 'x\y'",
+    "INSERT INTO slashes DEFAULT VALUES",
+)
+DEFINED = (
+    "SELECT pg_get_expr(adbin, adrelid), obj_description(adrelid) FROM pg_attrdef "
+    "WHERE adrelid = 'slashes'::regclass UNION ALL SELECT pg_get_constraintdef(oid), '' FROM pg_constraint "
+    "WHERE conrelid = 'slashes'::regclass ORDER BY 2"
+)
+
+
+@pytest.mark.parametrize("which", ["source", "target"])
+def test_a_backslash_is_one_whatever_either_database_takes_it_for(
+    postgresql: Server, tmp_path: Path, which: str
+) -> None:
+    site, target = postgresql.small_site(TESTS), postgresql.new_database()
+    postgresql.run(*BACKSLASHES, address=site)
+    other = site if which == "source" else target
+    with open_database(site) as session:
+        before = session.fetch(DEFINED)
+    postgresql.run(f"ALTER DATABASE {other.name} SET standard_conforming_strings = off")
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    restore_backup(backup.made.manifest, database=target)
+    postgresql.run(f"ALTER DATABASE {other.name} RESET standard_conforming_strings")
+    with open_database(target) as session:
+        assert session.fetch(DEFINED) == before
+
+
+@pytest.fixture
+def owner(postgresql: Server) -> Iterator[str]:
+    """A login that owns its database and is no administrator."""
+    postgresql.run("CREATE ROLE site_owner LOGIN PASSWORD 'secret word'")
+    yield "site_owner"
+    with open_database(postgresql.admin) as session:
+        names = session.fetch(
+            "SELECT datname FROM pg_database WHERE datdba = (SELECT oid FROM pg_roles WHERE rolname = 'site_owner')"
+        )
+    postgresql.run(*(f"DROP DATABASE {name}" for (name,) in names), "DROP ROLE site_owner")
+
+
+def test_an_extension_of_the_administrator_is_no_obstacle_for_the_owner(
+    postgresql: Server, owner: str, tmp_path: Path
+) -> None:
+    """An extension has a comment, which its owner alone may make."""
+    address = postgresql.new_database()
+    postgresql.run("CREATE EXTENSION hstore", address=address)
+    postgresql.run(f"ALTER DATABASE {address.name} OWNER TO {owner}")
+    site = postgresql.address(address.name, user=owner, password="secret word")
+    postgresql.run("CREATE TABLE qa_test (id int PRIMARY KEY, calculation_procedure text)", address=site)
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    proof = restore_backup(backup.made.manifest, database=site, replace=True).proof
+    assert "Comments are left out: site_owner does not own the extension hstore, which has one." in proof
+
+
+def test_what_has_no_rows_gives_way_and_is_told(postgresql: Server, backup: Backup, tmp_path: Path) -> None:
+    target = postgresql.new_database()
+    postgresql.run("CREATE SCHEMA site", "CREATE VIEW lonely AS SELECT 1 AS one", address=target)
+    assert "Add --replace" in str(_refused_without_replace(backup, target))
+    proof = restore_backup(backup.made.manifest, database=target, replace=True).proof
+    assert "What was there held no table, and is not kept: view public.lonely, schema site." in proof
+    assert [file.name for file in tmp_path.rglob("*.manifest.json")] == [backup.made.manifest.name]
+
+
+def _refused_without_replace(backup: Backup, target: DatabaseAddress) -> BackupError:
+    with pytest.raises(BackupError) as caught:
+        restore_backup(backup.made.manifest, database=target)
+    return caught.value
+
+
+def test_a_connection_that_is_lost_among_the_rows_is_told_in_one_line(postgresql: Server, tmp_path: Path) -> None:
+    site, target = postgresql.small_site(TESTS), postgresql.new_database()
+    postgresql.run(
+        "CREATE TABLE padding AS SELECT n, repeat('x', 400) AS text FROM generate_series(1, 60000) n", address=site
+    )
+    backup = create_backup(site, to_dir=tmp_path, method="native")
+    url = f"postgresql://{target.user}@{target.host}:{target.port}/{target.name}"
+    restoring = subprocess.Popen(
+        [sys.executable, "-m", "upgrade_kit", "backup", "restore", backup.made.manifest, "--database", url],
+        env={**os.environ, "UPGRADE_KIT_PASSWORD": target.password},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    copying = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{target.name}' AND query LIKE 'COPY%padding%'"
+    until = time.monotonic() + 30
+    with open_database(postgresql.admin) as session:
+        while session.fetch(copying) == [(0,)] and time.monotonic() < until:
+            time.sleep(0.002)
+    postgresql.end_connections(target)
+    _, said = restoring.communicate(timeout=30)
+    assert restoring.returncode == 3
+    (line,) = said.strip().splitlines()
+    assert "nothing was changed" in line
+    assert content(target) == {}

@@ -192,7 +192,8 @@ def _proved(made: UnverifiedBackup, session: Session, shapes: Shapes) -> str:
         raise BackupError(
             f"{session.address.shown}: what was loaded is not what the manifest says, so nothing was kept of it: "
             f"{different}",
-            hint="The database may not hold such values. Restore into SQLite or into the vendor that it came from.",
+            hint="If the site or another program writes to it, stop that. Else the database may not hold such values: "
+            "restore into SQLite or into the vendor that it came from.",
         )
     reset_sequences(session, shapes)
     return (

@@ -7,7 +7,7 @@ the proof's note, and the comparison at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -165,6 +165,11 @@ class Method(Protocol):
 def kept_sentence(kept: Backup) -> str:
     """Say where what a target held before it was replaced can be found."""
     return f"What was there is kept, verified, as {kept.made.file} (manifest: {kept.made.manifest.name})."
+
+
+def gave_way(names: Iterable[str]) -> str:
+    """Say what a target held that has no rows, and of which no backup was made."""
+    return f"What was there held no table, and is not kept: {', '.join(names)}."
 
 
 def native_of(vendor: str) -> Method:

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from upgrade_kit.backup.dumped import DumpedContent
-from upgrade_kit.backup.method import Options, Progress, Restored, Written, kept_sentence
+from upgrade_kit.backup.method import Options, Progress, Restored, Written, gave_way, kept_sentence
+from upgrade_kit.backup.mysql_rights import refuse_definers, refuse_routines
 from upgrade_kit.backup.names import file_errors
 from upgrade_kit.backup.programs import Login, Running, find_program
 from upgrade_kit.backup.server_drill import drill
@@ -147,13 +148,17 @@ def restore(
     """
     with open_database(target, writable=True) as session:
         client, _ = _client(session, options)
-        occupied = bool(_objects(session))
-        if occupied and not replace:
+        held = _objects(session)
+        if held and not replace:
             raise BackupError(
                 f"{target.shown}: holds data; nothing was changed",
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
-        kept = keep() if occupied else None
+        # What a run that was killed left may be views without tables: of that there is no backup, and it holds no row.
+        kept = keep() if any(kind == "TABLE" for kind, _ in held) else None
+        before = _objects(session)
+        with file_errors(made.file):
+            _refuse_what_cannot_be_put_back(session, before, [made, *([kept.made] if kept else [])])
         cleared = False
         try:
             _clear(session, options)
@@ -161,17 +166,19 @@ def restore(
             _load(made, client, target, options)
             tables = _compare(made, session)
         except (BackupError, DatabaseError, KeyboardInterrupt) as error:
-            if isinstance(error, DatabaseError) and not cleared:
-                raise BackupError(f"{target.shown}: nothing was changed: {error.message}", hint=error.hint) from error
-            became = _undo(kept, client, target, options)
+            said = "" if isinstance(error, KeyboardInterrupt) else error.message.removeprefix(f"{target.shown}: ")
+            if isinstance(error, DatabaseError) and not cleared and _still_holds(target, before):
+                raise BackupError(f"{target.shown}: nothing was changed: {said}", hint=error.hint) from error
+            became = _undo(kept, client, target, options, held=bool(held))
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(became) from error
-            raise type(error)(f"{target.shown}: {became}: {error.message}", hint=error.hint) from error
+            raise type(error)(f"{target.shown}: {became}: {said}", hint=error.hint) from error
     done = (
         f"Restored to {target.shown}; rows per table, digests of {tables} tables, migration history and procedures "
         "were compared with the manifest while what was there could be put back."
     )
-    return Restored(done=(done,), kept=kept_sentence(kept) if kept else "", proved=True)
+    gone = (gave_way(f"{kind} {name}" for kind, name in held),) if held and kept is None else ()
+    return Restored(done=(done, *gone), kept=kept_sentence(kept) if kept else "", proved=True)
 
 
 def _compare(made: UnverifiedBackup, session: Session) -> int:
@@ -186,13 +193,14 @@ def _compare(made: UnverifiedBackup, session: Session) -> int:
     return len(dict(made.content.digests).keys() & dict(now.digests).keys())
 
 
-def _undo(kept: Backup | None, client: Path, target: DatabaseAddress, options: Options) -> str:
+def _undo(kept: Backup | None, client: Path, target: DatabaseAddress, options: Options, *, held: bool) -> str:
     """Take back a restore that failed or was interrupted, and tell what became of the target."""
+    options = dataclasses.replace(options, progress=None)  # the terminal that it is shown on may be gone
     try:
         with open_database(target, writable=True) as session:  # the other may wait for an answer for ever
             _clear(session, options)
         if kept is None:
-            return "it is empty, as it was"
+            return "it is empty, and held no table before" if held else "it is empty, as it was"
         _load(kept.made, client, target, options)
     except (BackupError, DatabaseError, KeyboardInterrupt) as error:
         where = f"; what was there is in {kept.made.manifest}" if kept else ""
@@ -406,6 +414,29 @@ def _objects(session: Session) -> list[tuple[str, str]]:
         "UNION ALL SELECT 'EVENT', event_name FROM information_schema.events WHERE event_schema = DATABASE()"
     )
     return [(as_text(kind), as_text(name)) for kind, name in rows]
+
+
+def _still_holds(target: DatabaseAddress, objects: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether all of it is still there, as far as that can be seen."""
+    with suppress(DatabaseError), open_database(target) as session:  # the other may be lost
+        return set(objects) == set(_objects(session))
+    return False
+
+
+def _refuse_what_cannot_be_put_back(
+    session: Session, objects: Sequence[tuple[str, str]], dumps: Sequence[UnverifiedBackup]
+) -> None:
+    taken = next((name for kind, name in objects if kind in {"TABLE", "VIEW"}), None)
+    if taken is not None:
+        refuse_definers(session, dumps, _in_backticks(taken))
+    try:
+        refuse_routines(
+            session, [(kind, _in_backticks(name)) for kind, name in objects if kind in {"FUNCTION", "PROCEDURE"}]
+        )
+    except DatabaseError as error:
+        shown = session.address.shown
+        said = error.message.removeprefix(f"{shown}: ")
+        raise BackupError(f"{shown}: nothing was changed: {said}", hint=error.hint) from error
 
 
 def _clear(session: Session, options: Options) -> None:

@@ -29,7 +29,10 @@ _COLUMN = re.compile(_IDENTIFIER)
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _OWNER = re.compile(rb"-- (?:Data for )?Name: .*; Type: (.+?); Schema: .*; Owner: (.+?)(?:; Tablespace: .*)?\r?\n?")
-_GRANT = re.compile(rb"GRANT [^;]* TO (%b)(?: WITH GRANT OPTION)?;\s*" % _IDENTIFIER)
+_SAID_OF_AN_EXTENSION = re.compile(rb"-- Name: EXTENSION (.+?); Type: COMMENT; Schema: .*\r?\n?")
+_GRANT = re.compile(
+    rb"(?:ALTER DEFAULT PRIVILEGES [^;]*? )?GRANT [^;]* TO (%b)(?: WITH GRANT OPTION)?;\s*" % _IDENTIFIER
+)
 
 
 def pg_restore_program(options: Options) -> Path:
@@ -55,11 +58,12 @@ def find(name: str, fits: Callable[[str], str], options: Options) -> tuple[Path,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """How many objects an archive defines, who owns them, and who is given rights to them."""
+    """How many objects an archive defines, who owns them, who is given rights, and which extensions have a comment."""
 
     objects: int
     owners: frozenset[str]
     roles: frozenset[str]
+    extensions: frozenset[str]
 
 
 def read_schema(made: UnverifiedBackup, pg_restore: Path, options: Options) -> Schema:
@@ -68,7 +72,7 @@ def read_schema(made: UnverifiedBackup, pg_restore: Path, options: Options) -> S
     Raises:
         BackupError: it cannot be read whole.
     """
-    objects, owners, roles = 0, set[str](), set[str]()
+    objects, owners, roles, extensions = 0, set[str](), set[str](), set[str]()
     for line in _decoded(made, pg_restore, "--schema-only", options):
         if found := _OWNER.fullmatch(line):
             objects += 1
@@ -76,7 +80,14 @@ def read_schema(made: UnverifiedBackup, pg_restore: Path, options: Options) -> S
                 owners.add(found[2].decode("utf-8", "surrogateescape"))
         elif found := _GRANT.fullmatch(line):
             roles.add(_unquoted(found[1]))
-    return Schema(objects=objects, owners=frozenset(owners), roles=frozenset(owners | roles - {"PUBLIC"}))
+        elif found := _SAID_OF_AN_EXTENSION.fullmatch(line):
+            extensions.add(_unquoted(found[1]))
+    return Schema(
+        objects=objects,
+        owners=frozenset(owners),
+        roles=frozenset(owners | roles - {"PUBLIC"}),
+        extensions=frozenset(extensions),
+    )
 
 
 def read_data(made: UnverifiedBackup, pg_restore: Path, options: Options) -> dict[str, DumpedContent]:

@@ -6,11 +6,12 @@ is compared with the manifest before the commit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from upgrade_kit.backup.method import Options, Restored, kept_sentence
+from upgrade_kit.backup.method import Options, Restored, gave_way, kept_sentence
 from upgrade_kit.backup.postgresql_archive import COPY, Schema, major, pg_restore_program, read_schema, script
 from upgrade_kit.deployment.address import DatabaseAddress
 from upgrade_kit.deployment.connection import Session, open_database
@@ -19,7 +20,8 @@ from upgrade_kit.deployment.manifests import changed_content
 from upgrade_kit.errors import BackupError, DatabaseError, DriverMissingError
 from upgrade_kit.model.backup import Backup, UnverifiedBackup
 
-_NOT_WHOSE = ("--no-owner", "--no-privileges", "--no-comments")
+_NOT_WHOSE = ("--no-owner", "--no-privileges")
+_NO_COMMENTS = "--no-comments"
 _KNOWS_TRANSACTION_TIMEOUT = 17
 _PIECE = 1 << 18  # bytes that go to the server at once
 
@@ -50,6 +52,7 @@ _DROPS = """
     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_extension e
                     WHERE o.classid = 'pg_namespace'::regclass AND e.extnamespace = o.oid)
 """
+_WITH_ROWS = tuple(f"DROP {kind} " for kind in ("table", "materialized view", "foreign table", "sequence"))
 _CLEAR = """
 SET lock_timeout = '{lock_ms}ms';
 SET client_min_messages = warning;
@@ -85,19 +88,21 @@ def restore(
                 f"{target.shown}: the Python driver psycopg2 does not take an archive; nothing was changed",
                 hint='Type: pip install "upgrade-kit[postgresql]"',
             )
-        occupied = session.fetch(_DROPS) != []
+        drops = [str(statement) for (statement,) in session.fetch(_DROPS)]
+        occupied = drops != []
         whose = _whose(session, schema)
         if occupied and not replace:
             raise BackupError(
                 f"{target.shown}: holds data; nothing was changed",
                 hint="Add --replace to put the backup in its place; what is there is backed up first.",
             )
-        kept = kept_sentence(keep()) if occupied else ""
+        # Of a database without tables there is no backup: views, functions and empty schemas hold no row.
+        kept = kept_sentence(keep()) if any(drop.startswith(_WITH_ROWS) for drop in drops) else ""
         with _all_or_nothing(session):
             if occupied:
                 session.execute(_CLEAR.format(drops=_DROPS, lock_ms=int(options.lock_seconds * 1000)))
             for section in ("pre-data", "data", "post-data"):
-                how = (f"--section={section}", *(() if whose.kept else _NOT_WHOSE))
+                how = (f"--section={section}", *whose.left_out)
                 with script(made, program, options, *how) as reading:
                     _take(session, _understood(reading.lines(), major(session.server)), with_rows=section == "data")
                     reading.finish()
@@ -106,7 +111,9 @@ def restore(
         f"Restored to {target.shown} in one transaction; rows per table, digests of {tables} tables, migration history "
         "and procedures were compared with the manifest before they were kept."
     )
-    return Restored(done=(done, *whose.told), kept=kept, proved=True)
+    named = [drop.removeprefix("DROP ").removesuffix(" CASCADE").replace("IF EXISTS ", "") for drop in drops]
+    gone = (gave_way(named),) if named and not kept else ()
+    return Restored(done=(done, *whose.told, *gone), kept=kept, proved=True)
 
 
 @contextmanager
@@ -140,16 +147,25 @@ def _prove(made: UnverifiedBackup, session: Session) -> int:
 
 
 def _take(session: Session, lines: Iterator[bytes], *, with_rows: bool) -> None:
-    """Carry out what pg_restore writes; rows of tables are where a section has them, between other statements."""
-    waiting: list[bytes] = []
+    """Carry out what pg_restore writes; rows of tables are where a section has them, between other statements.
+
+    The head goes by itself: a server takes apart all the statements that it is given at once by the settings of before
+    (its manual, "Multiple Statements in a Simple Query"), and ``standard_conforming_strings`` of the head tells how.
+    """
+    waiting, size, in_head = list[bytes](), 0, True
     for line in lines:
+        if in_head and line.startswith(_FIRST_OBJECT):
+            in_head = False
+            _run(session, waiting)
         if with_rows and COPY.fullmatch(line):
             _run(session, waiting)
             _copy(session, line, lines)
         elif not with_rows or line.strip() not in _OWN_TRANSACTION:
             waiting.append(line)
-            if with_rows and len(line) > _PIECE // 64 and line.endswith(b";\n"):  # a part of a large object
+            size += len(line)
+            if with_rows and size > _PIECE and line.endswith(b";\n"):  # large objects: a statement a line
                 _run(session, waiting)
+                size = 0
     _run(session, waiting)
 
 
@@ -164,6 +180,7 @@ def _copy(session: Session, head: bytes, lines: Iterator[bytes]) -> None:
     """Hand over the rows of one table. Source of the form: PostgreSQL's manual, COPY, "Text Format"."""
     with (
         session.driver_errors(),
+        _driver_keeps_quiet(),
         session.driver_connection.cursor() as cursor,
         cursor.copy(head.rstrip().removesuffix(b";")) as taking,
     ):
@@ -177,6 +194,17 @@ def _copy(session: Session, head: bytes, lines: Iterator[bytes]) -> None:
                 taking.write(b"".join(piece))
                 piece, size = [], 0
         taking.write(b"".join(piece))
+
+
+@contextmanager
+def _driver_keeps_quiet() -> Iterator[None]:
+    """Keep psycopg's warning of a lost connection from standard error; the error itself is told."""
+    logger, handler = logging.getLogger("psycopg"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _understood(lines: Iterable[bytes], server: int) -> Iterator[bytes]:
@@ -198,9 +226,9 @@ def _understood(lines: Iterable[bytes], server: int) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Whose:
-    """Whether owners and rights are restored, and what there is to say of it."""
+    """What of owners, rights and comments is left out, as options of pg_restore, and what there is to say of it."""
 
-    kept: bool
+    left_out: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
 
 
@@ -211,10 +239,16 @@ def _whose(session: Session, schema: Schema) -> _Whose:
     known = {str(role): bool(member) for role, member in roles}
     missing = sorted(role for role in schema.roles if role not in known)
     foreign = sorted(role for role in schema.owners if not is_super and not known.get(role))
-    if not missing and not foreign:
-        return _Whose(kept=True)
-    reason = f"there is no role {', '.join(missing)}" if missing else f"{login} is no member of {', '.join(foreign)}"
-    return _Whose(
-        kept=False,
-        told=(f"Everything restored belongs to {login}, without rights for others: {reason}.",),
-    )
+    if missing or foreign:
+        reason = (
+            f"there is no role {', '.join(missing)}" if missing else f"{login} is no member of {', '.join(foreign)}"
+        )
+        told = f"Everything restored belongs to {login}, without rights for others and without comments: {reason}."
+        return _Whose(left_out=(*_NOT_WHOSE, _NO_COMMENTS), told=(told,))
+    # A comment of an extension is its owner's alone to make: who made it here, often an administrator.
+    owned = session.fetch("SELECT extname, pg_has_role(current_user, extowner, 'MEMBER') FROM pg_catalog.pg_extension")
+    others = sorted(schema.extensions & {str(name) for name, own in owned if not own})
+    if others and not is_super:
+        told = f"Comments are left out: {login} does not own the extension {', '.join(others)}, which has one."
+        return _Whose(left_out=(_NO_COMMENTS,), told=(told,))
+    return _Whose()

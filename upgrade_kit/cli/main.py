@@ -182,9 +182,20 @@ def _leave_the_pipe() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _stop_as_by_ctrl_c() -> None:
+    """Let a request to end, or a terminal that is closed, be what Ctrl-C is: what is half done is taken back."""
+    import signal  # noqa: PLC0415 - as above
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows knows but one
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, signal.default_int_handler)
+
+
 def run() -> None:
     """Run the command line of this process (the console script's entry point)."""
     try:
+        _stop_as_by_ctrl_c()
         if "_ARGCOMPLETE" in os.environ:
             from upgrade_kit.cli.completion import complete  # noqa: PLC0415 - only where a shell asks
 

@@ -534,6 +534,7 @@ def _introduce(session: Session) -> None:
             version = str(session.fetch("SELECT VERSION()")[0][0])
             session.server = f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {version}"
             session.name = str(session.fetch("SELECT DATABASE()")[0][0])
+            _keep_times(session)
             session.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}")
             with suppress(DatabaseError):  # of whole tables; before MySQL 5.5 there is no such limit
                 session.execute(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
@@ -552,6 +553,13 @@ def _introduce(session: Session) -> None:
                 session.execute(f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}")
             if not session.writable:
                 _read_snapshots(session)
+
+
+def _keep_times(session: Session) -> None:
+    """Take MySQL's TIME as a text: it goes from -838 hours to 838, and Python's to the end of a day."""
+    from MySQLdb.constants import FIELD_TYPE  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
+
+    session.driver_connection.converter[FIELD_TYPE.TIME] = str
 
 
 def _read_snapshots(session: Session) -> None:
