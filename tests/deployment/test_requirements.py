@@ -178,5 +178,5 @@ class TestRepository:
     def test_without_a_repository_none_can_be_read(self, tmp_path: Path, releases: tuple[Release, ...]) -> None:
         unknown = read_requirements(tmp_path, releases)
         assert isinstance(unknown, Unobserved)
-        assert unknown.asked
-        assert "no git checkout" in unknown.reason
+        assert not unknown.asked
+        assert "UK142" in unknown.reason

@@ -25,7 +25,7 @@ from tests.end_to_end.cases import FOLDER, answer_free_room, of_family, parts, t
 from upgrade_kit.deployment.sample import build_sample_database
 from upgrade_kit.deployment.survey import survey
 from upgrade_kit.model.deployment import Deployment
-from upgrade_kit.model.finding import CouldNotRun, Found, Passed, Result
+from upgrade_kit.model.finding import CouldNotRun, Found, NotApplicable, Passed, Result
 from upgrade_kit.planning.graph import VersionGraph
 from upgrade_kit.preflight.runner import run_preflight
 
@@ -165,14 +165,13 @@ def test_without_git_nothing_passes(id_: str, tmp_path: Path, database: Path) ->
     assert result == CouldNotRun("git is not installed here")
 
 
-def test_without_a_repository_the_requirements_are_no_pass(tmp_path: Path, database: Path) -> None:
+def test_without_a_repository_the_requirements_wait_for_one(tmp_path: Path, database: Path) -> None:
     site = Site(tmp_path)
     shutil.rmtree(site.root / ".git")
     seen = site.observed(database)
     for id_ in ("UK126", "UK127"):
         result = answer(seen, id_)
-        assert isinstance(result, CouldNotRun), id_
-        assert "no git checkout" in result.reason
+        assert isinstance(result, NotApplicable), id_
         assert "UK142" in result.reason
     assert isinstance(answer(seen, "UK103"), Passed)
 

@@ -77,9 +77,8 @@ def _steps(folder: Path, arguments: Namespace, streams: Streams) -> None:
     _step(["backup", "qatrackplus"], (Exit.DONE,), arguments, streams)
     _say(
         streams,
-        "Everything that the upgrade needs, checked. (The sample is no git checkout, so that the requirement files of "
-        "0.3.0 cannot be read and the answer is UNKNOWN; where this machine has no Python 3.4 to 3.6 it is NO_GO, and "
-        "it says what to install.)",
+        "Everything that the upgrade needs, checked. (This machine may well have no Python 3.4 to 3.6: "
+        "then the answer is NO_GO, and it says what to install.)",
     )
     _step(["preflight", "qatrackplus"], (Exit.DONE, Exit.FINDINGS, Exit.FAILED), arguments, streams)
     _say(streams, "What the calculation procedures must become. Before the upgrade this is a forecast:")

@@ -41,8 +41,9 @@ def read_requirements(
     """
     if not (root / ".git").exists():
         return Unobserved(
-            "the site's folder is no git checkout, so the requirement files of other releases cannot be read from it: "
-            "see UK142"
+            "the site's folder is no git checkout, from which the requirement files of other releases could be read. "
+            "Make it one as UK142 says, and this is looked at",
+            asked=False,
         )
     described = [release for release in releases if release.installing is not None]
     git = GitAsker.of(root, environment)
