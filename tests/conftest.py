@@ -38,6 +38,14 @@ def _no_memory_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_width_of_the_user() -> Iterator[None]:
+    """Let no test fold what it prints, unless it asks for that: who runs the tests at once may set a width."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COLUMNS", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> Iterator[None]:
     """Hear Ctrl-C, which a run that a shell put into the background does not, nor what it starts."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -426,7 +426,9 @@ class TestOnlyWhatIsNeeded:
         assert answer.document["site"]["database"] == url
         assert answer.document["path"] == ["0.2.9.1", "0.3.0"]
 
+    @pytest.mark.postgresql  # of which it needs the driver alone
     def test_where_a_check_needs_it_it_is_asked(self, folder: Path, connections: tuple[str, list[int]]) -> None:
+        pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
         url, made = connections
         build_sample_site(folder / "site", VersionGraph.load().resolve("0.2.9.1"))
 

@@ -139,7 +139,7 @@ def test_the_journal_s_path_is_told_whole_in_a_pipe(upgraded: Path, capsys: pyte
     (journal,) = folder.iterdir()
     lines = capsys.readouterr().out.splitlines()
     assert str(journal) in lines
-    assert all(line == line.rstrip() for line in lines)
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_an_undo_refuses_a_row_that_was_changed_since(upgraded: Path, capsys: pytest.CaptureFixture[str]) -> None:
