@@ -16,8 +16,8 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,16 +140,17 @@ def prove_uploads(uploads: Uploads, file: Path | None = None, progress: Progress
             hint="Keep backup, uploads and manifest in one folder.",
         ) from error
     count = total = 0
-    for entry, pieces in _read(path):
-        digest, size = hashlib.sha256(), 0
-        for piece in pieces:
-            digest.update(piece)
-            size += len(piece)
-        if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
-            raise BackupError(f"{path}: {entry.name} differs from what the listing says", hint=_MAKE_ANOTHER)
-        count, total = count + 1, total + size
-        if progress is not None:
-            progress(total, uploads.bytes)
+    with closing(_read(path)) as files:
+        for entry, pieces in files:
+            digest, size = hashlib.sha256(), 0
+            for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+            if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
+                raise BackupError(f"{path}: {entry.name} differs from what the listing says", hint=_MAKE_ANOTHER)
+            count, total = count + 1, total + size
+            if progress is not None:
+                progress(total, uploads.bytes)
     if (count, total) != (uploads.files, uploads.bytes):
         raise BackupError(
             f"{path}: holds {count} files with {total} bytes; the manifest says {uploads.files} with {uploads.bytes}",
@@ -194,10 +195,11 @@ def restore_uploads(uploads: Uploads, folder: Path, progress: Progress | None = 
         try:
             partial.mkdir()
             done = 0
-            for entry, pieces in _read(uploads.file):
-                done += _unpack(entry, pieces, partial, uploads.file)
-                if progress is not None:
-                    progress(done, uploads.bytes)
+            with closing(_read(uploads.file)) as files:
+                for entry, pieces in files:
+                    done += _unpack(entry, pieces, partial, uploads.file)
+                    if progress is not None:
+                        progress(done, uploads.bytes)
             check_free(folder)
             if folder.exists():
                 shutil.copymode(folder, partial)
@@ -340,7 +342,7 @@ def _listing(entries: list[_Entry]) -> bytes:
 # --- Reading an archive ------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> Iterator[tuple[_Entry, Iterator[bytes]]]:
+def _read(path: Path) -> Generator[tuple[_Entry, Iterator[bytes]], None, None]:
     """Return each file of an archive as the listing names it, with its bytes piece by piece.
 
     Raises:
@@ -354,10 +356,11 @@ def _read(path: Path) -> Iterator[tuple[_Entry, Iterator[bytes]]]:
         if unlisted:
             raise _damaged(path, f"{min(unlisted)} is not listed")
         for entry in entries:
-            yield entry, _pieces(path, archive, entry.stored)
+            with closing(_pieces(path, archive, entry.stored)) as pieces:
+                yield entry, pieces
 
 
-def _pieces(path: Path, archive: zipfile.ZipFile, stored: str) -> Iterator[bytes]:
+def _pieces(path: Path, archive: zipfile.ZipFile, stored: str) -> Generator[bytes, None, None]:
     with _told(path), archive.open(stored) as source:
         while piece := source.read(_CHUNK):
             yield piece
